@@ -1,0 +1,23 @@
+"""The contract between train and serve: what one writes, the other reads, and neither is known here."""
+
+from artifacts.bundle import Answer, Bundle
+from artifacts.columns import Batch, Column, Fault, Signature
+from artifacts.errors import ArtifactError
+from artifacts.manifest import Manifest, Promise
+from artifacts.settings import ArtifactSettings
+from artifacts.store import CHAMPION, Store
+
+__all__ = [
+    "CHAMPION",
+    "Answer",
+    "ArtifactError",
+    "ArtifactSettings",
+    "Batch",
+    "Bundle",
+    "Column",
+    "Fault",
+    "Manifest",
+    "Promise",
+    "Signature",
+    "Store",
+]

@@ -1,0 +1,17 @@
+"""Where the store is: the one setting that train and serve share."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ArtifactSettings(BaseSettings):
+    """Settings of the store, read from the environment and from `.env`."""
+
+    model_config = SettingsConfigDict(env_prefix="SEPAL_", env_file=".env", extra="ignore", frozen=True)
+
+    artifacts: Path = Field(
+        default=Path("artifacts/models"),
+        description="Folder of the model store, relative to the working directory.",
+    )

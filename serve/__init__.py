@@ -1,0 +1,1 @@
+"""Answers for the models of a store over HTTP."""

@@ -1,0 +1,190 @@
+"""The server from the command line: python -m serve run | token | users."""
+
+import argparse
+import getpass
+import os
+import shlex
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from pydantic import ValidationError
+
+from serve.development import USER, ensure_secrets, with_secrets
+from serve.settings import Settings
+
+DEVELOPMENT_TOKEN_S = 12 * 3600
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 if it did what was asked, 2 if a setting or an argument is wrong."""
+    arguments = _parser().parse_args(argv)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for entry in error.errors(include_url=False, include_input=False):
+            setting = "".join(f"SEPAL_{str(part).upper()}: " for part in entry["loc"][:1])
+            print(f"{setting}{entry['msg'].removeprefix('Value error, ')}", file=sys.stderr)
+        return 2
+    settings = settings.model_copy(
+        update={
+            name: value
+            for name, value in vars(arguments).items()
+            if name in {"host", "port", "workers"} and value is not None
+        }
+    )
+    if arguments.command == "run":
+        return _run(settings)
+    if arguments.command == "token":
+        return _token(settings)
+    return _add_user(settings, arguments) if arguments.action == "add" else _list_users(settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m serve", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="answer over HTTP until SIGTERM or Ctrl-C")
+    run.add_argument("--host", help="address to listen on (default: SEPAL_HOST)")
+    run.add_argument("--port", type=int, help="port to listen on (default: SEPAL_PORT)")
+    run.add_argument("--workers", type=int, help="processes that answer (default: SEPAL_WORKERS)")
+    commands.add_parser("token", help="print a token of the development user: every scope, 12 hours")
+    users = commands.add_parser("users", help="who may ask for tokens").add_subparsers(dest="action", required=True)
+    users.add_parser("list", help="every user and their scopes, a line each")
+    add = users.add_parser("add", help="add a user; the password is asked for, or read from standard input")
+    add.add_argument("name")
+    add.add_argument("--scopes", default="predict batch models:read", help="separated by blanks (default: %(default)s)")
+    return parser
+
+
+def _run(settings: Settings) -> int:
+    from serve import database
+    from serve.telemetry import MULTIPROCESS
+
+    database.migrate(database.connect(settings.database))
+    if not settings.is_production:
+        settings = with_secrets(settings)
+        _ensure_developer(settings)
+        _print_welcome(settings)
+    with tempfile.TemporaryDirectory(prefix="sepal-metrics-") as folder:
+        if settings.workers > 1:
+            os.environ[MULTIPROCESS] = folder
+        return _listen(settings)
+
+
+def _listen(settings: Settings) -> int:
+    import uvicorn
+
+    # uvicorn raises the signal again when it has drained, and this makes an orderly end of it.
+    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGINT, _exit)
+    try:
+        uvicorn.run(
+            "serve.app:from_environment",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=int(settings.shutdown_s),
+        )
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
+
+
+def _ensure_developer(settings: Settings) -> None:
+    from serve import database
+    from serve.errors import UserExists
+    from serve.security.passwords import Passwords
+    from serve.users import ALL_SCOPES, Users
+
+    users = Users(database.connect(settings.database))
+    if users.find(USER):
+        return
+    hashed = Passwords().hash(ensure_secrets(settings.state).password)
+    try:
+        users.add(USER, password_hash=hashed, scopes=ALL_SCOPES)
+    except UserExists:
+        return
+
+
+def _print_welcome(settings: Settings) -> None:
+    everywhere = {"0.0.0.0", "::"}  # noqa: S104  # told apart, not bound
+    host = "127.0.0.1" if settings.host in everywhere else settings.host
+    base = f"http://{host}:{settings.port}"
+    secrets = ensure_secrets(settings.state)
+    folder = shlex.quote(str(Path.cwd()))
+    print(
+        f"""
+sepal listens on {base} (development)
+  docs       {base}/docs
+  log in     {USER}, password in {secrets.file}
+  try it     from another terminal:
+
+curl -s {base}/api/v1/predict \\
+  -H "Authorization: Bearer $(make -s -C {folder} token)" \\
+  -H "Content-Type: application/json" \\
+  -d '{{"instances": [[5.1, 3.5, 1.4, 0.2]]}}'
+""",
+        flush=True,
+    )
+
+
+def _token(settings: Settings) -> int:
+    from serve.app import make_tokens
+    from serve.users import ALL_SCOPES
+
+    if settings.is_production:
+        print("production has no development user: log in at /api/v1/token", file=sys.stderr)
+        return 2
+    print(make_tokens(with_secrets(settings)).issue(USER, ALL_SCOPES, ttl_s=DEVELOPMENT_TOKEN_S).token)
+    return 0
+
+
+def _add_user(settings: Settings, arguments: argparse.Namespace) -> int:
+    from serve import database
+    from serve.errors import UserExists
+    from serve.security.passwords import Passwords
+    from serve.users import ALL_SCOPES, Scope, Users
+
+    unknown = sorted(set(arguments.scopes.split()) - ALL_SCOPES)
+    if unknown:
+        print(f"no such scope: {' '.join(unknown)}; there are {' '.join(sorted(ALL_SCOPES))}", file=sys.stderr)
+        return 2
+    password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    engine = database.connect(settings.database)
+    database.migrate(engine)
+    try:
+        hashed = Passwords().hash(password)
+        Users(engine).add(arguments.name, password_hash=hashed, scopes=map(Scope, arguments.scopes.split()))
+    except (ValueError, UserExists) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"added {arguments.name}: {arguments.scopes}")
+    return 0
+
+
+def _list_users(settings: Settings) -> int:
+    from serve import database
+    from serve.users import Users
+
+    engine = database.connect(settings.database)
+    database.migrate(engine)
+    for user in Users(engine).all():
+        print(f"{user.name}  {user.scope}  since {user.created_at:%Y-%m-%d}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

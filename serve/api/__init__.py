@@ -1,0 +1,1 @@
+"""HTTP: the only place, with `serve.app`, that knows FastAPI and Starlette."""

@@ -1,0 +1,109 @@
+"""Predictions for a CSV: uploaded whole, answered block by block."""
+
+from collections.abc import Iterator
+from itertools import chain
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+from starlette.datastructures import UploadFile
+
+from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
+from serve.errors import InvalidInput
+from serve.registry import Model
+from serve.tabular import CsvSource, CsvWriter
+
+router = APIRouter(prefix=PREFIX, tags=["predictions"])
+
+_IN_MEMORY = 2**20
+_MAX_FIELDS = 4
+_MAX_FIELD_BYTES = 64 * 2**10
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "contentMediaType": "text/csv", "format": "binary"}},
+                }
+            },
+            "text/csv": {"schema": {"type": "string"}},
+        },
+    }
+}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The rows, and what was predicted."}
+}
+
+
+@router.post("/predict/csv", response_class=StreamingResponse, openapi_extra=_BODY, responses=_ANSWERS)
+async def predict_csv_default(request: Request, caller: Batcher, parts: PartsDep) -> StreamingResponse:
+    """Predict every row of a CSV with the default model."""
+    return await _predict_csv(parts, None, request)
+
+
+@router.post("/models/{model}/predict/csv", response_class=StreamingResponse, openapi_extra=_BODY, responses=_ANSWERS)
+async def predict_csv(model: str, request: Request, caller: Batcher, parts: PartsDep) -> StreamingResponse:
+    """Predict every row of a CSV with one model."""
+    return await _predict_csv(parts, model, request)
+
+
+async def _predict_csv(parts: Parts, name: str | None, request: Request) -> StreamingResponse:
+    model = parts.registry.get(name)
+    file = await _spool(request)
+    try:
+        # The first block is made before the status is sent: what is wrong as a whole still gets one.
+        blocks, first = await parts.compute(_start, parts, model, file)
+    except BaseException:
+        file.close()
+        raise
+    return StreamingResponse(_closing(file, chain([first], blocks)), media_type="text/csv; charset=utf-8")
+
+
+async def _spool(request: Request) -> BinaryIO:
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media == "multipart/form-data":
+        form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES)
+        upload = form.get("file")
+        if not isinstance(upload, UploadFile):
+            await form.close()
+            raise InvalidInput("file-missing", "the form has no file: curl -F file=@rows.csv")
+        return upload.file
+    if media != "text/csv":
+        raise InvalidInput("unsupported-media-type", "send the CSV as text/csv, or as the field `file` of a form")
+    file = cast(BinaryIO, SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115  # outlives this call
+    try:
+        async for chunk in request.stream():
+            file.write(chunk)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _start(parts: Parts, model: Model, file: BinaryIO) -> tuple[Iterator[bytes], bytes]:
+    blocks = _blocks(parts, model, file)
+    header = next(blocks)
+    return blocks, header + next(blocks)
+
+
+def _blocks(parts: Parts, model: Model, file: BinaryIO) -> Iterator[bytes]:
+    manifest = model.bundle.manifest
+    classes = manifest.classes if model.bundle.has_probabilities else ()
+    source = CsvSource(file, manifest.signature, classes, parts.csv)
+    writer = CsvWriter(source, classes, parts.csv)
+    yield writer.header()
+    for block in source.blocks():
+        predictions = parts.inference.predict(model, block.batch)
+        yield writer.rows(block, predictions.labels, predictions.probabilities)
+
+
+def _closing(file: BinaryIO, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from blocks
+    finally:
+        file.close()

@@ -1,0 +1,110 @@
+"""Aliases that make a route's signature its policy, and the parts that routes are given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, ParamSpec, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, Request, Security
+from fastapi.security import OAuth2PasswordBearer, SecurityScopes
+
+from serve.errors import ScopeMissing, Unauthenticated
+from serve.inference import Inference
+from serve.registry import Registry
+from serve.security.login import Login
+from serve.security.tokens import Principal, Tokens
+from serve.tabular import CsvOptions
+from serve.telemetry import Metrics
+from serve.users import Scope
+
+PREFIX = "/api/v1"
+TOKEN_PATH = f"{PREFIX}/token"
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_SCOPES = {
+    Scope.PREDICT: "ask for predictions",
+    Scope.BATCH: "upload CSV",
+    Scope.MODELS_READ: "see what the models expect and how good they are",
+    Scope.METRICS_READ: "read the metrics",
+}
+bearer = OAuth2PasswordBearer(
+    TOKEN_PATH, scopes={scope.value: text for scope, text in _SCOPES.items()}, auto_error=False
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the routes are made of; joined in `serve.app`, read here."""
+
+    registry: Registry
+    inference: Inference
+    login: Login
+    tokens: Tokens
+    metrics: Metrics
+    csv: CsvOptions
+    computing: CapacityLimiter
+    recognising: CapacityLimiter
+    canary_interval_s: float
+    open_metrics: bool
+
+    async def compute(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what computes in a thread, so that the event loop goes on turning."""
+        return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self.computing)
+
+    async def recognise(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what hashes a password in a thread of its own kind: predictions never wait for logins."""
+        return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self.recognising)
+
+
+def parts(request: Request) -> Parts:
+    """The parts of this app."""
+    found: Parts = request.app.state.parts
+    return found
+
+
+PartsDep = Annotated[Parts, Depends(parts)]
+
+
+async def principal(
+    required: SecurityScopes, parts: PartsDep, request: Request, token: Annotated[str | None, Depends(bearer)]
+) -> Principal:
+    """
+    Who asks, noted for the access log.
+
+    Raises:
+        Unauthenticated: There is no token, or none that counts.
+        ScopeMissing: It does not reach what the route needs.
+    """
+    if not token or not token.isascii():
+        raise Unauthenticated
+    caller = parts.tokens.verify(token)
+    request.scope["caller"] = caller.name
+    missing = sorted(set(required.scopes) - caller.scopes)
+    if missing:
+        raise ScopeMissing(missing)
+    return caller
+
+
+async def metrics_reader(parts: PartsDep, request: Request, token: Annotated[str | None, Depends(bearer)]) -> None:
+    """Who may read the metrics: everybody, if the deployment says so."""
+    if not parts.open_metrics:
+        await principal(SecurityScopes([Scope.METRICS_READ]), parts, request, token)
+
+
+async def anybody(request: Request) -> Principal:
+    """
+    Who asks for what does not exist: without a token, nobody learns what does.
+
+    Raises:
+        Unauthenticated: There is no token, or none that counts.
+    """
+    return await principal(SecurityScopes(), parts(request), request, await bearer(request))
+
+
+Caller = Annotated[Principal, Security(principal)]
+Predictor = Annotated[Principal, Security(principal, scopes=[Scope.PREDICT])]
+Batcher = Annotated[Principal, Security(principal, scopes=[Scope.BATCH])]
+ModelReader = Annotated[Principal, Security(principal, scopes=[Scope.MODELS_READ])]
+MetricsReader = Annotated[None, Security(metrics_reader, scopes=[Scope.METRICS_READ])]

@@ -1,0 +1,105 @@
+"""OpenAPI with one documented operation a model, and the pages that show it; their files are served from here."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import fastapi_offline
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.staticfiles import StaticFiles
+
+from serve.api.deps import PREFIX
+from serve.errors import ModelNotFound
+from serve.registry import Model, Registry
+
+# Swagger UI and ReDoc as fastapi-offline carries them: the pages work without any other host.
+ASSETS = Path(fastapi_offline.__file__).parent / "static"
+_ASSETS_PATH = "/docs/assets"
+_OPENAPI_PATH = "/openapi.json"
+_PARAMETRIC = f"{PREFIX}/models/{{model}}/predict"
+_DEFAULT = f"{PREFIX}/predict"
+
+router = APIRouter(include_in_schema=False)
+
+
+def install(app: FastAPI) -> None:
+    """Serve the documentation."""
+    app.include_router(router)
+    app.mount(_ASSETS_PATH, StaticFiles(directory=ASSETS), name="assets")
+
+
+@router.get(_OPENAPI_PATH)
+async def show_openapi(request: Request) -> JSONResponse:
+    """The OpenAPI document of the models that are in memory now."""
+    return JSONResponse(document(request.app, request.app.state.parts.registry))
+
+
+@router.get("/docs")
+async def show_swagger() -> HTMLResponse:
+    """Swagger UI: log in by Authorize, then Try it out."""
+    return get_swagger_ui_html(
+        openapi_url=_OPENAPI_PATH,
+        title="sepal",
+        swagger_js_url=f"{_ASSETS_PATH}/swagger-ui-bundle.js",
+        swagger_css_url=f"{_ASSETS_PATH}/swagger-ui.css",
+        swagger_favicon_url=f"{_ASSETS_PATH}/favicon.png",
+    )
+
+
+@router.get("/redoc")
+async def show_redoc() -> HTMLResponse:
+    """ReDoc."""
+    return get_redoc_html(
+        openapi_url=_OPENAPI_PATH,
+        title="sepal",
+        redoc_js_url=f"{_ASSETS_PATH}/redoc.standalone.js",
+        redoc_favicon_url=f"{_ASSETS_PATH}/favicon.png",
+        with_google_fonts=False,
+    )
+
+
+def document(app: FastAPI, registry: Registry) -> dict[str, Any]:
+    """The app's OpenAPI, its parametric prediction written out for every model that answers."""
+    openapi = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    paths, schemas = openapi["paths"], openapi["components"]["schemas"]
+    parametric = paths.pop(_PARAMETRIC)["post"]
+    champions = {served.name: champion for served in registry.all() if (champion := served.champion)}
+    for name, model in champions.items():
+        schemas[model.request.__name__] = _request_schema(model)
+        operation = _documented(parametric, model)
+        operation["parameters"] = [given for given in operation["parameters"] if given["name"] != "model"]
+        paths[_PARAMETRIC.replace("{model}", name)] = {"post": operation}
+    default = _default_model(registry)
+    if default in champions:
+        paths[_DEFAULT]["post"] = _documented(paths[_DEFAULT]["post"], champions[default], suffix="default")
+    return openapi
+
+
+def _documented(operation: dict[str, Any], model: Model, *, suffix: str = "") -> dict[str, Any]:
+    examples = model.bundle.manifest.examples.instances[:2]
+    names = model.bundle.manifest.signature.names
+    kinds = {
+        "vectors": {"value": {"instances": [list(row) for row in examples]}},
+        "records": {"value": {"instances": [dict(zip(names, row, strict=True)) for row in examples]}},
+    }
+    reference = {"$ref": f"#/components/schemas/{model.request.__name__}"}
+    return {
+        **copy.deepcopy(operation),
+        "summary": f"Predict with {model.name}" + (" (the default model)" if suffix else ""),
+        "operationId": "_".join(filter(None, ("predict", model.name, suffix))),
+        "requestBody": {"required": True, "content": {"application/json": {"schema": reference, "examples": kinds}}},
+    }
+
+
+def _request_schema(model: Model) -> dict[str, Any]:
+    return model.request.model_json_schema(ref_template="#/components/schemas/{model}")
+
+
+def _default_model(registry: Registry) -> str:
+    try:
+        return registry.default()
+    except ModelNotFound:
+        return ""

@@ -1,0 +1,78 @@
+"""What operators and their machines ask: health and metrics."""
+
+import time
+from typing import Literal
+
+import structlog
+from anyio import Lock
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from artifacts import ArtifactError
+from serve.api.deps import MetricsReader, Parts, PartsDep
+from serve.telemetry import CONTENT_TYPE
+
+router = APIRouter(tags=["operations"])
+
+_log = structlog.get_logger("serve.health")
+
+
+class Health(BaseModel):
+    """Whether this process can do its work; `unavailable` names models that could not be loaded."""
+
+    status: Literal["ok", "degraded", "unready"]
+    detail: str = ""
+
+
+class Canary:
+    """The last prediction of every model's own examples, repeated when it is too old."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._lock = Lock()
+        self._checked_at = float("-inf")
+        self._health = Health(status="unready", detail="nothing was predicted yet")
+
+    async def health(self) -> Health:
+        """What the last canary found, at most `canary_interval_s` ago."""
+        async with self._lock:
+            if time.monotonic() - self._checked_at > self._parts.canary_interval_s:
+                self._health = await self._check()
+                self._checked_at = time.monotonic()
+        return self._health
+
+    async def _check(self) -> Health:
+        served = self._parts.registry.all()
+        if not any(model.versions for model in served):
+            return Health(status="unready", detail="no model is loaded")
+        try:
+            await self._parts.compute(self._parts.inference.canary)
+        except ArtifactError:
+            _log.exception("canary failed")
+            return Health(status="unready", detail="a model no longer answers its own examples")
+        if any(model.failures for model in served):
+            return Health(status="degraded", detail="a version could not be loaded")
+        return Health(status="ok")
+
+
+@router.api_route("/health", methods=["GET", "HEAD"], include_in_schema=False)
+@router.api_route("/health/ready", methods=["GET", "HEAD"], operation_id="ready")
+async def ready(request: Request, response: Response) -> Health:
+    """Whether requests should be sent here: every model answered its own examples lately."""
+    canary: Canary = request.app.state.canary
+    health = await canary.health()
+    if health.status == "unready":
+        response.status_code = 503
+    return health
+
+
+@router.api_route("/health/live", methods=["GET", "HEAD"], operation_id="live")
+async def live() -> Health:
+    """Whether the event loop turns."""
+    return Health(status="ok")
+
+
+@router.get("/metrics")
+async def show_metrics(caller: MetricsReader, parts: PartsDep) -> Response:
+    """The Prometheus text of all workers."""
+    return Response(await parts.compute(parts.metrics.render), media_type=CONTENT_TYPE)

@@ -1,0 +1,112 @@
+"""Predictions for rows of JSON."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
+
+from serve.api.deps import PREFIX, Parts, PartsDep, Predictor
+from serve.errors import InvalidInput
+from serve.inference import Predictions
+from serve.registry import Model
+from serve.rows import mistakes
+from serve.schema import read
+
+router = APIRouter(prefix=PREFIX, tags=["predictions"])
+
+
+class PredictOptions(BaseModel):
+    """What may stand behind the question mark."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str | None = Field(
+        None, pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", description="A version's number or an alias; unset: the champion."
+    )
+    probabilities: bool = Field(True, description="Whether the answer has a probability a class.")
+    on_error: Literal["fail", "report"] = Field(
+        "fail", description="`fail`: one bad row fails the request. `report`: it is null, and `errors` says why."
+    )
+
+
+class ErrorView(BaseModel):
+    """One mistake of one row."""
+
+    row: int
+    column: str | None
+    code: str
+    message: str
+
+
+class PredictAnswer(BaseModel):
+    """The answer, columnar: entry i of each list belongs to row i."""
+
+    model: str
+    version: int
+    predictions: list[bool | int | str | None]
+    classes: list[bool | int | str]
+    probabilities: list[list[float] | None] | None = None
+    errors: list[ErrorView] | None = None
+
+
+Options = Annotated[PredictOptions, Query()]
+
+
+@router.post("/predict", response_model=PredictAnswer)
+async def predict_default(request: Request, caller: Predictor, parts: PartsDep, options: Options) -> Response:
+    """Predict with the default model."""
+    return await _predict(parts, None, request, options)
+
+
+@router.post("/models/{model}/predict", response_model=PredictAnswer)
+async def predict(model: str, request: Request, caller: Predictor, parts: PartsDep, options: Options) -> Response:
+    """Predict with one model."""
+    return await _predict(parts, model, request, options)
+
+
+async def _predict(parts: Parts, name: str | None, request: Request, options: PredictOptions) -> Response:
+    model = parts.registry.get(name, options.version)
+    require_json(request)
+    body = await request.body()
+    content = await parts.compute(_answer, parts, model, body, options)
+    return Response(content, media_type="application/json")
+
+
+def require_json(request: Request) -> None:
+    """
+    Let nothing but JSON in UTF-8 through.
+
+    Raises:
+        InvalidInput: The content type says that the body is something else.
+    """
+    media, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    if media.strip().lower() != "application/json" or charset not in {"", "charset=utf-8"}:
+        raise InvalidInput("unsupported-media-type", "send JSON in UTF-8, with Content-Type: application/json")
+
+
+def _answer(parts: Parts, model: Model, body: bytes, options: PredictOptions) -> bytes:
+    batch = read(model.request, body, report=options.on_error == "report")
+    predictions = parts.inference.predict(model, batch, probabilities=options.probabilities)
+    content = _content(predictions)
+    if options.on_error == "report":
+        names = model.bundle.manifest.signature.names
+        content["errors"] = [asdict(mistake) for mistake in mistakes(batch, names)]
+    return to_json(content)
+
+
+def _content(predictions: Predictions) -> dict[str, Any]:
+    model = predictions.model
+    labels = predictions.labels.tolist()
+    content = {
+        "model": model.name,
+        "version": model.version,
+        "predictions": labels,
+        "classes": model.bundle.manifest.classes,
+    }
+    if predictions.probabilities is not None:
+        rows = predictions.probabilities.tolist()
+        content["probabilities"] = [row if label is not None else None for row, label in zip(rows, labels, strict=True)]
+    return content

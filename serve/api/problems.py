@@ -1,0 +1,189 @@
+"""Which status an error has, and its body: application/problem+json as of RFC 9457."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from serve import errors
+from serve.api.deps import TOKEN_PATH, anybody
+from serve.errors import InvalidInput, InvalidRows, ServeError, Unauthenticated
+
+MEDIA_TYPE = "application/problem+json"
+LONGEST_TEXT = 256
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What an error is over HTTP."""
+
+    status: int
+    slug: str
+    title: str
+
+
+KINDS: Mapping[type[ServeError], Kind] = {
+    errors.ServeError: Kind(500, "internal", "Something went wrong"),
+    errors.ModelNotFound: Kind(404, "model-not-found", "No such model"),
+    errors.VersionNotLoaded: Kind(404, "version-not-loaded", "This version is not served"),
+    errors.ModelUnavailable: Kind(503, "model-unavailable", "The model could not be loaded"),
+    errors.InvalidInput: Kind(422, "invalid-input", "The request does not fit the model"),
+    errors.InvalidRows: Kind(422, "invalid-instances", "Some rows do not fit the model"),
+    errors.Unauthenticated: Kind(401, "token-invalid", "A valid token is needed"),
+    errors.BadCredentials: Kind(401, "bad-credentials", "Not recognised"),
+    errors.ScopeMissing: Kind(403, "scope-missing", "The token does not reach that far"),
+    errors.ScopeRefused: Kind(400, "scope-refused", "More scope than the user has"),
+    errors.UserExists: Kind(409, "user-exists", "The name is taken"),
+    errors.DatabaseUnavailable: Kind(503, "database-unavailable", "The database does not answer"),
+}
+
+# Bodies that cannot even be parsed are 400 and unknown media 415; whatever else is wrong with input is 422.
+INPUT_STATUS: Mapping[str, int] = {"malformed-json": 400, "json-depth": 400, "unsupported-media-type": 415}
+
+# What OAuth 2 calls the failures of the token endpoint (RFC 6749, section 5.2).
+OAUTH_ERRORS: Mapping[type[ServeError], str] = {
+    errors.BadCredentials: "invalid_grant",
+    errors.ScopeRefused: "invalid_scope",
+}
+
+# What the router answers by itself; callers without a token get 401 instead.
+_UNROUTED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+
+RETRY_AFTER_S = 5
+
+
+def problem(
+    request: Request,
+    *,
+    status: int,
+    slug: str,
+    title: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    **more: object,
+) -> Response:
+    """A problem document; `more` becomes extension members."""
+    body = {
+        "type": f"/problems/{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.scope.get("request_id", ""),
+        **more,
+    }
+    content = json.dumps(body, ensure_ascii=True, allow_nan=False).encode()
+    return Response(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app with a problem document."""
+    app.add_exception_handler(ServeError, _on_serve_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+
+
+def unexpected(request: Request) -> Response:
+    """What is told when nobody knows what happened: that it is ours, and the id to find it in the log."""
+    kind = KINDS[ServeError]
+    return problem(
+        request,
+        status=kind.status,
+        slug=kind.slug,
+        title=kind.title,
+        detail="the server failed; its log has the reason under this request's id",
+    )
+
+
+def too_large(request: Request) -> Response:
+    """The body is larger than its route takes."""
+    return problem(
+        request,
+        status=413,
+        slug="body-too-large",
+        title="The body is too large",
+        detail="the body is larger than this route takes; send fewer rows a request, or many rows as CSV",
+    )
+
+
+async def _on_serve_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServeError)
+    kind = next(KINDS[step] for step in type(error).__mro__ if step in KINDS)
+    status, slug = kind.status, kind.slug
+    if isinstance(error, InvalidInput):
+        status, slug = INPUT_STATUS.get(error.code, kind.status), error.code
+    more: dict[str, object] = {}
+    if isinstance(error, InvalidRows):
+        more["errors"] = [asdict(mistake) for mistake in error.mistakes]
+        more["errors_truncated"] = error.total > len(error.mistakes)
+    if type(error) in OAUTH_ERRORS:
+        more["error"] = OAUTH_ERRORS[type(error)]
+    headers = dict(CHALLENGE) if status == HTTPStatus.UNAUTHORIZED else {}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    return problem(request, status=status, slug=slug, title=kind.title, detail=str(error), headers=headers, **more)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if request.scope["path"] == TOKEN_PATH:
+        return _oauth_refusal(request, {str(entry["loc"][-1]) for entry in found})
+    listed = [
+        {"row": None, "column": _where(entry["loc"]), "code": entry["type"], "message": entry["msg"][:LONGEST_TEXT]}
+        for entry in found[:20]
+    ]
+    return problem(
+        request,
+        status=422,
+        slug="invalid-request",
+        title="The request does not fit",
+        detail="a parameter or a field of the request is not what it must be",
+        errors=listed,
+        errors_truncated=len(found) > len(listed),
+    )
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = error.status_code
+    if status in _UNROUTED:
+        try:
+            await anybody(request)
+        except Unauthenticated as refusal:
+            return await _on_serve_error(request, refusal)
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return too_large(request)
+    phrase = HTTPStatus(status).phrase
+    return problem(
+        request,
+        status=status,
+        slug=phrase.lower().replace(" ", "-"),
+        title=phrase,
+        detail=str(error.detail)[:LONGEST_TEXT],
+        headers=error.headers,
+    )
+
+
+def _oauth_refusal(request: Request, fields: set[str]) -> Response:
+    """A login form that is not one, in OAuth 2's words."""
+    is_other_grant = "grant_type" in fields
+    return problem(
+        request,
+        status=400,
+        slug="invalid-login",
+        title="The login form is not one",
+        detail="the only grant_type is password"
+        if is_other_grant
+        else f"wrong or missing: {', '.join(sorted(fields))}",
+        error="unsupported_grant_type" if is_other_grant else "invalid_request",
+    )
+
+
+def _where(location: Sequence[Any]) -> str:
+    return ".".join(str(part) for part in location[1:])[:64]

@@ -1,0 +1,129 @@
+"""The composition root: settings in, an app out, every part joined here and nowhere else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from artifacts import Store
+from serve import database, registry
+from serve.api import auth, batch, docs, middleware, models, ops, predict, problems
+from serve.api.deps import Parts
+from serve.development import with_secrets
+from serve.inference import Inference
+from serve.registry import Registry
+from serve.rows import Limits
+from serve.security.login import Login
+from serve.security.passwords import Passwords
+from serve.security.tokens import Tokens
+from serve.settings import Settings
+from serve.tabular import CsvOptions
+from serve.telemetry import Metrics, configure_logging, forget_process
+from serve.users import Users
+
+VERSION = "0.1.0"
+
+_log = structlog.get_logger("serve.app")
+
+
+def from_environment() -> ASGIApp:
+    """The app as a server process wants it, its settings read from the environment."""
+    settings = Settings()
+    settings = settings if settings.is_production else with_secrets(settings)
+    configure_logging(level=settings.log_level, form=settings.log_format)
+    return create_app(settings)
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """Join the parts."""
+    metrics = Metrics()
+    models_in_memory = Registry(default=settings.default_model)
+    tokens = make_tokens(settings)
+    parts = Parts(
+        registry=models_in_memory,
+        inference=Inference(models_in_memory, metrics),
+        login=Login(Users(database.connect(settings.database)), Passwords(), tokens),
+        tokens=tokens,
+        metrics=metrics,
+        csv=_csv_options(settings),
+        computing=CapacityLimiter(settings.threads),
+        recognising=CapacityLimiter(settings.login_threads),
+        canary_interval_s=settings.canary_interval_s,
+        open_metrics=settings.open_metrics,
+    )
+    app = FastAPI(
+        title="sepal",
+        version=VERSION,
+        description="Serves scikit-learn models on tabular data.",
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=partial(_lifespan, settings=settings, parts=parts),
+        max_body_size=settings.max_json_bytes,
+    )
+    app.state.parts = parts
+    app.state.canary = ops.Canary(parts)
+    app.include_router(ops.router)
+    app.include_router(
+        auth.router,
+        max_body_size=settings.max_form_bytes,
+        form_limits={"max_fields": 20, "max_files": 0},
+    )
+    app.include_router(batch.router, max_body_size=settings.max_csv_bytes)
+    app.include_router(predict.router)
+    app.include_router(models.router)
+    if settings.shows_docs:
+        docs.install(app)
+    problems.install(app)
+    return middleware.Observed(app, metrics=metrics)
+
+
+@asynccontextmanager
+async def _lifespan(_app: FastAPI, *, settings: Settings, parts: Parts) -> AsyncIterator[None]:
+    served = await parts.compute(registry.load, Store(settings.artifacts), _limits(settings))
+    for model in served:
+        for version, error in model.failures.items():
+            parts.metrics.load_failures.labels(model.name).inc()
+            _log.error("model not loaded", model=model.name, version=version, reason=str(error))
+        for version in model.versions:
+            _log.info("model loaded", model=model.name, version=version)
+    if not served:
+        _log.warning("the store is empty", advice="make train")
+    parts.registry.replace(served)
+    yield
+    forget_process()
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_depth=settings.max_depth,
+        max_rows=settings.max_rows,
+        max_columns=settings.max_columns,
+        max_digits=settings.max_digits,
+        max_errors=settings.max_errors,
+        ignore_unknown=settings.unknown_names == "ignore",
+        show_values=settings.shows_values,
+    )
+
+
+def _csv_options(settings: Settings) -> CsvOptions:
+    return CsvOptions(
+        max_columns=settings.max_csv_columns,
+        max_cell_bytes=settings.max_cell_bytes,
+        max_digits=settings.max_digits,
+        nulls=frozenset(settings.csv_nulls),
+        escape_all=settings.csv_escape == "all",
+    )
+
+
+def make_tokens(settings: Settings) -> Tokens:
+    """The tokens of this deployment."""
+    return Tokens(
+        secret=settings.secret_key.get_secret_value(),
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        ttl_s=settings.token_ttl_s,
+    )

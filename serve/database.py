@@ -1,0 +1,60 @@
+"""The database: SQLite by default, PostgreSQL by its URL; brought to the newest schema before anything is read."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.orm import DeclarativeBase
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+# The advisory lock under which PostgreSQL is migrated: any number, as long as it is always the same.
+_LOCK = 7_305_424
+
+
+class Base(DeclarativeBase):
+    """The tables of the server; their history is in `migrations/`."""
+
+
+def connect(url: str) -> Engine:
+    """An engine for a URL; nothing is connected yet, and SQLite's folder is made."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed)
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def migrate(engine: Engine) -> None:
+    """
+    Bring the schema to its newest state.
+
+    Processes that start together take turns: PostgreSQL by an advisory lock, SQLite by its write lock;
+    all is one transaction, so a process that is killed leaves the former schema.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.connect().execution_options(sepal_writes=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _on_connect(connection: Any, _record: object) -> None:
+    # The driver would begin transactions of its own, too late for DDL; `_on_begin` does it instead.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _on_begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("sepal_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,102 @@
+"""
+What can go wrong while serving, in the words of the domain; a status is given to each in `api/problems.py`.
+
+    ServeError
+    ├── ModelNotFound           no model of that name
+    ├── VersionNotLoaded        the model is served, but not in that version
+    ├── ModelUnavailable        the store has the model, and it could not be loaded
+    ├── InvalidInput            the request cannot be understood or does not fit the model
+    │   └── InvalidRows         some of its rows do not
+    ├── Unauthenticated         there is no token, or none that counts
+    │   └── BadCredentials      the name and the password do not belong together
+    ├── ScopeMissing            the token does not reach that far
+    ├── ScopeRefused            more scope was asked for than the user has
+    ├── UserExists              the name is taken
+    └── DatabaseUnavailable     the database does not answer
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ServeError(Exception):
+    """Something went wrong while serving."""
+
+
+class ModelNotFound(ServeError):
+    """No model of that name is served."""
+
+
+class VersionNotLoaded(ServeError):
+    """The model is served, but not in that version."""
+
+
+class ModelUnavailable(ServeError):
+    """The store has the model, and it could not be loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong with one value, or with one row where `column` is None."""
+
+    row: int | None
+    column: str | None
+    code: str
+    message: str
+
+
+class InvalidInput(ServeError):
+    """
+    The request cannot be understood, or does not fit the model.
+
+    Attributes:
+        code: What kind of mistake it is: a key of the table in `api/problems.py`.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class InvalidRows(InvalidInput):
+    """Some rows do not fit the model's columns; `mistakes` lists the first of `total`."""
+
+    def __init__(self, mistakes: Sequence[Mistake], *, total: int, code: str) -> None:
+        noun = "mistake" if total == 1 else "mistakes"
+        super().__init__(code, f"{total} {noun} in the instances; nothing was predicted")
+        self.mistakes = mistakes
+        self.total = total
+
+
+class Unauthenticated(ServeError):
+    """There is no token, or none that counts; why not is not told."""
+
+    def __init__(self, message: str = "a valid token is needed: Authorization: Bearer <token>") -> None:
+        super().__init__(message)
+
+
+class BadCredentials(Unauthenticated):
+    """The name and the password do not belong together; which of them is wrong is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("the user name or the password is wrong")
+
+
+class ScopeMissing(ServeError):
+    """The token is good, and does not reach that far."""
+
+    def __init__(self, scopes: Sequence[str]) -> None:
+        super().__init__(f"the token lacks the scope {' '.join(scopes)}")
+        self.scopes = scopes
+
+
+class ScopeRefused(ServeError):
+    """More scope was asked for than the user has."""
+
+
+class UserExists(ServeError):
+    """The name is taken."""
+
+
+class DatabaseUnavailable(ServeError):
+    """The database does not answer; what needs none goes on."""

@@ -1,0 +1,1 @@
+"""One step each; a released step is never changed, the next one comes beside it."""

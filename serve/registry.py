@@ -1,0 +1,126 @@
+"""The models in memory, and the one moment at which they change."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from artifacts import CHAMPION, ArtifactError, Bundle, Store
+from serve.errors import ModelNotFound, ModelUnavailable, VersionNotLoaded
+from serve.rows import Limits
+from serve.schema import PredictRequest, request_model
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One loaded version; never changed once built."""
+
+    name: str
+    version: int
+    bundle: Bundle
+    request: type[PredictRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One model: its loaded versions, which alias means which, and why some could not be loaded."""
+
+    name: str
+    versions: Mapping[int, Model]
+    aliases: Mapping[str, int]
+    failures: Mapping[int, ArtifactError] = field(default_factory=dict)
+
+    @property
+    def champion(self) -> Model | None:
+        """The version that answers by default, if it is in memory."""
+        return self.versions.get(self.aliases.get(CHAMPION, 0))
+
+
+class Registry:
+    """What can be asked now."""
+
+    def __init__(self, *, default: str = "") -> None:
+        self._default = default
+        self._models: Mapping[str, Served] = MappingProxyType({})
+
+    def replace(self, models: Iterable[Served]) -> None:
+        """Serve these models, and only these."""
+        # One assignment is the whole change: a request that already holds a
+        # Model finishes on it, the next request sees the new mapping.
+        self._models = MappingProxyType({model.name: model for model in models})
+
+    def all(self) -> list[Served]:
+        """Every model, by name."""
+        return [self._models[name] for name in sorted(self._models)]
+
+    def show(self, name: str) -> Served:
+        """
+        One model with all its versions.
+
+        Raises:
+            ModelNotFound: There is none of that name.
+        """
+        if name not in self._models:
+            raise ModelNotFound("no such model; GET /api/v1/models lists them")
+        return self._models[name]
+
+    def default(self) -> str:
+        """
+        The model that is meant when none is named.
+
+        Raises:
+            ModelNotFound: None is set, and there is not exactly one.
+        """
+        if self._default:
+            return self._default
+        if len(self._models) == 1:
+            return next(iter(self._models))
+        raise ModelNotFound("there is no default model: name one, /models/<model>/predict, or set SEPAL_DEFAULT_MODEL")
+
+    def get(self, name: str | None, reference: str | None = None) -> Model:
+        """
+        The version that a request means.
+
+        Args:
+            name: The model, or None for the default one.
+            reference: A version's number or an alias; None is the champion.
+
+        Raises:
+            ModelNotFound: There is no such model.
+            VersionNotLoaded: The model is not served in that version.
+            ModelUnavailable: The store has that version, and it could not be loaded.
+        """
+        served = self.show(name or self.default())
+        version = _version(served, reference or CHAMPION)
+        if version in served.failures:
+            raise ModelUnavailable("this version could not be loaded; the server's log says why")
+        if version is None or version not in served.versions:
+            raise VersionNotLoaded("no alias names this version, so it is not in memory")
+        return served.versions[version]
+
+
+def load(store: Store, limits: Limits) -> list[Served]:
+    """Load every version that an alias names. One that cannot be loaded is kept as a failure, with its reason."""
+    return [_load_model(store, name, limits) for name in store.models()]
+
+
+def _load_model(store: Store, name: str, limits: Limits) -> Served:
+    try:
+        aliases = store.aliases(name)
+    except ArtifactError as error:
+        return Served(name, {}, {CHAMPION: 0}, {0: error})
+    versions: dict[int, Model] = {}
+    failures: dict[int, ArtifactError] = {}
+    for version in sorted(set(aliases.values())):
+        try:
+            bundle = store.load(name, version)
+        except ArtifactError as error:
+            failures[version] = error
+        else:
+            versions[version] = Model(name, version, bundle, request_model(bundle.manifest, limits))
+    return Served(name, versions, aliases, failures)
+
+
+def _version(served: Served, reference: str) -> int | None:
+    if reference in served.aliases:
+        return served.aliases[reference]
+    return int(reference) if reference.isascii() and reference.isdigit() else None

@@ -1,0 +1,91 @@
+"""From a manifest to the pydantic model of its requests, and to what OpenAPI says of them."""
+
+from typing import Annotated, Any, ClassVar, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema, create_model, field_validator
+
+from artifacts.columns import Batch, Column
+from artifacts.manifest import Manifest
+from serve.document import parse
+from serve.errors import InvalidInput
+from serve.rows import Limits, Rows, invalid_rows
+
+
+class PredictRequest(BaseModel):
+    """The body of a prediction; each model has a subclass that knows its columns."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    rows: ClassVar[Rows]
+
+    instances: Batch
+
+    @field_validator("instances", mode="plain")
+    @classmethod
+    def check(cls, value: object) -> Batch:
+        """All instances at once, column by column."""
+        return cls.rows.check(value)
+
+
+def request_model(manifest: Manifest, limits: Limits) -> type[PredictRequest]:
+    """The request model of one version."""
+    schema = WithJsonSchema(instances_schema(manifest, max_rows=limits.max_rows))
+    model: type[PredictRequest] = create_model(
+        f"{manifest.model}.PredictRequest",
+        __base__=PredictRequest,
+        __doc__=f"Rows for {manifest.model}, as vectors in the order of its columns or as objects by name.",
+        instances=(Annotated[Batch, schema], ...),
+    )
+    model.rows = Rows(manifest.signature, limits)
+    return model
+
+
+def read(model: type[PredictRequest], body: bytes, *, report: bool) -> Batch:
+    """
+    Read a JSON body; with `report`, bad rows are left to the caller, who finds them in the batch's faults.
+
+    Raises:
+        InvalidInput: The body is not what the model asks for.
+        InvalidRows: A row is not, and `report` is not set.
+    """
+    limits = model.rows.limits
+    document = parse(body, max_depth=limits.max_depth)
+    try:
+        batch = model.model_validate(document).instances
+    except ValidationError as error:
+        raise _shape(error) from error
+    if batch.faults and not report:
+        raise invalid_rows(batch.faults, cast(dict[str, Any], document)["instances"], model.rows)
+    return batch
+
+
+def instances_schema(manifest: Manifest, *, max_rows: int) -> dict[str, Any]:
+    """What OpenAPI says of `instances`: vectors or objects, with training rows as examples."""
+    columns = manifest.signature.columns
+    cells = {column.name: _cell_schema(column) for column in columns}
+    vector = {"type": "array", "prefixItems": list(cells.values()), "minItems": len(cells), "maxItems": len(cells)}
+    record = {"type": "object", "properties": cells, "required": list(cells), "additionalProperties": False}
+    examples = [list(row) for row in manifest.examples.instances[:2]]
+    return {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": max_rows,
+        "items": {"anyOf": [{**vector, "title": "vector"}, {**record, "title": "record"}]},
+        "examples": [examples, [dict(zip(cells, row, strict=True)) for row in examples]],
+    }
+
+
+def _shape(error: ValidationError) -> InvalidInput:
+    first = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] == "missing":
+        return InvalidInput("invalid-body", 'the body lacks "instances": {"instances": [[...], ...]}')
+    if first["type"] == "extra_forbidden":
+        return InvalidInput("invalid-body", 'the body has a key besides "instances"')
+    return InvalidInput("invalid-body", 'the body must be an object: {"instances": [[...], ...]}')
+
+
+def _cell_schema(column: Column) -> dict[str, Any]:
+    kind = "integer" if column.kind == "integer" else "number"
+    seen = "" if column.minimum is None else f"Training saw {column.minimum:g} to {column.maximum:g}."
+    schema: dict[str, Any] = {"title": column.name, "type": [kind, "null"] if column.nullable else kind}
+    return {**schema, "description": seen, "examples": [column.example]}

@@ -1,0 +1,41 @@
+"""Password hashes: argon2id by passlib, which only this file knows."""
+
+import secrets
+import warnings
+from typing import Any
+
+from passlib.hash import argon2
+
+SHORTEST = 8
+LONGEST = 1024
+
+
+class Passwords:
+    """Hashes and verifies with OWASP's parameters for argon2id: 19 MiB, two passes, one lane."""
+
+    def __init__(self, *, memory_kib: int = 19_456, passes: int = 2) -> None:
+        with warnings.catch_warnings():
+            # passlib asks argon2-cffi for its version in a way that argon2-cffi calls deprecated.
+            warnings.filterwarnings("ignore", "Accessing argon2.__version__", DeprecationWarning)
+            argon2.set_backend("argon2_cffi")
+        using: Any = argon2.using
+        self._hasher = using(type="ID", memory_cost=memory_kib, time_cost=passes, parallelism=1)
+        self._nobody = self.hash(secrets.token_urlsafe(16))
+
+    def hash(self, password: str) -> str:
+        """
+        A new hash of a password, salted.
+
+        Raises:
+            ValueError: It is shorter than 8 characters or longer than 1,024.
+        """
+        if not SHORTEST <= len(password) <= LONGEST:
+            raise ValueError(f"a password has {SHORTEST} to {LONGEST:,} characters")
+        return str(self._hasher.hash(password))
+
+    def verify(self, password: str, hashed: str | None) -> bool:
+        """Whether the password belongs to the hash; None, for a user who is not there, takes as long and is False."""
+        if len(password) > LONGEST:
+            return False
+        matches = bool(self._hasher.verify(password, hashed or self._nobody))
+        return matches and hashed is not None

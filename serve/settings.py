@@ -1,0 +1,98 @@
+"""Every setting of the server, its default and its reason; docs/operations.md lists the same, by test."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, model_validator
+
+from artifacts.settings import ArtifactSettings
+
+SECRET_BYTES = 32
+
+
+class Settings(ArtifactSettings):
+    """Read once at start-up, from `SEPAL_...` variables and `.env`; the variables win."""
+
+    environment: Literal["development", "production"] = Field(
+        "development", description="`production` refuses to start without a real secret, and closes what is open."
+    )
+    state: Path = Field(Path(".sepal"), description="Folder for the SQLite file and for generated secrets.")
+    database_url: str = Field(
+        "", description="SQLAlchemy URL; empty means SQLite in the state folder. `postgresql+psycopg://...`"
+    )
+    default_model: str = Field("", description="What `/predict` means; empty means the only model of the store.")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    workers: PositiveInt = Field(1, description="Processes that answer.")
+    shutdown_s: PositiveFloat = Field(30, description="How long requests in flight may take to finish at shutdown.")
+
+    threads: PositiveInt = Field(4, description="Calls that may compute at once in one process.")
+    login_threads: PositiveInt = Field(2, description="Passwords that may be verified at once in one process.")
+
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Signs tokens: at least 32 bytes. Development generates one."
+    )
+    token_issuer: str = Field("sepal", min_length=1, description="`iss` of the tokens.")
+    token_audience: str = Field("sepal", min_length=1, description="`aud` of the tokens; one per deployment.")
+    token_ttl_s: PositiveInt = Field(600, description="How long a token is good.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text in a terminal, else JSON.")
+    open_docs: bool | None = Field(
+        None, description="Whether `/docs`, `/redoc` and `/openapi.json` exist; unset: only in development."
+    )
+    open_metrics: bool = Field(False, description="Whether `/metrics` needs no token.")
+    error_values: bool | None = Field(
+        None, description="Whether errors show the value that was sent; unset: only in development."
+    )
+    canary_interval_s: PositiveFloat = Field(5, description="How old the last canary prediction may be.")
+
+    max_json_bytes: PositiveInt = Field(4 * 2**20, description="Size of a JSON body; beyond it 413.")
+    max_csv_bytes: PositiveInt = Field(64 * 2**20, description="Size of a CSV upload; beyond it 413.")
+    max_form_bytes: PositiveInt = Field(16 * 2**10, description="Size of a login form; beyond it 413.")
+    max_depth: PositiveInt = Field(32, description="Nesting of a JSON body; beyond it 400.")
+    max_rows: PositiveInt = Field(1000, description="Rows in a JSON request; beyond it 422.")
+    max_columns: PositiveInt = Field(1024, description="Values in a row of a JSON request; beyond it 422.")
+    max_digits: PositiveInt = Field(64, description="Digits of an integer; beyond it 422.")
+    max_errors: PositiveInt = Field(20, description="Mistakes listed in an error; the others are counted.")
+    max_csv_columns: PositiveInt = Field(4096, description="Columns of a CSV; beyond it 422.")
+    max_cell_bytes: PositiveInt = Field(64 * 2**10, description="Length of a CSV cell; beyond it 422.")
+    unknown_names: Literal["refuse", "ignore"] = Field(
+        "refuse", description="What becomes of a name that is not a column: 422, or passed over."
+    )
+    csv_nulls: tuple[str, ...] = Field((), description='CSV cells that are null besides the empty one: `["NA"]`.')
+    csv_escape: Literal["written", "all"] = Field(
+        "written", description="Which CSV cells are kept from running as a formula: those we write, or all."
+    )
+
+    @property
+    def is_production(self) -> bool:
+        """Whether this is a deployment that others rely on."""
+        return self.environment == "production"
+
+    @property
+    def shows_docs(self) -> bool:
+        """Whether the documentation is served."""
+        return not self.is_production if self.open_docs is None else self.open_docs
+
+    @property
+    def shows_values(self) -> bool:
+        """Whether errors show the value that was sent."""
+        return not self.is_production if self.error_values is None else self.error_values
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL, SQLite's filled in."""
+        return self.database_url or f"sqlite:///{self.state / 'sepal.db'}"
+
+    @model_validator(mode="after")
+    def _secret_is_real(self) -> "Settings":
+        secret = self.secret_key.get_secret_value()
+        if self.is_production and len(secret.encode()) < SECRET_BYTES:
+            raise ValueError(
+                f"SEPAL_SECRET_KEY is {'too short' if secret else 'missing'}: production needs at least "
+                f"{SECRET_BYTES} bytes; make one with: "
+                "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            )
+        return self

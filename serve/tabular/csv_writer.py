@@ -1,0 +1,73 @@
+"""CSV out: what came, what was predicted, and what was wrong."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serve.tabular.csv_source import Block, CsvSource
+from serve.tabular.options import NUMBER, CsvOptions, added_columns, as_text
+
+
+class CsvWriter:
+    """Writes what came and what was predicted, block by block."""
+
+    def __init__(self, source: CsvSource, classes: Sequence[object], options: CsvOptions) -> None:
+        self._names = source.header
+        self._escape_all = options.escape_all
+        self._added = added_columns(classes)
+        self._buffer = io.StringIO()
+        self._writer = csv.writer(self._buffer, delimiter=source.delimiter, lineterminator="\n")
+
+    def header(self) -> bytes:
+        """The first line."""
+        return self._flush([[*self._passed(self._names), *self._added]])
+
+    def rows(self, block: Block, labels: NDArray[np.object_], probabilities: NDArray[np.float64] | None) -> bytes:
+        """The lines of one block."""
+        width = len(self._names)
+        errors = _errors(block)
+        blank = [""] * (len(self._added) - 2)
+        spread: Sequence[Sequence[object]] = [blank] * len(labels) if probabilities is None else probabilities.tolist()
+        answers = [
+            ["", *blank, error] if error else [_written(label), *chances, ""]
+            for label, chances, error in zip(labels.tolist(), spread, errors, strict=True)
+        ]
+        lines = [
+            [*self._passed(cells[:width]), *[""] * (width - len(cells)), *answer]
+            for cells, answer in zip(block.cells, answers, strict=True)
+        ]
+        return self._flush(lines)
+
+    def _passed(self, cells: list[str]) -> list[str]:
+        return [_defused(cell) for cell in cells] if self._escape_all else cells
+
+    def _flush(self, lines: Sequence[Sequence[object]]) -> bytes:
+        self._writer.writerows(lines)
+        written = self._buffer.getvalue().encode()
+        self._buffer.seek(0)
+        self._buffer.truncate()
+        return written
+
+
+def _errors(block: Block) -> list[str]:
+    """Shape (rows,): what is wrong with each row, or an empty text."""
+    found: dict[int, list[str]] = {}
+    for fault in block.batch.faults:
+        where = f"{fault.column}: " if fault.column else ""
+        for row in fault.rows.tolist():
+            found.setdefault(row, []).append(where + fault.message)
+    return [f"line {line}: {'; '.join(found[row])}" if row in found else "" for row, line in enumerate(block.lines)]
+
+
+def _written(label: object) -> str:
+    return _defused(as_text(label)) if isinstance(label, str) else as_text(label)
+
+
+def _defused(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula; a number stays one."""
+    if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} and not NUMBER.fullmatch(cell):
+        return f"'{cell}"
+    return cell

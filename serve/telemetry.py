@@ -1,0 +1,102 @@
+"""What the server tells about itself: JSON log lines, and Prometheus metrics that are right with several workers."""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+# prometheus_client reads this variable when it is imported; `python -m serve run` sets it before that.
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+LONGEST_VALUE = 512
+_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """Every metric of the server; docs/operations.md lists the same, by test."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "sepal_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
+        )
+        self.latency = Histogram(
+            "sepal_request_duration_seconds",
+            "Time from a request's first byte to its last answer's byte.",
+            ("method", "route"),
+            buckets=_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.in_progress = Gauge(
+            "sepal_requests_in_progress",
+            "Requests that are being answered.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.predictions = Counter("sepal_predictions", "Rows predicted.", ("model", "version"), registry=self.registry)
+        self.load_failures = Counter(
+            "sepal_model_load_failures", "Versions that could not be loaded.", ("model",), registry=self.registry
+        )
+
+    def render(self) -> bytes:
+        """The Prometheus text of all workers."""
+        if MULTIPROCESS not in os.environ:
+            return generate_latest(self.registry)
+        everyone = CollectorRegistry()
+        MultiProcessCollector(everyone)
+        return generate_latest(everyone)
+
+
+def forget_process() -> None:
+    """Take this process's gauges out of the sums; its counters stay."""
+    if MULTIPROCESS in os.environ:
+        mark_process_dead(os.getpid())
+
+
+def configure_logging(*, level: str, form: str, stream: TextIO = sys.stdout) -> None:
+    """Every line of this process, our own and the libraries', in one form: JSON, or text for a terminal."""
+    as_text = form == "text" or (form == "auto" and stream.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _shorten,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=stream.isatty()) if as_text else structlog.processors.JSONRenderer()
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    for quiet in ("alembic", "uvicorn.access"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _shorten(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """No value of a line is longer than 512 characters, a traceback ten times that."""
+    for key, value in line.items():
+        longest = 10 * LONGEST_VALUE if key == "exception" else LONGEST_VALUE
+        if isinstance(value, str) and len(value) > longest:
+            line[key] = value[:longest] + "…"
+    return line

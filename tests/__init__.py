@@ -1,0 +1,1 @@
+"""The tests mirror the tree: one file a module; the rest is told by the file's first line."""

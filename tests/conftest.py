@@ -1,0 +1,32 @@
+"""What tests share: one trained store, and one server with production's reticence."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server import Api, Server, environment, run
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with iris in it, made by the command that a user runs; nobody changes it."""
+    folder = tmp_path_factory.mktemp("store")
+    trained = run("train", "iris", env=environment(artifacts=folder))
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for iris that never shows a value that was sent."""
+    state = tmp_path_factory.mktemp("state")
+    env = environment(artifacts=store, state=state, error_values="false", log_format="json")
+    with Server(env) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def api(server: Server) -> Api:
+    """The server, asked with a token of every scope."""
+    return Api(server, server.bearer())

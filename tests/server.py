@@ -1,0 +1,148 @@
+"""A real server in a process of its own, on a free port, and a client for it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+
+ROOT = Path(__file__).parent.parent
+START_S = 60.0
+STOP_S = 20.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """The environment without SEPAL_ variables but these."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SEPAL_")}
+    return {**kept, **{f"SEPAL_{name.upper()}": str(value) for name, value in settings.items()}}
+
+
+def run(*arguments: str, env: Mapping[str, str], stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run one of our command lines to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        check=False,
+        cwd=ROOT,
+        env=env,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+@dataclass
+class Server:
+    """One `python -m serve run`, from its start to its end."""
+
+    env: Mapping[str, str]
+    arguments: Sequence[str] = ()
+    port: int = field(default_factory=free_port)
+
+    def __enter__(self) -> Self:
+        log = Path(self.env["SEPAL_STATE"])
+        log.mkdir(parents=True, exist_ok=True)
+        self.log = log / f"server-{self.port}.log"
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "serve", "run", "--port", str(self.port), *self.arguments],
+                cwd=ROOT,
+                env=self.env,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.client = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+        self._await_answer()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        if self.process.poll() is None:
+            self.stop()
+
+    def stop(self) -> int:
+        """Ask it to end, and give back its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_S)
+
+    @property
+    def lines(self) -> list[str]:
+        """What it has written to its log so far."""
+        return self.log.read_text().splitlines()
+
+    def token(self, *scopes: str, user: str = "developer", password: str | None = None) -> str:
+        """A fresh token from the server itself."""
+        form = {"username": user, "password": password or self.password, "scope": " ".join(scopes)}
+        answer = self.client.post("/api/v1/token", data=form)
+        assert answer.status_code == 200, answer.text
+        token: str = answer.json()["access_token"]
+        return token
+
+    @property
+    def password(self) -> str:
+        """The development user's password, as a developer would look it up."""
+        lines = (Path(self.env["SEPAL_STATE"]) / "development.env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)["PASSWORD"]
+
+    def bearer(self, *scopes: str) -> dict[str, str]:
+        """The header of an authenticated request."""
+        return {"Authorization": f"Bearer {self.token(*scopes)}"}
+
+    def _await_answer(self) -> None:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                self.client.get("/health/live")
+            except httpx2.TransportError:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError(f"no answer within {START_S} s:\n{self.log.read_text()}")
+
+
+@dataclass(frozen=True)
+class Api:
+    """A server and a token for it: what most tests talk to."""
+
+    server: Server
+    headers: dict[str, str]
+
+    def get(self, path: str, **more: Any) -> httpx2.Response:
+        """GET with the token."""
+        return self.server.client.get(path, headers=self.headers, **more)
+
+    def predict(self, instances: object, path: str = "/api/v1/predict", **params: str) -> httpx2.Response:
+        """Ask for predictions."""
+        return self.server.client.post(path, json={"instances": instances}, params=params, headers=self.headers)
+
+    def post_json(self, body: bytes, content_type: str | None = "application/json") -> httpx2.Response:
+        """Send these very bytes to /predict."""
+        kind = {} if content_type is None else {"Content-Type": content_type}
+        return self.server.client.post("/api/v1/predict", content=body, headers={**self.headers, **kind})
+
+    def post_csv(self, body: bytes, path: str = "/api/v1/predict/csv") -> httpx2.Response:
+        """Send these very bytes as text/csv."""
+        return self.server.client.post(path, content=body, headers={**self.headers, "Content-Type": "text/csv"})
+
+
+def slug(answer: httpx2.Response) -> str:
+    """The last part of a problem's type, its media type checked on the way."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    kind: str = answer.json()["type"]
+    return kind.rsplit("/", 1)[-1]
