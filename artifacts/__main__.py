@@ -37,8 +37,7 @@ def _list(store: Store) -> int:
         aliases = store.aliases(model)
         for version in store.versions(model):
             names = ",".join(alias for alias, target in sorted(aliases.items()) if target == version)
-            manifest = store.manifest(model, version)
-            rows.append((model, str(version), names, f"{manifest.created_at:%Y-%m-%d %H:%M}", _short(manifest)))
+            rows.append((model, str(version), names, *_summary(store, model, version)))
     if len(rows) == 1:
         print(f"no model in {store.root}: python -m train iris makes one")
         return 0
@@ -46,6 +45,14 @@ def _list(store: Store) -> int:
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     return 0
+
+
+def _summary(store: Store, model: str, version: int) -> tuple[str, str]:
+    try:
+        manifest = store.manifest(model, version)
+    except ArtifactError as error:
+        return "", f"unreadable: {error}"
+    return f"{manifest.created_at:%Y-%m-%d %H:%M}", _short(manifest)
 
 
 def _show(store: Store, reference: str) -> int:
@@ -60,7 +67,8 @@ def _show(store: Store, reference: str) -> int:
     print("columns")
     for column in manifest.signature.columns:
         null = ", may be null" if column.nullable else ""
-        print(f"  {column.name}  {column.kind} ({column.dtype}{null}), seen {column.minimum:g} to {column.maximum:g}")
+        seen = "only null" if column.minimum is None else f"{column.minimum:g} to {column.maximum:g}"
+        print(f"  {column.name}  {column.kind} ({column.dtype}{null}), seen {seen}")
     print("scores")
     for name, value in manifest.scores.items():
         print(f"  {name}  {value:.4f}")

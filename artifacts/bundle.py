@@ -128,6 +128,8 @@ def read(folder: Path) -> Bundle:
         raise ArtifactFormat(f"{LABELS} is not a list of class and label") from error
     if estimator.classes_.tolist() != [line.value for line in lines]:
         raise ArtifactUnloadable(f"{LABELS} does not name the classes of the model, one line a class")
+    if manifest.classes != tuple(line.label for line in lines):
+        raise ArtifactFormat(f"{MANIFEST} lists other classes than {LABELS}")
     bundle = Bundle(manifest, as_labels(lines), estimator)
     self_test(bundle)
     return bundle
@@ -137,7 +139,7 @@ def verify(folder: Path) -> tuple[Manifest, Mapping[str, bytes]]:
     """Read a version's bytes and hold them against its manifest; nothing is unpickled."""
     try:
         manifest = parse((folder / MANIFEST).read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise ArtifactMissing(folder.parent.name, folder.name) from error
     with os.scandir(folder) as entries:
         is_plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
@@ -161,7 +163,10 @@ def self_test(bundle: Bundle) -> None:
         ArtifactSelfTest: A label differs, or a number by more than the manifest's tolerance.
     """
     examples = bundle.manifest.examples
-    batch = bundle.manifest.signature.check(list(zip(*examples.instances, strict=True)))
+    try:
+        batch = bundle.manifest.signature.check(list(zip(*examples.instances, strict=True)))
+    except ValueError as error:
+        raise ArtifactSelfTest("the examples are not rows of the model's columns") from error
     if batch.faults:
         raise ArtifactSelfTest("the examples do not pass the columns' own check")
     try:
@@ -173,7 +178,10 @@ def self_test(bundle: Bundle) -> None:
         raise ArtifactSelfTest("the model gives other labels for its own examples than when it was published")
     if examples.probabilities is None:
         return
-    distance = np.abs(np.asarray(got.probabilities) - np.asarray(examples.probabilities)).max()
+    try:
+        distance = np.abs(np.asarray(got.probabilities) - np.asarray(examples.probabilities)).max()
+    except ValueError as error:
+        raise ArtifactSelfTest("the examples do not have a probability a class") from error
     if not distance <= bundle.manifest.tolerance:
         raise ArtifactSelfTest(f"the probabilities of the examples differ by {distance:g} from the published ones")
 
@@ -201,6 +209,6 @@ def _unpickle(pickled: bytes) -> Estimator:
     except Exception as error:
         # Unpickling runs code, which may raise anything; the reason's class is all that is passed on.
         raise ArtifactUnloadable(f"{MODEL} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not (hasattr(loaded, "predict") and hasattr(loaded, "classes_")):
+    if not (hasattr(loaded, "predict") and isinstance(getattr(loaded, "classes_", None), np.ndarray)):
         raise ArtifactUnloadable(f"{MODEL} holds a {type(loaded).__name__}, which cannot predict classes")
     return cast(Estimator, loaded)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 Scalar: TypeAlias = bool | int | float | str | None
 Table: TypeAlias = NDArray[np.generic] | pd.DataFrame
@@ -34,6 +34,17 @@ class Column(BaseModel):
     minimum: int | float | None
     maximum: int | float | None
     example: int | float | None
+
+    @model_validator(mode="after")
+    def _can_be_cast(self) -> Self:
+        # Found here, a column that numpy cannot hold is a manifest's mistake; later it would be every request's.
+        try:
+            kind = np.dtype(self.dtype).kind
+        except TypeError as error:
+            raise ValueError(f"{self.dtype!r} is no dtype") from error
+        if kind not in ("f" if self.kind == "float" else "iu") or (self.nullable and self.kind == "integer"):
+            raise ValueError(f"{self.dtype} holds no {'nullable ' if self.nullable else ''}{self.kind}")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +144,16 @@ def _cast(column: Column, values: Sequence[object], max_digits: int) -> tuple[ND
 
 def _plain(column: Column, values: Sequence[object], max_digits: int) -> NDArray[np.generic] | None:
     """All values at once; None where one of them needs a closer look."""
+    limit = 10**max_digits
     if column.kind == "integer":
-        return np.array(values, dtype=column.dtype)
+        whole = np.array(values, dtype=column.dtype)
+        return whole if bool(((whole < limit) & (whole > -limit)).all()) else None
     wide = np.array(values, dtype=np.float64)
     with np.errstate(over="ignore"):
         array = wide.astype(column.dtype)
-    with np.errstate(invalid="ignore"):
-        bounded = bool((np.abs(wide) < 10.0**max_digits).all())
-    return array if bounded and bool(np.isfinite(array).all()) else None
+    # A null has become NaN; a NaN that was sent must not pass for one.
+    right = np.isfinite(array) & (np.abs(wide) < float(limit))
+    return array if np.count_nonzero(right) + values.count(None) == len(values) else None
 
 
 def _careful(column: Column, values: Sequence[object], max_digits: int) -> tuple[NDArray[np.generic], list[Fault]]:
@@ -195,5 +208,9 @@ class _Judge:
         return int(value) if bounds.min <= int(value) <= bounds.max else _Wrong("out-of-range")
 
     def _float(self, value: float) -> Scalar | _Wrong:
-        with np.errstate(over="ignore"):
-            return value if np.isfinite(self._dtype.type(value)) else _Wrong("out-of-range")
+        try:
+            with np.errstate(over="ignore"):
+                fits = bool(np.isfinite(self._dtype.type(value)))
+        except OverflowError:
+            fits = False
+        return value if fits else _Wrong("out-of-range")

@@ -24,7 +24,7 @@ class NameInvalid(ArtifactError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"{name!r} is not a name: lower-case letters, digits, '.', '_' and '-', at most 64, "
-            "the first a letter or a digit"
+            "the first a letter or a digit; an alias is not a number"
         )
         self.name = name
 

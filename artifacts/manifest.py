@@ -113,7 +113,7 @@ def parse(document: bytes) -> Manifest:
     """
     try:
         stated = json.loads(document)["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactFormat("manifest.json is not a manifest: it states no format") from error
     if stated != FORMAT:
         raise ArtifactFormat(f"manifest.json has format {stated!r}, and this code reads {FORMAT}")

@@ -9,7 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class ArtifactSettings(BaseSettings):
     """Settings of the store, read from the environment and from `.env`."""
 
-    model_config = SettingsConfigDict(env_prefix="SEPAL_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SEPAL_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     artifacts: Path = Field(
         default=Path("artifacts/models"),

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from artifacts import bundle
 from artifacts.bundle import Bundle
-from artifacts.errors import ArtifactFormat, ArtifactMissing
-from artifacts.manifest import Label, Manifest, Promise, check_name, parse
+from artifacts.errors import ArtifactFormat, ArtifactMissing, NameInvalid
+from artifacts.manifest import NAME, Label, Manifest, Promise, check_name, parse
 
 CHAMPION = "champion"
 POINTERS = "aliases.json"
@@ -45,7 +45,9 @@ class Store:
         """The names of all models that have a version, sorted."""
         if not self.root.is_dir():
             return []
-        return sorted(entry.name for entry in self.root.iterdir() if entry.is_dir() and self._versions(entry))
+        # The name is asked first: a volume of its own has a lost+found that only root may look into.
+        homes = (entry for entry in self.root.iterdir() if NAME.fullmatch(entry.name) and entry.is_dir())
+        return sorted(home.name for home in homes if self._versions(home))
 
     def versions(self, model: str) -> list[int]:
         """
@@ -110,6 +112,9 @@ class Store:
         Add a version, whole or not at all, and point the champion at it if asked.
 
         Killed anywhere, this leaves the former state, or the new version whole with the former champion.
+
+        Raises:
+            ArtifactError: What was written could not be loaded again; see `artifacts.bundle.read`.
         """
         home = self.root / check_name(model)
         home.mkdir(parents=True, exist_ok=True)
@@ -120,6 +125,7 @@ class Store:
             version = max([pointers.latest, *self._versions(home)]) + 1
             staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=home))
             manifest = bundle.write(staging, promise, model=model, version=version, pickled=pickled, labels=labels)
+            bundle.read(staging)
             staging.chmod(0o755)
             staging.rename(home / str(version))
             bundle.sync_folder(home)
@@ -133,9 +139,12 @@ class Store:
 
         Raises:
             ArtifactMissing: The model has no such version.
+            NameInvalid: The alias is no name, or would pass for a version.
         """
         home = self.root / check_name(model)
         version = self.resolve(model, version)
+        if alias.isdigit():
+            raise NameInvalid(alias)
         with self._turn(home):
             pointers = self._pointers(model)
             aliases = {**pointers.aliases, check_name(alias): version}

@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import json
 import os
 import shlex
 import signal
@@ -104,41 +105,45 @@ def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _ensure_developer(settings: Settings) -> None:
+    """The user of development, with the password that stands in the file, whatever the database was told before."""
     from serve import database
-    from serve.errors import UserExists
     from serve.security.passwords import Passwords
     from serve.users import ALL_SCOPES, Users
 
-    users = Users(database.connect(settings.database))
-    if users.find(USER):
-        return
-    hashed = Passwords().hash(ensure_secrets(settings.state).password)
-    try:
-        users.add(USER, password_hash=hashed, scopes=ALL_SCOPES)
-    except UserExists:
-        return
+    users, passwords = Users(database.connect(settings.database)), Passwords()
+    password = ensure_secrets(settings.state).password
+    known = users.find(USER)
+    if known is None or known.scopes != ALL_SCOPES or not passwords.verify(password, known.password_hash):
+        users.put(USER, password_hash=passwords.hash(password), scopes=ALL_SCOPES)
 
 
 def _print_welcome(settings: Settings) -> None:
     everywhere = {"0.0.0.0", "::"}  # noqa: S104  # told apart, not bound
     host = "127.0.0.1" if settings.host in everywhere else settings.host
     base = f"http://{host}:{settings.port}"
-    secrets = ensure_secrets(settings.state)
-    folder = shlex.quote(str(Path.cwd()))
-    print(
-        f"""
-sepal listens on {base} (development)
-  docs       {base}/docs
-  log in     {USER}, password in {secrets.file}
-  try it     from another terminal:
+    print(f"\nsepal listens on {base} (development)")
+    print(f"  docs      {base}/docs")
+    print(f"  log in    {USER}, password in {ensure_secrets(settings.state).file}")
+    print(f"{_example(settings, base)}\n", flush=True)
 
-curl -s {base}/api/v1/predict \\
-  -H "Authorization: Bearer $(make -s -C {folder} token)" \\
+
+def _example(settings: Settings, base: str) -> str:
+    """A curl that works, for a row of the first model in the store."""
+    from artifacts import CHAMPION, ArtifactError, Store
+
+    store = Store(settings.artifacts)
+    try:
+        model = settings.default_model or store.models()[0]
+        manifest = store.manifest(model, store.resolve(model, CHAMPION))
+    except (IndexError, ArtifactError):
+        return "  no model  the store has none to serve: make train"
+    body = json.dumps({"instances": [manifest.examples.instances[0]]})
+    return f"""  try it    in another terminal:
+
+curl -s {base}/api/v1/models/{model}/predict \\
+  -H "Authorization: Bearer $(make -s -C {shlex.quote(str(Path.cwd()))} token)" \\
   -H "Content-Type: application/json" \\
-  -d '{{"instances": [[5.1, 3.5, 1.4, 0.2]]}}'
-""",
-        flush=True,
-    )
+  -d {shlex.quote(body)}"""
 
 
 def _token(settings: Settings) -> int:

@@ -61,6 +61,7 @@ def create_app(settings: Settings) -> ASGIApp:
         description="Serves scikit-learn models on tabular data.",
         openapi_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=partial(_lifespan, settings=settings, parts=parts),
         max_body_size=settings.max_json_bytes,
     )

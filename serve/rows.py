@@ -142,9 +142,9 @@ class _RowFault:
 _NOT_A_ROW = _RowFault("not-a-row", "expected a row: a list of values, or an object by name")
 
 
-def mistakes(batch: Batch, names: Sequence[str]) -> list[Mistake]:
+def mistakes(faults: Sequence[Fault], names: Sequence[str]) -> list[Mistake]:
     """Every mistake of a batch, by row and then by column."""
-    return _listed(batch.faults, names, sent=None, most=None)
+    return _listed(faults, names, sent=None, most=None)
 
 
 def invalid_rows(faults: Sequence[Fault], sent: Sequence[Any], rows: Rows) -> InvalidRows:
@@ -173,11 +173,14 @@ def _listed(faults: Sequence[Fault], names: Sequence[str], *, sent: Any, most: i
         message = fault.message
         if sent is not None and column >= 0 and fault.code != "missing-column":
             value = sent[row][column] if isinstance(sent[row], list) else sent[row][fault.column]
-            message += f", got {_short(repr(value))}"
+            message += f", got {_cut(ascii(value))}"
         found.append(Mistake(row, fault.column, fault.code, message))
     return found
 
 
 def _short(text: str) -> str:
-    printable = text[: _LONGEST_ECHO + 1].encode("unicode_escape").decode()
+    return _cut(text[: _LONGEST_ECHO + 1].encode("unicode_escape").decode())
+
+
+def _cut(printable: str) -> str:
     return printable if len(printable) <= _LONGEST_ECHO else printable[: _LONGEST_ECHO - 1] + "…"

@@ -49,7 +49,7 @@ def read(model: type[PredictRequest], body: bytes, *, report: bool) -> Batch:
         InvalidRows: A row is not, and `report` is not set.
     """
     limits = model.rows.limits
-    document = parse(body, max_depth=limits.max_depth)
+    document = parse(body, max_depth=limits.max_depth, max_rows=limits.max_rows)
     try:
         batch = model.model_validate(document).instances
     except ValidationError as error:

@@ -35,7 +35,7 @@ class Settings(ArtifactSettings):
     )
     token_issuer: str = Field("sepal", min_length=1, description="`iss` of the tokens.")
     token_audience: str = Field("sepal", min_length=1, description="`aud` of the tokens; one per deployment.")
-    token_ttl_s: PositiveInt = Field(600, description="How long a token is good.")
+    token_ttl_s: PositiveInt = Field(600, le=86_400, description="How long a token is good.")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text in a terminal, else JSON.")

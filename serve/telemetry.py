@@ -94,9 +94,10 @@ def configure_logging(*, level: str, form: str, stream: TextIO = sys.stdout) -> 
 
 
 def _shorten(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """No value of a line is longer than 512 characters, a traceback ten times that."""
+    """No value of a line is longer than 512 characters; of a traceback the last 5,120 are kept."""
     for key, value in line.items():
-        longest = 10 * LONGEST_VALUE if key == "exception" else LONGEST_VALUE
-        if isinstance(value, str) and len(value) > longest:
-            line[key] = value[:longest] + "…"
+        if key == "exception":
+            line[key] = value[-10 * LONGEST_VALUE :]
+        elif isinstance(value, str) and len(value) > LONGEST_VALUE:
+            line[key] = value[:LONGEST_VALUE] + "…"
     return line

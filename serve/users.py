@@ -68,16 +68,17 @@ class Users:
             ValueError: The name has characters that a name has not.
             UserExists: The name is taken.
         """
-        if re.fullmatch(NAME, name) is None:
-            raise ValueError("a user name has 1 to 64 letters, digits and . _ @ + -")
-        user = User(
-            name=name, password_hash=password_hash, scope=" ".join(sorted(scopes)), created_at=datetime.now(UTC)
-        )
+        user = _user(name, password_hash, scopes)
         try:
             with self._session() as session, session.begin():
                 session.add(user)
         except IntegrityError as error:
             raise UserExists(f"there is a user {name!r} already") from error
+
+    def put(self, name: str, *, password_hash: str, scopes: Iterable[Scope]) -> None:
+        """Set a user's password and scopes, whether the user is there or not."""
+        with self._session() as session, session.begin():
+            session.merge(_user(name, password_hash, scopes))
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
@@ -86,3 +87,10 @@ class Users:
                 yield session
         except OperationalError as error:
             raise DatabaseUnavailable("the database does not answer") from error
+
+
+def _user(name: str, password_hash: str, scopes: Iterable[Scope]) -> User:
+    if re.fullmatch(NAME, name) is None:
+        raise ValueError("a user name has 1 to 64 letters, digits and . _ @ + -")
+    scope = " ".join(sorted(scopes))
+    return User(name=name, password_hash=password_hash, scope=scope, created_at=datetime.now(UTC))

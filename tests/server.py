@@ -1,5 +1,6 @@
 """A real server in a process of its own, on a free port, and a client for it."""
 
+import json
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ import httpx2
 ROOT = Path(__file__).parent.parent
 START_S = 60.0
 STOP_S = 20.0
+LOG_S = 10.0
 
 
 def free_port() -> int:
@@ -84,6 +86,16 @@ class Server:
     def lines(self) -> list[str]:
         """What it has written to its log so far."""
         return self.log.read_text().splitlines()
+
+    def line(self, *parts: str) -> dict[str, Any]:
+        """The one JSON line of the log that holds all these texts, waited for: answers are sent before lines are."""
+        deadline = time.monotonic() + LOG_S
+        while not (found := [line for line in self.lines if all(part in line for part in parts)]):
+            assert time.monotonic() < deadline, f"no line with {parts}"
+            time.sleep(0.02)
+        [line] = found
+        read: dict[str, Any] = json.loads(line)
+        return read
 
     def token(self, *scopes: str, user: str = "developer", password: str | None = None) -> str:
         """A fresh token from the server itself."""

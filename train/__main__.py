@@ -7,10 +7,11 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from artifacts import ArtifactSettings, Store
+from artifacts import ArtifactError, ArtifactSettings, Store
 from train.errors import TrainError
 from train.evaluate import Evaluation, demand, evaluate
 from train.fit import cross_validate, fit, split
@@ -36,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--folds must be at least 2")
     try:
         run(recipes[arguments.recipe], store, folds=arguments.folds, promote=not arguments.no_promote)
-    except TrainError as error:
-        _console.print(f"[red]not published:[/] {error}")
+    except (TrainError, ArtifactError) as error:
+        _console.print(f"[red]not published:[/] {escape(str(error))}")
         return 1
     return 0
 
@@ -47,8 +48,8 @@ def run(recipe: Recipe, store: Store, *, folds: int, promote: bool) -> None:
     The whole way of one model: data, cross-validation, fit, evaluation, publication.
 
     Raises:
-        BelowThreshold: It scored worse than the recipe demands; nothing was published.
-        NotPublishable: It cannot be served.
+        TrainError: It scored worse than the recipe demands, or cannot be served; nothing was published.
+        ArtifactError: The store cannot hold it; nothing was published.
     """
     X, y = recipe.load()
     rows = split(X, y)
@@ -71,7 +72,7 @@ def run(recipe: Recipe, store: Store, *, folds: int, promote: bool) -> None:
     )
     role = "champion" if promote else "not promoted"
     _console.print(f"[green]published[/] {manifest.model} version {manifest.version} ({role})")
-    _console.print(f"  {store.root / manifest.model / str(manifest.version)}", soft_wrap=True)
+    _console.print(f"  {store.root / manifest.model / str(manifest.version)}", soft_wrap=True, markup=False)
 
 
 def _progress(folds: Iterable[Any], total: int) -> Iterable[Any]:

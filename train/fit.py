@@ -9,6 +9,8 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
+from train.errors import TooFewRows
+
 Progress: TypeAlias = Callable[[Iterable[Any], int], Iterable[Any]]
 
 SEED = 0
@@ -31,7 +33,15 @@ def split(X: pd.DataFrame, y: "pd.Series[Any]", *, held: float = 0.2) -> Split:
 
 
 def cross_validate(estimator: Any, rows: Split, *, folds: int, progress: Progress) -> list[float]:
-    """The accuracy of a fresh clone on each fold, in order."""
+    """
+    The accuracy of a fresh clone on each fold, in order.
+
+    Raises:
+        TooFewRows: A class cannot be in every fold.
+    """
+    rarest = int(rows.y.value_counts().min())
+    if rarest < folds:
+        raise TooFewRows(rows=rarest, folds=folds)
     splits = StratifiedKFold(folds, shuffle=True, random_state=SEED).split(rows.X, rows.y)
     return [_score(estimator, rows, fit, judge) for fit, judge in progress(splits, folds)]
 

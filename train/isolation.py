@@ -38,9 +38,12 @@ def load_elsewhere(pickled: bytes, *, timeout_s: float = 120) -> tuple[str, ...]
     Raises:
         NotPublishable: It does not load there.
     """
-    loaded = subprocess.run(
-        [sys.executable, "-c", _LOADER], input=pickled, capture_output=True, timeout=timeout_s, check=False
-    )
+    try:
+        loaded = subprocess.run(
+            [sys.executable, "-c", _LOADER], input=pickled, capture_output=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NotPublishable(f"a fresh process cannot load the model within {timeout_s:g} s") from error
     if loaded.returncode != 0:
         reason = "".join(loaded.stderr.decode(errors="replace").strip().splitlines()[-1:])
         raise NotPublishable(
@@ -48,5 +51,7 @@ def load_elsewhere(pickled: bytes, *, timeout_s: float = 120) -> tuple[str, ...]
             "notebook, a script or a recipe, do not travel; move them to a package that the server installs"
         )
     owners = packages_distributions()
-    names = {owner for module in json.loads(loaded.stdout) for owner in owners.get(module, ())}
+    # The last line is ours; the lines before it are what the model's packages print on import.
+    modules = json.loads(loaded.stdout.splitlines()[-1])
+    names = {owner for module in modules for owner in owners.get(module, ())}
     return tuple(f"{name}=={version(name)}" for name in sorted(names, key=str.lower))

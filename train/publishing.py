@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from pydantic import ValidationError
 from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
@@ -57,7 +58,7 @@ def publish(
 
     Raises:
         NotPublishable: The model or its data is not what a server can answer for; the message says what to do.
-        NameInvalid: No store can hold a model of that name.
+        ArtifactError: No store can hold it: its name is none, or what was written does not answer as it did.
     """
     check_name(name)
     _check_estimator(estimator)
@@ -87,17 +88,25 @@ def publish(
 
 def _check_estimator(estimator: Any) -> None:
     kind = type(estimator).__name__
-    if not is_classifier(estimator):
+    if isinstance(estimator, type) or not hasattr(estimator, "__sklearn_tags__") or not is_classifier(estimator):
         raise NotPublishable(f"{kind} is not a classifier, and only classifiers with one output can be published")
     try:
         check_is_fitted(estimator)
     except NotFittedError as error:
         raise NotPublishable(f"{kind} is not fitted: call fit first") from error
+    if not (hasattr(estimator, "classes_") and hasattr(estimator, "n_features_in_")):
+        raise NotPublishable(
+            f"{kind} does not tell its classes and its columns: refit a search, drop a pipeline's leading 'passthrough'"
+        )
     if not isinstance(estimator.classes_, np.ndarray) or estimator.classes_.ndim != 1:
         raise NotPublishable(f"{kind} has several outputs: publish one model an output")
+    if not np.array_equal(estimator.classes_, np.unique(estimator.classes_)):
+        raise NotPublishable(f"{kind} has classes that do not ascend, so its answers cannot be matched to them")
 
 
 def _as_frame(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
+    if not isinstance(X, pd.DataFrame) and np.asarray(X).ndim != 2:
+        raise NotPublishable("X is not a table: pass a DataFrame, or a dense array of rows and columns")
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X)).rename(columns="x{}".format)
     if not all(isinstance(column, str) for column in frame.columns) or not frame.columns.is_unique:
         raise NotPublishable("column names must be texts, each of them once: rename the columns before fitting")
@@ -107,8 +116,9 @@ def _as_frame(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
 
 
 def _check_fits(estimator: Any, frame: pd.DataFrame, y: ArrayLike) -> None:
-    if len(np.asarray(y)) != len(frame):
-        raise NotPublishable(f"X has {len(frame)} rows and y has {len(np.asarray(y))}")
+    told = np.asarray(y).ravel()
+    if len(told) != len(frame):
+        raise NotPublishable(f"X has {len(frame)} rows and y has {len(told)}")
     fitted_names = getattr(estimator, "feature_names_in_", None)
     if fitted_names is not None and list(fitted_names) != list(frame.columns):
         raise NotPublishable("the columns of X are not those that the estimator was fitted on, in their order")
@@ -116,7 +126,7 @@ def _check_fits(estimator: Any, frame: pd.DataFrame, y: ArrayLike) -> None:
         raise NotPublishable(
             f"X has {frame.shape[1]} columns and the estimator was fitted on {estimator.n_features_in_}"
         )
-    strange = sorted(set(np.unique(np.asarray(y)).tolist()) - set(estimator.classes_.tolist()), key=repr)
+    strange = sorted(set(told.tolist()) - set(estimator.classes_.tolist()), key=repr)
     if strange:
         raise NotPublishable(f"y holds {strange[0]!r}, which is no class of the estimator")
 
@@ -131,9 +141,14 @@ def _label_map(classes: NDArray[np.generic], labels: Sequence[str] | Mapping[Any
         texts = values if labels is None else list(labels)
     if len(texts) != len(values) or len(set(texts)) != len(texts):
         raise NotPublishable(f"{len(values)} classes need as many different labels, and {len(texts)} were given")
-    return tuple(
-        Label.model_validate({"class": value, "label": text}) for value, text in zip(values, texts, strict=True)
-    )
+    try:
+        return tuple(
+            Label.model_validate({"class": value, "label": text}) for value, text in zip(values, texts, strict=True)
+        )
+    except ValidationError as error:
+        raise NotPublishable(
+            "classes and labels must be texts, integers or booleans: convert y before fitting"
+        ) from error
 
 
 def _pickle(estimator: Any) -> bytes:
@@ -156,7 +171,9 @@ def _examples(estimator: Any, signature: Signature, frame: pd.DataFrame, labels:
     chosen = np.unique(order[np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).astype(int)])
     rows = data.iloc[chosen].reset_index(drop=True) if isinstance(data, pd.DataFrame) else data[chosen]
     answers = answer(estimator, as_labels(labels), rows)
-    instances = [[None if pd.isna(value) else value for value in row] for row in np.asarray(rows).tolist()]
+    # Column by column: side by side with floats, a large integer would lose its last digits.
+    columns = [pd.DataFrame(rows)[column].tolist() for column in pd.DataFrame(rows).columns]
+    instances = [[None if pd.isna(value) else value for value in row] for row in zip(*columns, strict=True)]
     return Examples(
         instances=tuple(map(tuple, instances)),
         predictions=tuple(answers.labels.tolist()),

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from starlette.datastructures import UploadFile
 
 from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
+from serve.api.media import require_media
 from serve.errors import InvalidInput
 from serve.registry import Model
 from serve.tabular import CsvSource, CsvWriter
@@ -65,16 +66,13 @@ async def _predict_csv(parts: Parts, name: str | None, request: Request) -> Stre
 
 
 async def _spool(request: Request) -> BinaryIO:
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media == "multipart/form-data":
+    if require_media(request, "text/csv", "multipart/form-data") == "multipart/form-data":
         form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES)
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
             await form.close()
             raise InvalidInput("file-missing", "the form has no file: curl -F file=@rows.csv")
         return upload.file
-    if media != "text/csv":
-        raise InvalidInput("unsupported-media-type", "send the CSV as text/csv, or as the field `file` of a form")
     file = cast(BinaryIO, SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115  # outlives this call
     try:
         async for chunk in request.stream():
@@ -99,7 +97,7 @@ def _blocks(parts: Parts, model: Model, file: BinaryIO) -> Iterator[bytes]:
     yield writer.header()
     for block in source.blocks():
         predictions = parts.inference.predict(model, block.batch)
-        yield writer.rows(block, predictions.labels, predictions.probabilities)
+        yield writer.rows(block, predictions.faults, predictions.labels, predictions.probabilities)
 
 
 def _closing(file: BinaryIO, blocks: Iterator[bytes]) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
 from serve.api.deps import PREFIX
+from serve.api.problems import MEDIA_TYPE, Problem
 from serve.errors import ModelNotFound
 from serve.registry import Model, Registry
 
@@ -72,10 +73,24 @@ def document(app: FastAPI, registry: Registry) -> dict[str, Any]:
         operation = _documented(parametric, model)
         operation["parameters"] = [given for given in operation["parameters"] if given["name"] != "model"]
         paths[_PARAMETRIC.replace("{model}", name)] = {"post": operation}
+    _describe_problems(openapi)
     default = _default_model(registry)
     if default in champions:
         paths[_DEFAULT]["post"] = _documented(paths[_DEFAULT]["post"], champions[default], suffix="default")
     return openapi
+
+
+def _describe_problems(openapi: dict[str, Any]) -> None:
+    """Every operation fails with a problem document, whatever the status; FastAPI's own 422 is never sent."""
+    schemas = openapi["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name)
+    schemas["Problem"] = Problem.model_json_schema()
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in openapi["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = {"description": "A problem", "content": content}
 
 
 def _documented(operation: dict[str, Any], model: Model, *, suffix: str = "") -> dict[str, Any]:

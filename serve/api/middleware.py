@@ -1,17 +1,19 @@
-"""Around every request: an id, a log line, the metrics, and an answer where the app has none."""
+"""Around every request: an id, a log line, and the metrics."""
 
 import re
 import time
 import uuid
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve.api.problems import too_large, unexpected
+from serve.api.problems import too_large
+from serve.errors import ServeError
 from serve.telemetry import Metrics
 
 UNMATCHED = "unmatched"
+DISCONNECTED = 499  # nginx's number for a client that went away; it is logged, and reaches nobody
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
@@ -34,48 +36,26 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
-        scope["request_id"] = request_id
+        scope["request_id"] = _request_id(scope)
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        headers = [*_HEADERS, (b"x-request-id", request_id.encode())]
+        structlog.contextvars.bind_contextvars(request_id=scope["request_id"])
+        exchange = _Exchange(scope, receive, send)
         started = time.perf_counter()
-        status = 0
-        replaced = False
-
-        async def observed_send(message: Message) -> None:
-            nonlocal status, replaced
-            if replaced:
-                return
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], *headers]
-                if _is_plain_refusal(message):
-                    await too_large(Request(scope))(scope, receive, send_replaced)
-                    replaced = True
-                    return
-            await send(message)
-
-        async def send_replaced(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *headers]
-            await send(message)
-
         with self._metrics.in_progress.track_inprogress():
             try:
-                await self._app(scope, receive, observed_send)
-            except Exception:
-                _log.exception("request failed", path=scope["path"])
-                if status:
-                    # Half an answer is out: ending the connection without its last chunk tells the client so.
-                    raise
-                await unexpected(Request(scope))(scope, receive, observed_send)
+                await self._app(scope, receive, exchange.send)
+            except ClientDisconnect:
+                exchange.status = exchange.status or DISCONNECTED
+            except Exception as error:  # noqa: BLE001  # whatever it is, it ends here, in the log
+                # The caller has been answered, or has half an answer. Returning leaves the half incomplete: the
+                # server ends the connection without the last chunk, and nobody takes it for the whole.
+                _log_failure(error)
             finally:
-                self._record(scope, status, time.perf_counter() - started)
+                self._record(scope, exchange.status, time.perf_counter() - started)
 
     def _record(self, scope: Scope, status: int, took_s: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        route = _template(scope)
+        route = getattr(scope.get("route"), "path", UNMATCHED)
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.latency.labels(method, route).observe(took_s)
         _log.info(
@@ -90,6 +70,42 @@ class Observed:
         )
 
 
+class _Exchange:
+    """One answer on its way out."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.status = 0
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._headers = [*_HEADERS, (b"x-request-id", scope["request_id"].encode())]
+        self._is_replaced = False
+
+    async def send(self, message: Message) -> None:
+        """Pass on what the app answers."""
+        if self._is_replaced:
+            return
+        if message["type"] == "http.response.start" and _is_plain_refusal(message):
+            self._is_replaced = True
+            await too_large(Request(self._scope))(self._scope, self._receive, self._forward)
+            return
+        await self._forward(message)
+
+    async def _forward(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._headers]
+        await self._send(message)
+
+
+def _log_failure(error: Exception) -> None:
+    cause = error.__cause__
+    if isinstance(cause, ServeError):
+        _log.warning("answer cut short", reason=str(cause))
+    else:
+        _log.error("request failed", exc_info=error)
+
+
 def _is_plain_refusal(message: Message) -> bool:
     """Whether Starlette refused the body by its Content-Length: it says so in plain text, before any handler."""
     return message["status"] == 413 and (b"content-type", b"text/plain; charset=utf-8") in message["headers"]
@@ -100,7 +116,3 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode())
     return uuid.uuid4().hex
-
-
-def _template(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", UNMATCHED)

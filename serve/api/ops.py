@@ -56,7 +56,8 @@ class Canary:
 
 
 @router.api_route("/health", methods=["GET", "HEAD"], include_in_schema=False)
-@router.api_route("/health/ready", methods=["GET", "HEAD"], operation_id="ready")
+@router.head("/health/ready", include_in_schema=False)
+@router.get("/health/ready")
 async def ready(request: Request, response: Response) -> Health:
     """Whether requests should be sent here: every model answered its own examples lately."""
     canary: Canary = request.app.state.canary
@@ -66,7 +67,8 @@ async def ready(request: Request, response: Response) -> Health:
     return health
 
 
-@router.api_route("/health/live", methods=["GET", "HEAD"], operation_id="live")
+@router.head("/health/live", include_in_schema=False)
+@router.get("/health/live")
 async def live() -> Health:
     """Whether the event loop turns."""
     return Health(status="ok")

@@ -1,17 +1,18 @@
 """Predictions for rows of JSON."""
 
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
+from artifacts.manifest import NAME
 from serve.api.deps import PREFIX, Parts, PartsDep, Predictor
-from serve.errors import InvalidInput
+from serve.api.media import require_media
+from serve.errors import VersionNotLoaded
 from serve.inference import Predictions
 from serve.registry import Model
-from serve.rows import mistakes
+from serve.rows import invalid_rows, mistakes
 from serve.schema import read
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
@@ -22,9 +23,7 @@ class PredictOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: str | None = Field(
-        None, pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", description="A version's number or an alias; unset: the champion."
-    )
+    version: str | None = Field(None, description="A version's number or an alias; unset: the champion.")
     probabilities: bool = Field(True, description="Whether the answer has a probability a class.")
     on_error: Literal["fail", "report"] = Field(
         "fail", description="`fail`: one bad row fails the request. `report`: it is null, and `errors` says why."
@@ -67,33 +66,24 @@ async def predict(model: str, request: Request, caller: Predictor, parts: PartsD
 
 
 async def _predict(parts: Parts, name: str | None, request: Request, options: PredictOptions) -> Response:
+    if options.version is not None and not NAME.fullmatch(options.version):
+        raise VersionNotLoaded("no version and no alias has such a name")
     model = parts.registry.get(name, options.version)
-    require_json(request)
+    require_media(request, "application/json")
     body = await request.body()
     content = await parts.compute(_answer, parts, model, body, options)
     return Response(content, media_type="application/json")
 
 
-def require_json(request: Request) -> None:
-    """
-    Let nothing but JSON in UTF-8 through.
-
-    Raises:
-        InvalidInput: The content type says that the body is something else.
-    """
-    media, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.strip().lower().replace('"', "")
-    if media.strip().lower() != "application/json" or charset not in {"", "charset=utf-8"}:
-        raise InvalidInput("unsupported-media-type", "send JSON in UTF-8, with Content-Type: application/json")
-
-
 def _answer(parts: Parts, model: Model, body: bytes, options: PredictOptions) -> bytes:
-    batch = read(model.request, body, report=options.on_error == "report")
+    reports = options.on_error == "report"
+    batch = read(model.request, body, report=reports)
     predictions = parts.inference.predict(model, batch, probabilities=options.probabilities)
+    if predictions.faults and not reports:
+        raise invalid_rows(predictions.faults, (), model.request.rows)
     content = _content(predictions)
-    if options.on_error == "report":
-        names = model.bundle.manifest.signature.names
-        content["errors"] = [asdict(mistake) for mistake in mistakes(batch, names)]
+    if reports:
+        content["errors"] = mistakes(predictions.faults, model.bundle.manifest.signature.names)
     return to_json(content)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from serve import errors
@@ -26,6 +27,19 @@ class Kind:
     status: int
     slug: str
     title: str
+
+
+class Problem(BaseModel):
+    """What every error looks like (RFC 9457); `errors` names what is wrong with the input."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[dict[str, str | int | None]] = []
+    errors_truncated: bool = False
+    error: str = ""
 
 
 KINDS: Mapping[type[ServeError], Kind] = {
@@ -86,9 +100,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ServeError, _on_serve_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_unexpected)
 
 
-def unexpected(request: Request) -> Response:
+async def _on_unexpected(request: Request, _error: Exception) -> Response:
     """What is told when nobody knows what happened: that it is ours, and the id to find it in the log."""
     kind = KINDS[ServeError]
     return problem(

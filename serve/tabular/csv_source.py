@@ -1,7 +1,6 @@
 """CSV in: checked as a whole first, then read once, block by block."""
 
 import codecs
-import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -13,9 +12,8 @@ from pydantic_core import from_json
 
 from artifacts.columns import Batch, Fault, Signature
 from serve.errors import InvalidInput
+from serve.tabular.csv_records import Record, blocks, records
 from serve.tabular.options import DELIMITERS, NUMBER, CsvOptions, added_columns
-
-BLOCK_ROWS = 5_000
 
 _CHUNK = 2**20
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -43,7 +41,6 @@ class CsvSource:
             InvalidInput: It is empty, not UTF-8, or its header does not name the model's columns.
         """
         _check_encoding(file)
-        csv.field_size_limit(options.max_cell_bytes)
         self._signature = signature
         self._options = options
         self._text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
@@ -60,34 +57,37 @@ class CsvSource:
             InvalidInput: There is none, or a cell or its quoting is beyond repair.
         """
         seen = False
-        cells: list[list[str]] = []
-        lines: list[int] = []
-        for line, row in self._rows:
+        for block in blocks(self._records):
             seen = True
-            cells.append(row)
-            lines.append(line)
-            if len(cells) == BLOCK_ROWS:
-                yield self._block(cells, lines)
-                cells, lines = [], []
+            yield self._block(block)
         if not seen:
             raise InvalidInput("no-rows", "the CSV has a header and no rows")
-        if cells:
-            yield self._block(cells, lines)
 
     def _read_header(self) -> tuple[list[str], str]:
-        first: list[str] = []
+        found: list[list[str]] = []
+        broken: list[InvalidInput] = []
         for delimiter in DELIMITERS:
             self._text.seek(0)
-            self._rows = _records(self._text, delimiter)
-            _, header = next(self._rows, (0, []))
-            if not header:
+            self._records = records(self._text, delimiter, max_cell=self._options.max_cell_bytes)
+            try:
+                first = next(self._records, None)
+            except InvalidInput as error:
+                # With the next delimiter its quotes may be in their places, and its cells short enough.
+                broken.append(error)
+                continue
+            if first is None:
                 raise InvalidInput("csv-columns", "the CSV is empty: its first line must name the columns")
-            names = {name.strip() for name in header}
-            if names.issuperset(self._signature.names):
-                return header, delimiter
-            first = max(first, header, key=len)
-        missing = [name for name in self._signature.names if name not in {cell.strip() for cell in first}]
-        raise InvalidInput(
+            if _names(first.cells).issuperset(self._signature.names):
+                return first.cells, delimiter
+            found.append(first.cells)
+        if not found:
+            raise broken[0]
+        raise self._misnamed(max(found, key=len))
+
+    def _misnamed(self, header: list[str]) -> InvalidInput:
+        named = _names(header)
+        missing = [name for name in self._signature.names if name not in named]
+        return InvalidInput(
             "csv-columns",
             f"the first line must name the model's columns, separated by comma, semicolon or tab; missing: "
             f"{', '.join(missing[:20])}",
@@ -103,8 +103,9 @@ class CsvSource:
         if taken:
             raise InvalidInput("csv-columns", f"the answer adds a column {taken[0]}: rename the one that was sent")
 
-    def _block(self, cells: list[list[str]], lines: list[int]) -> Block:
+    def _block(self, block: Sequence[Record]) -> Block:
         width = len(self.header)
+        cells = [record.cells for record in block]
         lengths = np.fromiter(map(len, cells), dtype=np.intp, count=len(cells))
         rows = np.flatnonzero(lengths == width)
         fitting = cells if len(rows) == len(cells) else [cells[row] for row in rows]
@@ -118,7 +119,7 @@ class CsvSource:
         batch = self._signature.check(
             table, rows=rows, size=len(cells), faults=faults, max_digits=self._options.max_digits
         )
-        return Block(cells, lines, batch)
+        return Block(cells, [record.line for record in block], batch)
 
 
 def _check_encoding(file: BinaryIO) -> None:
@@ -143,22 +144,8 @@ def _not_utf8(offset: int) -> InvalidInput:
     return InvalidInput("csv-encoding", f"the CSV is not UTF-8 text: see byte {offset}")
 
 
-def _records(text: io.TextIOWrapper, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record that is not a blank line, with the physical line that it begins on."""
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
-    line = 1
-    while True:
-        try:
-            record = next(reader, None)
-        except csv.Error as error:
-            if "field larger" in str(error):
-                raise InvalidInput("csv-cell-too-large", f"the cell beginning on line {line} is too large") from error
-            raise InvalidInput("csv-malformed", f"the quoting of the CSV is broken on line {line}") from error
-        if record is None:
-            return
-        if record:
-            yield line, record
-        line = reader.line_num + 1
+def _names(header: Sequence[str]) -> set[str]:
+    return {cell.strip() for cell in header}
 
 
 def _values(cells: Sequence[str], nulls: frozenset[str]) -> Sequence[object]:
@@ -178,5 +165,6 @@ def _value(cell: str, nulls: frozenset[str]) -> object:
     if not text or text in nulls:
         return None
     if _WHOLE.fullmatch(text):
-        return int(text) if len(text) <= _LONGEST_WHOLE else int(text.lstrip("+-0")[:_LONGEST_WHOLE] or "0")
+        digits = text.lstrip("+-0")[:_LONGEST_WHOLE] or "0"
+        return -int(digits) if text[0] == "-" else int(digits)
     return float(text) if NUMBER.fullmatch(text) else text

@@ -7,8 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from artifacts.columns import Fault
 from serve.tabular.csv_source import Block, CsvSource
 from serve.tabular.options import NUMBER, CsvOptions, added_columns, as_text
+
+# What ends a row while it is written: Python before 3.13 quotes a cell for the characters of its line terminator only,
+# and a bare \r would end the row for whoever reads it. The NUL, which no cell has, tells it from a \r\n in a cell.
+_END = "\r\n\0"
 
 
 class CsvWriter:
@@ -19,16 +24,22 @@ class CsvWriter:
         self._escape_all = options.escape_all
         self._added = added_columns(classes)
         self._buffer = io.StringIO()
-        self._writer = csv.writer(self._buffer, delimiter=source.delimiter, lineterminator="\n")
+        self._writer = csv.writer(self._buffer, delimiter=source.delimiter, lineterminator=_END)
 
     def header(self) -> bytes:
         """The first line."""
         return self._flush([[*self._passed(self._names), *self._added]])
 
-    def rows(self, block: Block, labels: NDArray[np.object_], probabilities: NDArray[np.float64] | None) -> bytes:
-        """The lines of one block."""
+    def rows(
+        self,
+        block: Block,
+        faults: Sequence[Fault],
+        labels: NDArray[np.object_],
+        probabilities: NDArray[np.float64] | None,
+    ) -> bytes:
+        """The lines of one block; `faults` are all that were found in it."""
         width = len(self._names)
-        errors = _errors(block)
+        errors = _errors(block, faults)
         blank = [""] * (len(self._added) - 2)
         spread: Sequence[Sequence[object]] = [blank] * len(labels) if probabilities is None else probabilities.tolist()
         answers = [
@@ -46,16 +57,16 @@ class CsvWriter:
 
     def _flush(self, lines: Sequence[Sequence[object]]) -> bytes:
         self._writer.writerows(lines)
-        written = self._buffer.getvalue().encode()
+        written = self._buffer.getvalue().replace(_END, "\n").encode()
         self._buffer.seek(0)
         self._buffer.truncate()
         return written
 
 
-def _errors(block: Block) -> list[str]:
+def _errors(block: Block, faults: Sequence[Fault]) -> list[str]:
     """Shape (rows,): what is wrong with each row, or an empty text."""
     found: dict[int, list[str]] = {}
-    for fault in block.batch.faults:
+    for fault in faults:
         where = f"{fault.column}: " if fault.column else ""
         for row in fault.rows.tolist():
             found.setdefault(row, []).append(where + fault.message)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 DELIMITERS = ",;\t"
 PREDICTION, PROBABILITY, ERROR = "prediction", "probability_", "error"
-NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+# Possessive: nothing is tried twice, so that a long cell takes time in proportion to its length.
+NUMBER = re.compile(r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 
 
 @dataclass(frozen=True, slots=True)

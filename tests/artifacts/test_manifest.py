@@ -1,0 +1,136 @@
+"""A manifest is read as it was written, or refused with the reason."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from artifacts.errors import ArtifactFormat, NameInvalid
+from artifacts.manifest import FORMAT, Examples, Label, Manifest, check_name, parse
+from tests import tiny
+
+label_map = TypeAdapter(tuple[Label, ...])
+class_values = st.booleans() | st.integers() | st.text()
+
+
+def manifest(**fields: Any) -> Manifest:
+    """A manifest as a store would write it."""
+    identity: dict[str, Any] = {"model": "tiny", "version": 3, "created_at": datetime(2026, 1, 2, 3, 4, tzinfo=UTC)}
+    return Manifest.model_validate(
+        {**dict(tiny.make(**fields).promise), **identity, "files": {"model.joblib": "0" * 64}}
+    )
+
+
+def changed(**fields: Any) -> bytes:
+    """The manifest's bytes, some fields replaced."""
+    return json.dumps({**json.loads(manifest().model_dump_json()), **fields}).encode()
+
+
+def typed(values: Any) -> list[tuple[type, object]]:
+    """Values with their types, for Python takes 0 for False."""
+    return [(type(value), value) for value in values]
+
+
+@pytest.mark.parametrize("labels", [("short", "long"), (0, 1), (False, True), ("0", 0), ("true", True)], ids=repr)
+def test_a_manifest_is_read_as_it_was_written(labels: tuple[Any, Any]) -> None:
+    """Every field survives the disk, the type of each class included: 0, false and "0" stay apart."""
+    written = manifest(labels=labels)
+
+    back = parse(written.model_dump_json(indent=2).encode())
+
+    assert back == written
+    assert typed(back.classes) == typed(labels)
+    assert typed(back.examples.predictions) == typed(written.examples.predictions)
+
+
+@settings(deadline=None)
+@given(lines=st.lists(st.tuples(class_values, class_values), max_size=6))
+def test_a_label_map_is_read_as_it_was_written(lines: list[tuple[Any, Any]]) -> None:
+    """Classes and labels keep value and type through labels.json."""
+    written = tuple(Label.model_validate({"class": value, "label": label}) for value, label in lines)
+
+    back = label_map.validate_json(label_map.dump_json(written, by_alias=True))
+
+    assert [typed((line.value, line.label)) for line in back] == [typed(line) for line in lines]
+
+
+@settings(deadline=None)
+@given(cells=st.lists(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)))
+def test_examples_keep_every_bit(cells: list[Any]) -> None:
+    """An example row has the same numbers, of the same types, after the disk."""
+    written = Examples(instances=(tuple(cells),), predictions=("short",), probabilities=None)
+
+    back = Examples.model_validate_json(written.model_dump_json()).instances[0]
+
+    assert list(map(repr, back)) == list(map(repr, cells))
+
+
+@pytest.mark.parametrize("stated", [0, FORMAT + 1, "1", None, [1]], ids=repr)
+def test_another_format_is_refused_by_its_number(stated: object) -> None:
+    """A manifest of a format that this code does not know is refused, and the message names both."""
+    with pytest.raises(ArtifactFormat) as refused:
+        parse(changed(format=stated))
+
+    assert str(refused.value) == f"manifest.json has format {stated!r}, and this code reads {FORMAT}"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [b"", b"{", b"[]", b"null", b'"format"', b"{}", b"\xff\xfe", b"[" * 100_000, b'{"format": ' + b"9" * 5000 + b"}"],
+    ids=["empty", "cut", "list", "null", "text", "object", "binary", "deep", "digits"],
+)
+def test_what_states_no_format_is_no_manifest(document: bytes) -> None:
+    """Anything else than an object with a format is refused as an artifact's error, never as a parser's."""
+    with pytest.raises(ArtifactFormat, match="states no format"):
+        parse(document)
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [
+        ({"surprise": 1}, "surprise"),
+        ({"version": 0}, "version"),
+        ({"created_at": "2026-01-02T03:04:05"}, "created_at"),
+        ({"task": "regression"}, "task"),
+        ({"classes": [1.5]}, "classes.0"),
+        ({"files": {"model.joblib": "ABC"}}, "files.model.joblib"),
+        ({"scores": {"accuracy": None}}, "scores.accuracy"),
+        ({"signature": {"container": "frame", "columns": [{"name": "a"}]}}, "signature.columns.0"),
+    ],
+    ids=lambda case: case if isinstance(case, str) else None,
+)
+def test_a_field_that_is_not_right_is_named(fields: dict[str, Any], where: str) -> None:
+    """An unknown field, or one of the wrong kind, refuses the manifest, and the message says which."""
+    with pytest.raises(ArtifactFormat, match="does not hold what it must") as refused:
+        parse(changed(**fields))
+
+    assert where in str(refused.value)
+
+
+@pytest.mark.parametrize("field", ["model", "signature", "classes", "examples", "files", "tolerance"])
+def test_a_missing_field_is_named(field: str) -> None:
+    """A manifest that lacks a field is refused, and the message says which."""
+    document = json.loads(changed())
+    del document[field]
+
+    with pytest.raises(ArtifactFormat, match=f"{field}: Field required"):
+        parse(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("name", ["iris", "0", "a" * 64, "iris-2.large_x", "7.5"])
+def test_a_name_is_given_back(name: str) -> None:
+    """Lower-case letters, digits, dots, dashes and underscores make a name."""
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "-a", "_a", "Iris", "a/b", "a\\b", "a b", "é", "a\n", "a" * 65, "a\0"])
+def test_nothing_else_reaches_the_disk(name: str) -> None:
+    """What could leave the store's folder, or differ by case alone, is refused before a path is made of it."""
+    with pytest.raises(NameInvalid) as refused:
+        check_name(name)
+
+    assert refused.value.name == name

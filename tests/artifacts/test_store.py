@@ -1,0 +1,284 @@
+"""Versions that only grow, and pointers that move in one step."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from artifacts import CHAMPION, Store
+from artifacts.errors import ArtifactError, ArtifactFormat, ArtifactMissing, ArtifactSelfTest, NameInvalid
+from artifacts.store import POINTERS
+from tests import tiny
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store whose folder does not exist yet."""
+    return Store(tmp_path / "deep" / "store")
+
+
+def test_an_empty_store_has_no_model(store: Store) -> None:
+    """A folder that nobody made is an empty store, and reading does not make it."""
+    assert store.models() == []
+    assert not store.root.exists()
+
+
+def test_versions_grow_by_one(store: Store) -> None:
+    """Each publication is the next version, whole, and the champion."""
+    numbers = [tiny.make().publish(store).version for _ in range(3)]
+
+    assert numbers == store.versions("tiny") == [1, 2, 3]
+    assert store.aliases("tiny") == {CHAMPION: 3}
+    assert [store.verify("tiny", number).version for number in numbers] == numbers
+
+
+@pytest.mark.parametrize("promote", [True, False])
+def test_a_number_is_never_given_twice(store: Store, promote: bool) -> None:
+    """The number of a deleted version is not given again: it would name another model."""
+    tiny.make().publish(store)
+    tiny.make().publish(store, promote=promote)
+    shutil.rmtree(store.root / "tiny" / "2")
+
+    assert tiny.make().publish(store).version == 3
+
+
+def test_folders_count_where_the_pointers_are_lost(store: Store) -> None:
+    """Without aliases.json the next version still comes after every folder that is there."""
+    tiny.make().publish(store)
+    tiny.make().publish(store)
+    (store.root / "tiny" / POINTERS).unlink()
+
+    assert tiny.make().publish(store).version == 3
+
+
+def test_versions_are_sorted_as_numbers(store: Store) -> None:
+    """Version 10 comes after version 9."""
+    for _ in range(10):
+        tiny.make().publish(store)
+
+    assert store.versions("tiny") == list(range(1, 11))
+
+
+def test_a_version_may_wait(store: Store) -> None:
+    """Published without promotion, a version is there and the champion stays; a first one leaves no champion."""
+    tiny.make().publish(store, promote=False)
+    champions = [store.aliases("tiny")]
+    tiny.make().publish(store)
+    tiny.make().publish(store, promote=False)
+
+    assert champions == [{}]
+    assert store.versions("tiny") == [1, 2, 3]
+    assert store.resolve("tiny") == 2
+
+
+def test_promote_and_roll_back(store: Store) -> None:
+    """The champion moves to any version and back, and nothing else changes."""
+    for _ in range(2):
+        tiny.make().publish(store)
+    champions = []
+
+    for version in (1, 2):
+        store.promote("tiny", version)
+        champions.append(store.resolve("tiny"))
+
+    assert champions == [1, 2]
+    assert store.versions("tiny") == [1, 2]
+    assert tiny.make().publish(store).version == 3
+
+
+def test_aliases_stand_side_by_side(store: Store) -> None:
+    """A challenger keeps its version when a new champion is published."""
+    tiny.make().publish(store)
+    store.promote("tiny", 1, alias="challenger")
+
+    tiny.make().publish(store)
+
+    assert store.aliases("tiny") == {CHAMPION: 2, "challenger": 1}
+
+
+@pytest.mark.parametrize(("reference", "version"), [(1, 1), ("1", 1), (CHAMPION, 2), ("shadow", 1)], ids=repr)
+def test_a_reference_is_a_number_a_text_or_an_alias(store: Store, reference: str | int, version: int) -> None:
+    """A version is found by its number, by the text of it, and by an alias."""
+    for _ in range(2):
+        tiny.make().publish(store)
+    store.promote("tiny", 1, alias="shadow")
+
+    assert store.resolve("tiny", reference) == version
+
+
+@pytest.mark.parametrize(
+    "reference", [0, -1, 2, "0", "-1", "2", "1.0", "none", "²", "../1", pytest.param("9" * 5000, id="long")]
+)
+def test_an_unknown_reference_is_missing(store: Store, reference: str | int) -> None:
+    """What names no version is missing, and the error says which model and which reference."""
+    tiny.make().publish(store)
+
+    with pytest.raises(ArtifactMissing) as refused:
+        store.resolve("tiny", reference)
+
+    assert (refused.value.model, refused.value.reference) == ("tiny", reference)
+
+
+def test_an_unknown_model_is_missing(store: Store) -> None:
+    """A model that was never published is missing under every question."""
+    questions = (store.versions, store.resolve, lambda name: store.promote(name, 1))
+
+    for question in questions:
+        with pytest.raises(ArtifactMissing, match="no model 'ghost'"):
+            question("ghost")
+
+    assert store.aliases("ghost") == {}
+
+
+def test_an_alias_whose_version_is_gone_is_missing(store: Store) -> None:
+    """A champion that was deleted by hand is an error with a name, not a crash."""
+    for _ in range(2):
+        tiny.make().publish(store)
+    shutil.rmtree(store.root / "tiny" / "2")
+
+    with pytest.raises(ArtifactMissing, match="'champion'"):
+        store.resolve("tiny")
+
+
+@pytest.mark.parametrize("alias", ["7", "1", "", "Best", "a/b"])
+def test_an_alias_never_passes_for_a_version(store: Store, alias: str) -> None:
+    """An alias is a name and no number, or tiny@7 would mean two things; a refused one changes nothing."""
+    tiny.make().publish(store)
+
+    with pytest.raises(NameInvalid):
+        store.promote("tiny", 1, alias=alias)
+
+    assert store.aliases("tiny") == {CHAMPION: 1}
+
+
+@pytest.mark.parametrize("name", ["../evil", "Tiny", "", ".staging-x"])
+def test_a_bad_name_reaches_no_folder(store: Store, name: str) -> None:
+    """Neither reading nor writing makes a path of what is no name."""
+    with pytest.raises(NameInvalid):
+        tiny.make().publish(store, model=name)
+    with pytest.raises(NameInvalid):
+        store.versions(name)
+
+    assert not store.root.exists()
+
+
+def test_only_numbered_folders_are_versions(store: Store) -> None:
+    """Staging, notes, files with a number and numbers with a leading zero are no versions."""
+    tiny.make().publish(store)
+    for name in (".staging-abc", "notes", "02", "0", "²", "-3"):
+        (store.root / "tiny" / name).mkdir()
+    (store.root / "tiny" / "5").touch()
+
+    assert store.versions("tiny") == [1]
+
+
+def test_only_folders_of_versions_are_models(store: Store) -> None:
+    """What else lies in the store's folder, a volume's lost+found included, is no model."""
+    tiny.make().publish(store)
+    (store.root / "lost+found" / "1").mkdir(parents=True)
+    (store.root / "empty").mkdir()
+    (store.root / "README").touch()
+
+    assert store.models() == ["tiny"]
+
+
+def test_what_a_killed_publisher_left_is_cleaned(store: Store) -> None:
+    """The next publication removes abandoned staging folders, and nothing else."""
+    tiny.make().publish(store)
+    abandoned = store.root / "tiny" / ".staging-abc"
+    abandoned.mkdir()
+    (abandoned / "model.joblib").write_bytes(b"half")
+
+    tiny.make().publish(store)
+
+    assert sorted(path.name for path in (store.root / "tiny").iterdir()) == [".lock", "1", "2", POINTERS]
+
+
+@pytest.mark.parametrize(
+    ("promised", "error"),
+    [
+        ({"scores": {"auc": float("nan")}}, ArtifactFormat),
+        ({"tolerance": float("inf")}, ArtifactFormat),
+        ({"tolerance": -1.0}, ArtifactSelfTest),
+    ],
+    ids=["nan", "inf", "negative"],
+)
+def test_what_cannot_be_loaded_is_not_published(
+    store: Store, promised: dict[str, Any], error: type[ArtifactError]
+) -> None:
+    """A version that no server could load never gets a number, and the champion stays."""
+    tiny.make().publish(store)
+
+    with pytest.raises(error):
+        tiny.make(**promised).publish(store)
+
+    assert store.versions("tiny") == [1]
+    assert store.aliases("tiny") == {CHAMPION: 1}
+
+
+def test_a_renamed_folder_is_refused(store: Store) -> None:
+    """A version that was copied to another number is not that version, however right its bytes are."""
+    tiny.make().publish(store)
+    shutil.copytree(store.root / "tiny" / "1", store.root / "tiny" / "2")
+
+    with pytest.raises(ArtifactFormat, match="folder of tiny version 2 holds tiny version 1"):
+        store.load("tiny", 2)
+
+
+def test_a_folder_of_another_model_is_refused(store: Store) -> None:
+    """A model's folder under another model's name is refused too."""
+    tiny.make().publish(store)
+    shutil.copytree(store.root / "tiny", store.root / "other")
+
+    with pytest.raises(ArtifactFormat, match="folder of other version 1 holds tiny version 1"):
+        store.verify("other", 1)
+
+
+def test_a_manifest_is_read_without_the_model(store: Store) -> None:
+    """What a version promises is known even where its model is damaged."""
+    written = tiny.make().publish(store)
+    (store.root / "tiny" / "1" / "model.joblib").write_bytes(b"")
+
+    assert store.manifest("tiny", 1) == written
+
+
+def test_a_manifest_that_is_not_there_is_missing(store: Store) -> None:
+    """A version that does not exist, or is only a folder, has no manifest."""
+    tiny.make().publish(store)
+    (store.root / "tiny" / "2").mkdir()
+
+    for version in (2, 3):
+        with pytest.raises(ArtifactMissing):
+            store.manifest("tiny", version)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"\xff", b'{"aliases": {"champion": 0}}', b'{"latest": 1, "traffic": {}}']
+)
+def test_pointers_that_cannot_be_read_stop_everything(store: Store, content: bytes) -> None:
+    """Where aliases.json is no list of pointers nothing is guessed: reading and publishing both refuse."""
+    tiny.make().publish(store)
+    (store.root / "tiny" / POINTERS).write_bytes(content)
+
+    for question in (store.resolve, store.aliases, lambda model: tiny.make().publish(store, model=model)):
+        with pytest.raises(ArtifactFormat, match=POINTERS):
+            question("tiny")
+
+    assert store.versions("tiny") == [1]
+
+
+def test_models_share_nothing(store: Store) -> None:
+    """Each model counts its own versions."""
+    tiny.make().publish(store, model="b")
+    tiny.make().publish(store, model="a")
+    tiny.make().publish(store, model="a")
+
+    assert {name: store.versions(name) for name in store.models()} == {"a": [1, 2], "b": [1]}
+
+
+def test_others_may_read_what_one_has_published(store: Store) -> None:
+    """A version's folder is readable by the server's user, though a temporary folder is not."""
+    tiny.make().publish(store)
+
+    assert (store.root / "tiny" / "1").stat().st_mode & 0o777 == 0o755

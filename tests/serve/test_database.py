@@ -1,0 +1,97 @@
+"""The same behaviour on SQLite and on PostgreSQL: migrations, users, and many processes at once."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect
+
+from serve.database import connect, migrate
+from serve.errors import DatabaseUnavailable, UserExists
+from serve.users import Scope, Users
+from tests import postgres
+from tests.server import ROOT, Server, environment, run
+
+_MIGRATE = "import sys; from serve.database import *; migrate(connect(sys.argv[1]))"
+
+
+@pytest.fixture(scope="module")
+def postgres_url() -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        assert "SEPAL_TEST_EVERYTHING" not in os.environ, "PostgreSQL is not installed"
+        pytest.skip("PostgreSQL is not installed")
+    with postgres.running(binaries) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Each kind of database in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'sepal.db'}"
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+def test_processes_that_start_together_migrate_once(url: str) -> None:
+    """Six processes that migrate an empty database at the same time all succeed, and the table is there."""
+    together = [subprocess.Popen([sys.executable, "-c", _MIGRATE, url], cwd=ROOT) for _ in range(6)]
+
+    assert [process.wait(60) for process in together] == [0] * 6
+    engine = connect(url)
+    assert {"users", "alembic_version"} <= set(inspect(engine).get_table_names())
+    engine.dispose()
+
+
+def test_a_user_is_found_again(url: str) -> None:
+    """What was added is found by its name, the scopes as a set, and a name is taken once."""
+    engine = connect(url)
+    migrate(engine)
+    users = Users(engine)
+
+    users.add("ada", password_hash="x", scopes=[Scope.PREDICT, Scope.BATCH])
+
+    found = users.find("ada")
+    assert found is not None
+    assert found.scopes == {Scope.PREDICT, Scope.BATCH}
+    assert [user.name for user in users.all()] == ["ada"]
+    assert users.find("eve") is None
+    with pytest.raises(UserExists, match="'ada'"):
+        users.add("ada", password_hash="y", scopes=[])
+    engine.dispose()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\nb", "a\0b", "x" * 65, "ä"])
+def test_a_name_is_plain(name: str, tmp_path: Path) -> None:
+    """Names that a log or a database could trip over are refused before they reach it."""
+    engine = connect(f"sqlite:///{tmp_path / 'sepal.db'}")
+
+    with pytest.raises(ValueError, match="letters"):
+        Users(engine).add(name, password_hash="x", scopes=[])
+    engine.dispose()
+
+
+def test_a_lost_database_is_named(tmp_path: Path) -> None:
+    """A database that is not there is an error of the domain, not of the driver."""
+    engine = connect(f"postgresql+psycopg://sepal@127.0.0.1:{1}/sepal")
+
+    with pytest.raises(DatabaseUnavailable):
+        Users(engine).find("ada")
+
+
+def test_a_server_on_postgresql_logs_users_in(postgres_url: str, store: Path, tmp_path: Path) -> None:
+    """With SEPAL_DATABASE_URL the whole way works: two workers start at once, a user is added, and logs in."""
+    env = environment(artifacts=store, state=tmp_path, database_url=postgres_url, workers=2)
+    added = run("serve", "users", "add", "grace", "--scopes", "predict", env=env, stdin="correct horse\n")
+    assert added.returncode == 0, added.stderr
+
+    with Server(env) as server:
+        token = server.token(user="grace", password="correct horse")
+        me = server.client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+
+    assert me.json() == {"name": "grace", "scopes": ["predict"]}

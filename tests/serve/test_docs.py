@@ -1,0 +1,102 @@
+"""OpenAPI, and its page in a real browser: log in, try it out, read the answer."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.server import Api, Server
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+OPERATION = "#operations-predictions-predict_iris"
+
+
+def test_every_model_has_an_operation_with_examples_that_work(api: Api) -> None:
+    """What OpenAPI shows as an example is answered with 200, as vectors and as objects."""
+    document = api.server.client.get("/openapi.json").json()
+    operation = document["paths"]["/api/v1/models/iris/predict"]["post"]
+
+    body = operation["requestBody"]["content"]["application/json"]
+    answers = [api.predict(example["value"]["instances"]) for example in body["examples"].values()]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["version", "probabilities", "on_error"]
+    assert operation["security"] == [{"OAuth2PasswordBearer": ["predict"]}]
+
+
+def test_the_request_schema_is_drawn_from_the_columns(api: Api) -> None:
+    """The model's own schema names its columns, with the range that training saw."""
+    schemas = api.server.client.get("/openapi.json").json()["components"]["schemas"]
+
+    rows = schemas["iris.PredictRequest"]["properties"]["instances"]
+
+    vector, record = rows["items"]["anyOf"]
+    assert list(record["properties"]) == record["required"]
+    assert record["properties"]["sepal_length"]["type"] == "number"
+    assert record["properties"]["sepal_length"]["description"] == "Training saw 4.3 to 7.9."
+    assert (vector["minItems"], vector["maxItems"], rows["maxItems"]) == (4, 4, 1000)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_the_pages_need_no_other_host(server: Server, path: str) -> None:
+    """Scripts, styles and icons come from this server."""
+    page = server.client.get(path).text
+
+    assert "http://" not in page
+    assert "https://" not in page
+    assert server.client.get("/docs/assets/swagger-ui-bundle.js").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    if CHROMIUM is None:
+        assert "SEPAL_TEST_EVERYTHING" not in os.environ, "Chromium is not installed"
+        pytest.skip("Chromium is not installed")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """Swagger UI, opened."""
+    opened = browser.new_page(base_url=f"http://127.0.0.1:{server.port}")
+    opened.goto("/docs")
+    yield opened
+    opened.close()
+
+
+def test_authorize_and_try_it_out_work(page: Page, server: Server, tmp_path: Path) -> None:
+    """A person logs in by Authorize, presses Try it out and Execute, and reads setosa."""
+    page.get_by_role("button", name="Authorize").first.click()
+    page.get_by_label("username").fill("developer")
+    page.get_by_label("password").fill(server.password)
+    page.get_by_text("select all").click()
+    page.locator(".modal-btn.authorize").click()
+    page.get_by_role("button", name="Close").click()
+    operation = page.locator(OPERATION)
+    operation.locator(".opblock-summary").click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+
+    answer = operation.locator(".live-responses-table .highlight-code").first
+    expect(answer).to_contain_text('"predictions"', timeout=20_000)
+    expect(answer).to_contain_text('"setosa"')
+    page.screenshot(path=tmp_path / "docs.png", full_page=True)
+
+
+def test_redoc_shows_the_model(browser: Browser, server: Server) -> None:
+    """ReDoc renders the operation of the model."""
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{server.port}/redoc")
+
+    heading = page.get_by_role("heading").filter(has_text="Predict with iris")
+    expect(heading.first).to_be_visible(timeout=20_000)
+    page.close()

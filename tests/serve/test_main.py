@@ -1,0 +1,171 @@
+"""The command line, run as a user runs it."""
+
+import json
+import signal
+import stat
+import time
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+from serve.development import ensure_secrets
+from tests.server import Server, environment, free_port, run
+
+SECRET = "s" * 48
+
+
+def test_production_without_a_secret_does_not_start(tmp_path: Path) -> None:
+    """It ends at once, says in one line which setting is missing and how to make it, and opens no port."""
+    started = time.monotonic()
+
+    ended = run("serve", "run", env=environment(environment="production", state=tmp_path))
+
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
+    assert "SEPAL_SECRET_KEY is missing" in ended.stderr
+    assert "token_urlsafe(48)" in ended.stderr
+    assert time.monotonic() - started < 20
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "complaint"),
+    [("secret_key", "short", "too short"), ("port", "http", "SEPAL_PORT"), ("max_rows", "0", "SEPAL_MAX_ROWS")],
+)
+def test_a_setting_that_cannot_be_is_named(tmp_path: Path, setting: str, value: str, complaint: str) -> None:
+    """One line names the setting; the value, which may be a secret, is not shown."""
+    env = environment(environment="production", state=tmp_path, **{"secret_key": SECRET, setting: value})
+
+    ended = run("serve", "run", env=env)
+
+    assert ended.returncode == 2
+    assert complaint in ended.stderr
+    assert "short'" not in ended.stderr
+
+
+def test_production_serves_with_a_secret(store: Path, tmp_path: Path) -> None:
+    """With a secret and a user it serves; it prints no token, makes no user, and its documentation is closed."""
+    env = environment(environment="production", secret_key=SECRET, state=tmp_path, artifacts=store)
+    assert run("serve", "users", "add", "ada", env=env, stdin="correct horse\n").returncode == 0
+
+    with Server(env) as server:
+        token = server.token(user="ada", password="correct horse")
+        docs = server.client.get("/docs", headers={"Authorization": f"Bearer {token}"})
+
+    assert docs.status_code == 404
+    assert run("serve", "users", "list", env=env).stdout.split()[:4] == ["ada", "batch", "models:read", "predict"]
+    refused = run("serve", "token", env=env)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "no development user" in refused.stderr
+
+
+def test_development_keeps_its_secrets_to_itself(tmp_path: Path) -> None:
+    """The generated file is readable by its owner alone, and made once."""
+    first = ensure_secrets(tmp_path)
+    second = ensure_secrets(tmp_path)
+
+    assert first == second
+    assert stat.S_IMODE(first.file.stat().st_mode) == 0o600
+    assert len(first.secret_key) >= 64
+    assert [path.name for path in tmp_path.iterdir()] == ["development.env"]
+
+
+def test_new_secrets_are_taken_up(store: Path, tmp_path: Path) -> None:
+    """Whoever deletes the generated file gets a new password, and it works, although the database is the old one."""
+    env = environment(artifacts=store, state=tmp_path)
+    with Server(env) as server:
+        before = server.password
+    (tmp_path / "development.env").unlink()
+
+    with Server(env) as server:
+        assert server.password != before
+        assert server.token("predict")
+
+
+def test_the_development_token_opens_everything(server: Server) -> None:
+    """`python -m serve token` prints one line: a token with every scope, good for twelve hours."""
+    printed = run("serve", "token", env=server.env)
+    [token] = printed.stdout.splitlines()
+
+    me = server.client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+
+    assert me.json() == {"name": "developer", "scopes": ["batch", "metrics:read", "models:read", "predict"]}
+
+
+def test_the_welcome_prints_a_curl(server: Server) -> None:
+    """The first lines say where the server is, and how to ask it."""
+    head = "\n".join(server.lines[:12])
+
+    assert f"sepal listens on http://127.0.0.1:{server.port}" in head
+    assert f"curl -s http://127.0.0.1:{server.port}/api/v1/models/iris/predict" in head
+    assert server.password not in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "password", "complaint"),
+    [
+        (["ada", "--scopes", "predict fly"], "correct horse", "no such scope: fly"),
+        (["ada"], "short", "8 to 1,024 characters"),
+        (["a b"], "correct horse", "letters"),
+    ],
+)
+def test_a_user_that_cannot_be_is_refused(tmp_path: Path, arguments: list[str], password: str, complaint: str) -> None:
+    """A wrong scope, password or name is told, and nobody is added."""
+    env = environment(state=tmp_path)
+
+    ended = run("serve", "users", "add", *arguments, env=env, stdin=password)
+
+    assert ended.returncode == 2
+    assert complaint in ended.stderr
+    assert run("serve", "users", "list", env=env).stdout == ""
+
+
+def test_an_empty_store_is_told(tmp_path: Path) -> None:
+    """Without a model the server starts, says what to do, and is not ready."""
+    with Server(environment(state=tmp_path, artifacts=tmp_path / "none", log_format="json")) as server:
+        ready = server.client.get("/health/ready")
+        missing = server.client.post("/api/v1/predict", json={}, headers=server.bearer("predict"))
+
+    assert (ready.status_code, ready.json()["status"]) == (503, "unready")
+    assert missing.status_code == 404
+    assert any("make train" in line for line in server.lines)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_orderly(store: Path, tmp_path: Path, workers: int, stop: signal.Signals) -> None:
+    """SIGTERM and Ctrl-C end it with exit code 0, and no traceback is left behind."""
+    with Server(environment(state=tmp_path, artifacts=store, workers=workers)) as server:
+        server.process.send_signal(stop)
+
+        assert server.process.wait(30) == 0
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_a_port_that_is_taken_is_told(server: Server) -> None:
+    """A second server on the same port ends with an error."""
+    ended = run("serve", "run", "--port", str(server.port), env=server.env)
+
+    assert ended.returncode == 3
+    assert "address already in use" in ended.stdout.lower() + ended.stderr.lower()
+
+
+def test_the_options_win_over_the_environment(store: Path, tmp_path: Path) -> None:
+    """`--port` is taken, whatever SEPAL_PORT says."""
+    other = free_port()
+
+    with Server(environment(state=tmp_path, artifacts=store, port=other)) as server:
+        assert server.port != other
+        assert server.client.get("/health/live").status_code == 200
+
+
+def test_every_log_line_is_json(server: Server) -> None:
+    """After the welcome, a log in JSON holds one object a line, whatever a caller sends."""
+    odd = urllib.parse.quote('x\n{"level": "error"}\x1b[31m\u2028' + "y" * 1000)
+    server.client.get(f"/{odd}", headers={"X-Request-ID": "a" * 65})
+
+    lines = [line for line in server.log.read_text().split("\n")[10:] if line.startswith("{") or "{" in line]
+
+    assert len(lines) > 5
+    assert all(isinstance(json.loads(line), dict) for line in lines)

@@ -1,0 +1,154 @@
+"""Health, metrics and logs, of one worker and of several."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from artifacts import Store
+from tests.server import Api, Server, environment, slug
+
+ROW = [[5.1, 3.5, 1.4, 0.2]]
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
+def fresh(request: pytest.FixtureRequest, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A server that nobody has asked yet."""
+    state = tmp_path_factory.mktemp("state")
+    with Server(environment(artifacts=store, state=state, workers=request.param, log_format="json")) as running:
+        yield Api(running, running.bearer())
+
+
+def value(api: Api, name: str, **labels: str) -> float:
+    """What /metrics says of one series; 0 if nothing."""
+    text = api.get("/metrics").text
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return sum(sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items())
+
+
+def test_metrics_count_what_happened(fresh: Api) -> None:
+    """Requests and rows are counted once each, whichever worker answered and whichever is asked."""
+    for _ in range(20):
+        assert fresh.predict(ROW * 3).status_code == 200
+    fresh.predict([["x"] * 4])
+    fresh.get("/api/v1/nowhere/at/all")
+
+    route = "/api/v1/predict"
+    assert value(fresh, "sepal_requests_total", route=route, method="POST", status="200") == 20
+    assert value(fresh, "sepal_requests_total", route=route, status="422") == 1
+    assert value(fresh, "sepal_requests_total", route="unmatched", status="404") == 1
+    assert value(fresh, "sepal_predictions_total", model="iris", version="1") == 60
+    assert value(fresh, "sepal_request_duration_seconds_count", route=route) == 21
+    assert value(fresh, "sepal_requests_in_progress") == 1  # this very one
+
+
+def test_labels_of_a_path_are_its_template(fresh: Api) -> None:
+    """A model's name is no label of a route, so nobody can make series without end."""
+    for name in ("iris", "rose", "tulip"):
+        fresh.get(f"/api/v1/models/{name}")
+
+    assert value(fresh, "sepal_requests_total", route="/api/v1/models/{model}", status="404") == 2
+    assert "tulip" not in fresh.get("/metrics").text
+
+
+def test_a_request_id_is_kept_or_made(fresh: Api) -> None:
+    """A caller's id is in the response, in the problem and in the log; one that is none is replaced."""
+    kept = fresh.server.client.get("/api/v1/nothing", headers={**fresh.headers, "X-Request-ID": "order-66"})
+    made = fresh.server.client.get("/api/v1/nothing", headers={**fresh.headers, "X-Request-ID": 'a"b c'})
+
+    assert kept.headers["x-request-id"] == kept.json()["instance"] == "order-66"
+    assert re.fullmatch("[0-9a-f]{32}", made.headers["x-request-id"])
+    assert fresh.server.line("order-66") | {"timestamp": "", "duration_ms": 0} == {
+        "event": "request",
+        "request_id": "order-66",
+        "method": "GET",
+        "path": "/api/v1/nothing",
+        "route": "unmatched",
+        "status": 404,
+        "duration_ms": 0,
+        "caller": "developer",
+        "client": "127.0.0.1",
+        "logger": "serve.access",
+        "level": "info",
+        "timestamp": "",
+    }
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready", "/health/live"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_health_needs_no_token(fresh: Api, method: str, path: str) -> None:
+    """Probes get 200 from a server that can do its work."""
+    answer = fresh.server.client.request(method, path)
+
+    assert answer.status_code == 200
+    assert method == "HEAD" or answer.json() == {"status": "ok", "detail": ""}
+
+
+def test_open_metrics_need_no_token(store: Path, tmp_path: Path) -> None:
+    """With SEPAL_OPEN_METRICS a scraper needs no token."""
+    with Server(environment(artifacts=store, state=tmp_path, open_metrics="true", log_format="text")) as server:
+        answer = server.client.get("/metrics")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert "[info" in server.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def damaged(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A server over a good model, one with a flipped byte, and one whose pointers are unreadable."""
+    folder = tmp_path_factory.mktemp("damaged")
+    for name in ("iris", "flipped", "lost"):
+        shutil.copytree(store / "iris", folder / name)
+    rename_model(folder / "flipped" / "1" / "manifest.json", "flipped")
+    model = folder / "flipped" / "1" / "model.joblib"
+    model.write_bytes(model.read_bytes()[:-1] + b"\0")
+    (folder / "lost" / "aliases.json").write_text("{")
+    env = environment(artifacts=folder, state=tmp_path_factory.mktemp("state"), default_model="iris", log_format="json")
+    with Server(env) as running:
+        yield Api(running, running.bearer())
+
+
+def rename_model(manifest: Path, name: str) -> None:
+    """Make the manifest name its folder."""
+    manifest.write_text(manifest.read_text().replace('"model": "iris"', f'"model": "{name}"'))
+
+
+def test_a_model_that_cannot_be_loaded_takes_no_other_with_it(damaged: Api) -> None:
+    """The good one is served; the others are 503 with Retry-After, and nothing of why reaches the caller."""
+    good = damaged.predict(ROW)
+
+    assert good.json()["predictions"] == ["setosa"]
+    for name in ("flipped", "lost"):
+        answer = damaged.predict(ROW, path=f"/api/v1/models/{name}/predict")
+        assert (answer.status_code, slug(answer)) == (503, "model-unavailable")
+        assert answer.headers["retry-after"] == "5"
+        assert "sha256" not in answer.text
+
+
+def test_a_model_that_cannot_be_loaded_is_told(damaged: Api) -> None:
+    """Readiness, the list of models, a metric and the log say that something is missing, and the log says what."""
+    listed = {model["name"]: model for model in damaged.get("/api/v1/models").json()["models"]}
+
+    assert damaged.server.client.get("/health/ready").json()["status"] == "degraded"
+    assert listed["flipped"]["unavailable"] == [1]
+    assert listed["iris"]["unavailable"] == []
+    assert value(damaged, "sepal_model_load_failures_total", model="flipped") == 1
+    assert "model.joblib was changed" in damaged.server.line('"flipped"', "not loaded")["reason"]
+
+
+def test_a_model_tells_what_it_promises(server: Server, api: Api, store: Path) -> None:
+    """GET /models/iris has columns, classes, scores and libraries as the manifest has them."""
+    manifest = Store(store).manifest("iris", 1)
+
+    shown = api.get("/api/v1/models/iris").json()
+
+    assert (shown["name"], shown["champion"], shown["aliases"]) == ("iris", 1, {"champion": 1})
+    [version] = shown["versions"]
+    assert [column["name"] for column in version["columns"]] == manifest.signature.names
+    assert version["classes"] == ["setosa", "versicolor", "virginica"]
+    assert version["scores"] == manifest.scores
+    assert version["scores"]["accuracy"] > 0.9

@@ -1,0 +1,175 @@
+"""Tokens by themselves: what counts, and everything that does not."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from jose import jwk, jwt
+from jose.utils import base64url_encode
+
+from serve.errors import Unauthenticated
+from serve.security.tokens import ALGORITHM, LEEWAY_S, Tokens
+from serve.users import Scope
+
+SECRET = "a secret of at least thirty-two bytes"
+NOW = int(time.time())
+GOOD = {
+    "iss": "sepal",
+    "aud": "here",
+    "sub": "ada",
+    "iat": NOW,
+    "nbf": NOW,
+    "exp": NOW + 600,
+    "jti": "0",
+    "scope": "predict batch",
+}
+CLAIMS = sorted(GOOD)
+
+
+def tokens(**other: Any) -> Tokens:
+    """The deployment under test."""
+    given = {"secret": SECRET, "issuer": "sepal", "audience": "here", "ttl_s": 600, "clock": lambda: NOW}
+    return Tokens(**{**given, **other})
+
+
+def signed(claims: object, *, secret: str = SECRET, header: Mapping[str, object] | None = None) -> str:
+    """A token with these claims, signed as ours are."""
+    head, body = (
+        base64url_encode(json.dumps(part).encode())
+        for part in ({"alg": ALGORITHM, "typ": "at+jwt", **(header or {})}, claims)
+    )
+    signature = jwk.construct(secret.encode(), ALGORITHM).sign(head + b"." + body)
+    return b".".join([head, body, base64url_encode(signature)]).decode()
+
+
+def test_a_token_says_who_and_how_far() -> None:
+    """What was issued is verified, with the name and the scopes that it was issued for."""
+    issued = tokens().issue("ada", [Scope.PREDICT])
+
+    principal = tokens().verify(issued.token)
+
+    assert principal.name == "ada"
+    assert principal.scopes == {Scope.PREDICT}
+    assert issued.expires_in_s == 600
+    assert issued.scopes == {Scope.PREDICT}
+    assert jwt.get_unverified_header(issued.token) == {"alg": "HS256", "typ": "at+jwt"}
+
+
+def test_the_test_signs_as_the_server_does() -> None:
+    """A token built by hand from good claims counts, so each refusal below is due to what it changes."""
+    assert tokens().verify(signed(GOOD)).name == "ada"
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_every_claim_is_required(claim: str) -> None:
+    """A token that lacks any one claim does not count."""
+    with pytest.raises(Unauthenticated):
+        tokens().verify(signed({name: value for name, value in GOOD.items() if name != claim}))
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize(
+    "value", [None, True, [], {}, ["here"], 1.5, float("nan"), 10**400], ids=lambda value: repr(value)[:8]
+)
+def test_every_claim_has_its_type(claim: str, value: object) -> None:
+    """Nothing stands for a claim but what it must be, and nothing of it is an error of ours."""
+    with pytest.raises(Unauthenticated):
+        tokens().verify(signed({**GOOD, claim: value}))
+
+
+@pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
+@pytest.mark.parametrize("value", ["1e9", str(NOW), ""])
+def test_a_time_is_a_number(claim: str, value: str) -> None:
+    """A text is no time, whatever it looks like."""
+    with pytest.raises(Unauthenticated):
+        tokens().verify(signed({**GOOD, claim: value}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"exp": NOW - LEEWAY_S - 5},
+        {"exp": -1},
+        {"iss": ""},
+        {"aud": ""},
+        {"iat": 2**63},
+        {"exp": NOW + 25 * 3600},
+        {"nbf": NOW + LEEWAY_S + 60},
+        {"iat": NOW + LEEWAY_S + 60},
+        {"aud": "elsewhere"},
+        {"aud": "here.elsewhere"},
+        {"iss": "sepal.example"},
+        {"iss": "sep"},
+        {"extra": "claim"},
+    ],
+    ids=str,
+)
+def test_a_claim_that_is_wrong_does_not_count(change: dict[str, object]) -> None:
+    """Expired, not yet valid, of another audience or issuer, or saying more than we ever say: refused."""
+    with pytest.raises(Unauthenticated):
+        tokens().verify(signed({**GOOD, **change}))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"typ": "JWT"},
+        {"alg": "none"},
+        {"alg": "HS512"},
+        {"kid": "0"},
+        {"crit": ["exp"]},
+        {"jwk": {}},
+        {"jku": "http://x"},
+    ],
+    ids=str,
+)
+def test_a_header_is_exactly_ours(header: dict[str, object]) -> None:
+    """Any other algorithm, type or parameter of the header is refused."""
+    with pytest.raises(Unauthenticated):
+        tokens().verify(signed(GOOD, header=header))
+
+
+@pytest.mark.parametrize(
+    "mangle",
+    [
+        lambda token: token[:-2],
+        lambda token: token + "A",
+        lambda token: token.rsplit(".", 1)[0] + ".",
+        lambda token: token.replace(".", "", 1),
+        lambda token: "." + token,
+        lambda token: token + "." + token,
+        lambda _: "",
+        lambda _: "." * 1000,
+        lambda _: "a" * 9000,
+        lambda _: "\u00e4.b.c",
+        lambda _: "e30.e30.e30",
+        lambda _: "W10.e30.e30",
+        lambda _: signed(GOOD, secret="another secret of thirty-two bytes"),
+        lambda _: signed([1, 2]),
+        lambda _: signed("text"),
+    ],
+)
+def test_a_mangled_token_does_not_count(mangle: Callable[[str], str]) -> None:
+    """Cut, stretched, joined, signed by another or not even claims: refused."""
+    with pytest.raises(Unauthenticated):
+        tokens().verify(mangle(signed(GOOD)))
+
+
+def test_an_empty_secret_is_no_secret() -> None:
+    """A deployment without a secret cannot issue tokens."""
+    with pytest.raises(ValueError, match="empty secret"):
+        tokens(secret="")
+
+
+def test_a_secret_that_looks_like_json_is_a_secret() -> None:
+    """A secret is bytes, whatever it looks like; it is never taken for a set of keys."""
+    odd = '{"keys": [{"kty": "oct", "k": "YQ"}]}'
+
+    assert tokens(secret=odd).verify(tokens(secret=odd).issue("ada", []).token).name == "ada"
+
+
+def test_a_scope_that_is_gone_reaches_nothing() -> None:
+    """A scope that this version does not know is passed over."""
+    assert tokens().verify(signed({**GOOD, "scope": "predict fly"})).scopes == {Scope.PREDICT}

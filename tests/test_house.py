@@ -1,0 +1,172 @@
+"""The rules that the house keeps about itself."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from prometheus_client import Counter, Gauge, Histogram
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from artifacts import Store
+from serve import errors
+from serve.api.deps import PREFIX
+from serve.api.problems import KINDS
+from serve.app import create_app
+from serve.errors import ServeError
+from serve.settings import Settings
+from serve.telemetry import Metrics
+from tests.server import ROOT
+
+PUBLIC = {"/health", "/health/live", "/health/ready", f"{PREFIX}/token"}
+DOCS = {"/docs", "/redoc", "/openapi.json", "/docs/assets"}
+FORMATS = ROOT / "tests" / "formats"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> FastAPI:
+    """The whole app, its documentation served."""
+    settings = Settings(_env_file=None, state=tmp_path, secret_key=SecretStr("x" * 32))
+    observed: Any = create_app(settings)
+    found: FastAPI = observed._app
+    return found
+
+
+def _routes(routes: Any) -> Iterator[Any]:
+    for route in routes:
+        yield from _routes(route.original_router.routes) if hasattr(route, "original_router") else [route]
+
+
+def _scopes(dependant: Dependant) -> set[str]:
+    own = set(dependant.own_oauth_scopes or [])
+    return own.union(*map(_scopes, dependant.dependencies))
+
+
+def _calls(dependant: Dependant) -> set[str]:
+    own = {getattr(dependant.call, "__name__", "")}
+    return own.union(*map(_calls, dependant.dependencies))
+
+
+def test_every_route_needs_a_token_or_is_public(app: FastAPI) -> None:
+    """A route that names neither a caller nor stands on the short list fails here, before anybody can call it."""
+    routes = list(_routes(app.routes))
+
+    open_to_all = {
+        route.path
+        for route in routes
+        if not (isinstance(route, APIRoute) and _calls(route.dependant) & {"principal", "metrics_reader"})
+    }
+
+    assert len(routes) > len(open_to_all)
+    assert open_to_all == PUBLIC | DOCS
+
+
+def test_every_caller_but_me_needs_a_scope(app: FastAPI) -> None:
+    """A token alone opens nothing but its owner's own name."""
+    routes = [route for route in _routes(app.routes) if isinstance(route, APIRoute)]
+
+    unscoped = {route.path for route in routes if not _scopes(route.dependant)}
+
+    assert unscoped - PUBLIC - DOCS == {f"{PREFIX}/me"}
+
+
+def _all_errors(error: type[ServeError] = ServeError) -> Iterator[type[ServeError]]:
+    yield error
+    for child in error.__subclasses__():
+        yield from _all_errors(child)
+
+
+def test_every_error_has_a_status() -> None:
+    """Each domain error stands in the one table, and in the tree at the top of its file."""
+    assert set(_all_errors()) == set(KINDS)
+    for error in _all_errors():
+        assert error.__name__ in str(errors.__doc__)
+
+
+def test_problem_slugs_are_documented() -> None:
+    """Whatever `type` a problem can have is explained in docs/api.md."""
+    source = "".join(path.read_text() for path in (ROOT / "serve").rglob("*.py"))
+    raised = set(re.findall(r'InvalidInput\(\s*"([a-z-]+)"', source)) | {kind.slug for kind in KINDS.values()}
+    raised |= set(re.findall(r'slug="([a-z-]+)"', source))
+    documented = set(re.findall(r"`([a-z-]+)`", (ROOT / "docs" / "api.md").read_text()))
+
+    assert len(raised) > 20
+    assert raised <= documented
+
+
+def _shown(field: FieldInfo) -> str:
+    default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+    if default is None:
+        return "unset"
+    if default == "":
+        return "empty"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return "`[]`" if default == () else f"`{default}`"
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_documented(name: str) -> None:
+    """Each setting has its line in the README's table, with the default and the words of the code."""
+    field = Settings.model_fields[name]
+
+    line = f"| `SEPAL_{name.upper()}` | {_shown(field)} | {field.description} |"
+    assert line in (ROOT / "README.md").read_text().splitlines()
+    assert f"# SEPAL_{name.upper()}=" in (ROOT / ".env.example").read_text()
+
+
+def test_no_setting_is_documented_that_is_gone() -> None:
+    """The README's table and the example file name no setting that the code does not know."""
+    known = {f"SEPAL_{name.upper()}" for name in Settings.model_fields}
+
+    named = set(re.findall(r"^\| `(SEPAL_[A-Z_]+)`", (ROOT / "README.md").read_text(), re.MULTILINE))
+    example = set(re.findall(r"(SEPAL_[A-Z_]+)=", (ROOT / ".env.example").read_text()))
+
+    assert named == example == known
+
+
+def test_every_metric_has_a_unit_and_is_documented() -> None:
+    """Counters end in _total, times in _seconds, and docs/operations.md names all of them."""
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    collectors = [metric for metric in vars(Metrics()).values() if isinstance(metric, Counter | Gauge | Histogram)]
+
+    assert len(collectors) >= 5
+    for collector in collectors:
+        [family] = collector.collect()
+        name = f"{family.name}_total" if isinstance(collector, Counter) else family.name
+        assert name.startswith("sepal_")
+        assert not isinstance(collector, Histogram) or name.endswith("_seconds")
+        assert f"`{name}`" in operations
+
+
+def test_every_make_target_of_the_documents_exists() -> None:
+    """No document tells a reader to call a target that the Makefile does not have."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+
+    named = {target for path in documents for target in re.findall(r"`make (?:-s )?([a-z]+)[` ]", path.read_text())}
+
+    assert len(named) >= 5
+    assert named <= targets
+
+
+def test_every_link_between_the_documents_leads_somewhere() -> None:
+    """Relative links in Markdown point to files that are there."""
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+@pytest.mark.parametrize("folder", sorted(FORMATS.glob("*")), ids=lambda folder: folder.name)
+def test_every_former_format_still_loads(folder: Path) -> None:
+    """A store that was written in any format so far is read by this code."""
+    store = Store(folder)
+
+    for model in store.models():
+        for version in store.versions(model):
+            assert store.manifest(model, version).model == model

@@ -1,0 +1,80 @@
+"""A classifier small enough to be published a thousand times, and what is promised of it."""
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+from artifacts import Column, Manifest, Promise, Signature, Store
+from artifacts.bundle import answer, as_labels
+from artifacts.manifest import Distribution, Examples, Label
+
+X = pd.DataFrame({"length": [0.5, 1.0, 1.5, 5.0, 5.5, 6.0], "leaves": [1, 2, 3, 7, 8, 9]})
+Y = [0, 0, 0, 1, 1, 1]
+
+
+class Fickle(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
+    """Gives other probabilities whenever it is asked."""
+
+    def predict_proba(self, X: Any) -> Any:
+        return super().predict_proba(X) + np.random.default_rng().normal(scale=0.01)
+
+
+@dataclass(frozen=True, slots=True)
+class Tiny:
+    """All that `Store.publish` asks for."""
+
+    promise: Promise
+    pickled: bytes
+    labels: tuple[Label, ...]
+
+    def publish(self, store: Store, *, model: str = "tiny", promote: bool = True) -> Manifest:
+        """Publish it once more."""
+        return store.publish(model, self.promise, pickled=self.pickled, labels=self.labels, promote=promote)
+
+
+def make(*, labels: tuple[Any, Any] = ("short", "long"), estimator: Any = None, **promised: Any) -> Tiny:
+    """Two columns, six rows, two classes; what is given replaces what would be promised."""
+    estimator = (estimator or LogisticRegression()).fit(X, Y)
+    lines = tuple(Label.model_validate({"class": value, "label": label}) for value, label in enumerate(labels))
+    answers = answer(estimator, as_labels(lines), X)
+    promise = Promise(
+        task="classification",
+        estimator=repr(estimator),
+        signature=signature(),
+        classes=labels,
+        tolerance=1e-9,
+        scores={"accuracy": 1.0},
+        libraries={"python": "3.11"},
+        requires=("scikit-learn==1.9",),
+        examples=Examples(
+            instances=tuple(zip(X["length"].tolist(), X["leaves"].tolist(), strict=True)),
+            predictions=tuple(answers.labels.tolist()),
+            probabilities=None if answers.probabilities is None else tuple(map(tuple, answers.probabilities.tolist())),
+        ),
+        reference={"length": Distribution(edges=(2.0,), counts=(3, 3), nulls=0)},
+    )
+    return Tiny(promise.model_copy(update=promised), pickle(estimator), lines)
+
+
+def signature() -> Signature:
+    """A length and a count, in a frame."""
+    return Signature(container="frame", columns=(column("length", "float64"), column("leaves", "int64")))
+
+
+def column(name: str, dtype: str, *, nullable: bool = False) -> Column:
+    """A column of one dtype, whose training is of no interest."""
+    kind = "float" if np.dtype(dtype).kind == "f" else "integer"
+    fields = {"minimum": 1, "maximum": 9, "example": 2}
+    return Column.model_validate({"name": name, "kind": kind, "dtype": dtype, "nullable": nullable, **fields})
+
+
+def pickle(model: object) -> bytes:
+    """The bytes of a model.joblib."""
+    buffer = io.BytesIO()
+    joblib.dump(model, buffer)
+    return buffer.getvalue()
