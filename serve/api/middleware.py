@@ -5,7 +5,7 @@ import time
 import uuid
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.api.problems import too_large
@@ -13,7 +13,6 @@ from serve.errors import ServeError
 from serve.telemetry import Metrics
 
 UNMATCHED = "unmatched"
-DISCONNECTED = 499  # nginx's number for a client that went away; it is logged, and reaches nobody
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
@@ -44,8 +43,6 @@ class Observed:
         with self._metrics.in_progress.track_inprogress():
             try:
                 await self._app(scope, receive, exchange.send)
-            except ClientDisconnect:
-                exchange.status = exchange.status or DISCONNECTED
             except Exception as error:  # noqa: BLE001  # whatever it is, it ends here, in the log
                 # The caller has been answered, or has half an answer. Returning leaves the half incomplete: the
                 # server ends the connection without the last chunk, and nobody takes it for the whole.

@@ -18,7 +18,7 @@ _log = structlog.get_logger("serve.health")
 
 
 class Health(BaseModel):
-    """Whether this process can do its work; `unavailable` names models that could not be loaded."""
+    """Whether this process can do its work, and if not all of it, what is missing."""
 
     status: Literal["ok", "degraded", "unready"]
     detail: str = ""

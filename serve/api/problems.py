@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from serve import errors
 from serve.api.deps import TOKEN_PATH, anybody
@@ -70,6 +71,8 @@ OAUTH_ERRORS: Mapping[type[ServeError], str] = {
 _UNROUTED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 
 RETRY_AFTER_S = 5
+# nginx's number for a client that went away before it had sent its body.
+DISCONNECTED = 499
 
 
 def problem(
@@ -100,7 +103,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ServeError, _on_serve_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_unexpected)
+
+
+async def _on_disconnect(_request: Request, _error: Exception) -> Response:
+    """Nobody reads this; the access log has its status."""
+    return Response(status_code=DISCONNECTED)
 
 
 async def _on_unexpected(request: Request, _error: Exception) -> Response:

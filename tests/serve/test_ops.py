@@ -2,13 +2,20 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+import anyio
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from artifacts import Store
+from artifacts.errors import ArtifactSelfTest
+from serve.api.ops import Canary
+from serve.registry import Registry, Served
 from tests.server import Api, Server, environment, slug
 
 ROW = [[5.1, 3.5, 1.4, 0.2]]
@@ -152,3 +159,51 @@ def test_a_model_tells_what_it_promises(server: Server, api: Api, store: Path) -
     assert version["classes"] == ["setosa", "versicolor", "virginica"]
     assert version["scores"] == manifest.scores
     assert version["scores"]["accuracy"] > 0.9
+
+
+def test_a_client_that_goes_away_is_no_failure(server: Server) -> None:
+    """Half a body and a closed connection are one line of the access log, with 499 and no traceback."""
+    head = f"POST /api/v1/predict HTTP/1.1\r\nHost: x\r\n{_as_lines(server.bearer('predict'))}X-Request-ID: gone\r\n"
+
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:
+        raw.sendall(f'{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"inst'.encode())
+        raw.shutdown(socket.SHUT_WR)
+
+    assert server.line('"gone"')["status"] == 499
+    assert server.line('"gone"')["event"] == "request"
+
+
+def _as_lines(headers: dict[str, str]) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+
+
+class Wrong:
+    """Stands in for a model whose answers have changed since it was loaded, which no test can bring about."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def canary(self) -> None:
+        """Fail as `Inference.canary` does."""
+        self.asked += 1
+        raise ArtifactSelfTest("other labels")
+
+
+def test_a_model_that_answers_wrong_makes_the_server_unready() -> None:
+    """A canary that fails is `unready`, and is asked again only when its answer is too old."""
+    wrong = Wrong()
+    served = Served("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})
+    registry = Registry()
+    registry.replace([served])
+    parts: Any = SimpleNamespace(registry=registry, inference=wrong, canary_interval_s=60.0, compute=_call)
+
+    async def ask_twice() -> list[str]:
+        canary = Canary(parts)
+        return [(await canary.health()).status for _ in range(2)]
+
+    assert anyio.run(ask_twice) == ["unready", "unready"]
+    assert wrong.asked == 1
+
+
+async def _call(call: Callable[[], None]) -> None:
+    call()
