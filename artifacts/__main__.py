@@ -1,4 +1,4 @@
-"""The store from the command line: python -m artifacts list | show | verify."""
+"""The store from the command line: python -m artifacts list | show | verify | promote."""
 
 import argparse
 import sys
@@ -20,15 +20,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, text in (("show", "what one version promises"), ("verify", "load versions as a server would")):
         command = commands.add_parser(name, help=text)
         command.add_argument("model", nargs=None if name == "show" else "?", help="MODEL, MODEL@VERSION or MODEL@ALIAS")
+    promote = commands.add_parser("promote", help="point an alias at a version: to promote it, or to roll back")
+    promote.add_argument("model", help="MODEL@VERSION")
+    promote.add_argument("--alias", default=CHAMPION, help="which alias (default: %(default)s)")
     arguments = parser.parse_args(argv)
     store = Store(arguments.store or ArtifactSettings().artifacts)
     try:
-        if arguments.command == "list":
-            return _list(store)
-        return _show(store, arguments.model) if arguments.command == "show" else _verify(store, arguments.model)
+        return _run(store, arguments)
     except ArtifactError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _run(store: Store, arguments: argparse.Namespace) -> int:
+    if arguments.command == "list":
+        return _list(store)
+    if arguments.command == "show":
+        return _show(store, arguments.model)
+    if arguments.command == "verify":
+        return _verify(store, arguments.model)
+    return _promote(store, arguments.model, arguments.alias)
 
 
 def _list(store: Store) -> int:
@@ -84,13 +95,20 @@ def _verify(store: Store, reference: str | None) -> int:
     failed = 0
     for model, version in wanted:
         try:
-            store.verify(model, version)
+            store.load(model, version)
         except ArtifactError as error:
             failed += 1
             print(f"{model}@{version}  FAILED  {type(error).__name__}: {error}")
         else:
             print(f"{model}@{version}  ok")
     return 1 if failed else 0
+
+
+def _promote(store: Store, reference: str, alias: str) -> int:
+    model, version = _resolve(store, reference)
+    store.promote(model, version, alias=alias)
+    print(f"{alias} of {model} is version {version}; servers take it up when they start")
+    return 0
 
 
 def _resolve(store: Store, reference: str) -> tuple[str, int]:

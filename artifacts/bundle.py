@@ -3,7 +3,8 @@
 import hashlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from artifacts.errors import (
     ArtifactMissing,
     ArtifactSelfTest,
     ArtifactUnloadable,
+    ArtifactUnreadable,
 )
 from artifacts.manifest import Label, Manifest, Promise, parse
 
@@ -92,7 +94,7 @@ def write(
     """
     Write a version into an empty folder, every file synced to disk.
 
-    The manifest comes last: a folder without one is never taken for a version.
+    The manifest comes last: a folder without one holds no version.
     """
     contents = {MODEL: pickled, LABELS: _label_map.dump_json(labels, indent=2, by_alias=True)}
     manifest = Manifest(
@@ -116,6 +118,7 @@ def read(folder: Path) -> Bundle:
         ArtifactMissing: There is no such folder, or it holds no manifest.
         ArtifactFormat: The manifest or the label map cannot be read.
         ArtifactIncomplete: A listed file is missing, or an unlisted one is there.
+        ArtifactUnreadable: The file system does not hand it out.
         ArtifactDigest: A file is not the one that was published.
         ArtifactUnloadable: No model comes out of the bytes.
         ArtifactSelfTest: The model no longer answers as it did.
@@ -137,22 +140,51 @@ def read(folder: Path) -> Bundle:
 
 def verify(folder: Path) -> tuple[Manifest, Mapping[str, bytes]]:
     """Read a version's bytes and hold them against its manifest; nothing is unpickled."""
-    try:
-        manifest = parse((folder / MANIFEST).read_bytes())
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise ArtifactMissing(folder.parent.name, folder.name) from error
-    with os.scandir(folder) as entries:
+    manifest = read_manifest(folder)
+    with handed_out(), os.scandir(folder) as entries:
         is_plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
     listed = {*manifest.files, MANIFEST}
     missing = {name for name in {*listed, MODEL, LABELS} if not is_plain.get(name, False)}
     unlisted = is_plain.keys() - listed
     if missing or unlisted:
         raise ArtifactIncomplete(missing=missing, unlisted=unlisted)
-    contents = {name: (folder / name).read_bytes() for name in manifest.files}
+    with handed_out():
+        contents = {name: (folder / name).read_bytes() for name in manifest.files}
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != manifest.files[name]:
             raise ArtifactDigest(name)
     return manifest, contents
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """
+    Read a version's manifest, and nothing else of it.
+
+    Raises:
+        ArtifactMissing: There is none.
+        ArtifactFormat: It is not one.
+    """
+    try:
+        with handed_out():
+            return parse((folder / MANIFEST).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise ArtifactMissing(folder.parent.name, folder.name) from error
+
+
+@contextmanager
+def handed_out() -> Iterator[None]:
+    """
+    Read from the file system.
+
+    Raises:
+        ArtifactUnreadable: It refuses; that something is not there is told as ever.
+    """
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise
+    except OSError as error:
+        raise ArtifactUnreadable(f"{Path(str(error.filename)).name} cannot be read: {error.strerror}") from error
 
 
 def self_test(bundle: Bundle) -> None:

@@ -5,6 +5,7 @@ What can be wrong with an artifact, in the words of the domain.
     ├── NameInvalid             a model, version or alias that no store can hold
     ├── ArtifactMissing         the store has no such model, version or alias
     ├── ArtifactFormat          the manifest cannot be read, or is newer than this code
+    ├── ArtifactUnreadable      the file system does not hand it out
     ├── ArtifactIncomplete      a listed file is missing, or an unlisted one is there
     ├── ArtifactDigest          a file's bytes are not the ones that were published
     ├── ArtifactUnloadable      the bytes are right, but no model comes out of them
@@ -41,6 +42,10 @@ class ArtifactMissing(ArtifactError):
 
 class ArtifactFormat(ArtifactError):
     """The manifest cannot be read, or is of a format that this code does not know."""
+
+
+class ArtifactUnreadable(ArtifactError):
+    """The file system does not hand out what is there."""
 
 
 class ArtifactIncomplete(ArtifactError):

@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    FiniteFloat,
     PositiveInt,
     StrictBool,
     StrictInt,
@@ -71,8 +72,8 @@ class Promise(_Frozen):
     estimator: str
     signature: Signature
     classes: tuple[ClassValue, ...]
-    tolerance: float
-    scores: dict[str, float]
+    tolerance: Annotated[FiniteFloat, Field(ge=0)]
+    scores: dict[str, FiniteFloat]
     libraries: dict[str, str]
     requires: tuple[str, ...]
     examples: Examples

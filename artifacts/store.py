@@ -3,9 +3,10 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 from artifacts import bundle
 from artifacts.bundle import Bundle
 from artifacts.errors import ArtifactFormat, ArtifactMissing, NameInvalid
-from artifacts.manifest import NAME, Label, Manifest, Promise, check_name, parse
+from artifacts.manifest import NAME, Label, Manifest, Promise, check_name
 
 CHAMPION = "champion"
 POINTERS = "aliases.json"
+VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _STAGING = ".staging-"
 
 
@@ -72,23 +74,15 @@ class Store:
         Raises:
             ArtifactMissing: The model has no such version or alias.
         """
-        version = self.aliases(model).get(reference) if isinstance(reference, str) else reference
-        if version is None and isinstance(reference, str) and reference.isascii() and reference.isdigit():
-            version = int(reference[:10])
-        if version not in self.versions(model):
+        versions = self.versions(model)
+        version = version_of(reference, self.aliases(model)) if isinstance(reference, str) else reference
+        if version is None or version not in versions:
             raise ArtifactMissing(model, reference)
         return version
 
     def manifest(self, model: str, version: int) -> Manifest:
         """The manifest of one version, read but not verified."""
-        try:
-            return parse((self._folder(model, version) / bundle.MANIFEST).read_bytes())
-        except FileNotFoundError as error:
-            raise ArtifactMissing(model, version) from error
-
-    def verify(self, model: str, version: int) -> Manifest:
-        """Load a version as a server would, and give back its manifest; any ArtifactError says what is wrong."""
-        return self.load(model, version).manifest
+        return bundle.read_manifest(self._folder(model, version))
 
     def load(self, model: str, version: int) -> Bundle:
         """
@@ -118,15 +112,12 @@ class Store:
         """
         home = self.root / check_name(model)
         home.mkdir(parents=True, exist_ok=True)
-        with self._turn(home):
-            for abandoned in home.glob(f"{_STAGING}*"):
-                shutil.rmtree(abandoned)
+        bundle.sync_folder(self.root)
+        with self._turn(home), self._staging(home) as staging:
             pointers = self._pointers(model)
             version = max([pointers.latest, *self._versions(home)]) + 1
-            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=home))
             manifest = bundle.write(staging, promise, model=model, version=version, pickled=pickled, labels=labels)
             bundle.read(staging)
-            staging.chmod(0o755)
             staging.rename(home / str(version))
             bundle.sync_folder(home)
             aliases = {**pointers.aliases, CHAMPION: version} if promote else pointers.aliases
@@ -157,14 +148,15 @@ class Store:
         if not home.is_dir():
             return []
         names = (entry.name for entry in home.iterdir() if entry.is_dir())
-        return sorted(int(name) for name in names if name.isascii() and name.isdigit() and name[0] != "0")
+        return sorted(int(name) for name in names if VERSION.fullmatch(name))
 
     def _pointers(self, model: str) -> Pointers:
         try:
-            return Pointers.model_validate_json((self.root / check_name(model) / POINTERS).read_bytes())
+            with bundle.handed_out():
+                return Pointers.model_validate_json((self.root / check_name(model) / POINTERS).read_bytes())
         except FileNotFoundError:
             return Pointers()
-        except ValidationError as error:
+        except (ValidationError, IsADirectoryError) as error:
             raise ArtifactFormat(f"{POINTERS} of model {model} cannot be read") from error
 
     def _point(self, home: Path, pointers: Pointers) -> None:
@@ -174,6 +166,18 @@ class Store:
         bundle.sync_folder(home)
 
     @contextmanager
+    def _staging(self, home: Path) -> Iterator[Path]:
+        """A folder beside, gone afterwards unless it was renamed; what others were killed over goes as well."""
+        for abandoned in home.glob(f"{_STAGING}*"):
+            shutil.rmtree(abandoned)
+        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=home))
+        staging.chmod(0o755)
+        try:
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    @contextmanager
     def _turn(self, home: Path) -> Iterator[None]:
         descriptor = os.open(home / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -181,3 +185,10 @@ class Store:
             yield
         finally:
             os.close(descriptor)
+
+
+def version_of(reference: str, aliases: Mapping[str, int]) -> int | None:
+    """The version that a text means: an alias, or a version's number; None if it is neither."""
+    if reference in aliases:
+        return aliases[reference]
+    return int(reference) if VERSION.fullmatch(reference) else None

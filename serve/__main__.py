@@ -11,12 +11,16 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from serve.development import USER, ensure_secrets, with_secrets
 from serve.settings import Settings
+
+if TYPE_CHECKING:
+    from serve.users import Users
 
 DEVELOPMENT_TOKEN_S = 12 * 3600
 
@@ -24,25 +28,23 @@ DEVELOPMENT_TOKEN_S = 12 * 3600
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it did what was asked, 2 if a setting or an argument is wrong."""
     arguments = _parser().parse_args(argv)
+    given = {name: getattr(arguments, name, None) for name in ("host", "port", "workers")}
     try:
-        settings = Settings()
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         for entry in error.errors(include_url=False, include_input=False):
             setting = "".join(f"SEPAL_{str(part).upper()}: " for part in entry["loc"][:1])
             print(f"{setting}{entry['msg'].removeprefix('Value error, ')}", file=sys.stderr)
         return 2
-    settings = settings.model_copy(
-        update={
-            name: value
-            for name, value in vars(arguments).items()
-            if name in {"host", "port", "workers"} and value is not None
-        }
-    )
+    except SettingsError as error:
+        print(f"a setting is not the JSON that it must be: {error}", file=sys.stderr)
+        return 2
     if arguments.command == "run":
         return _run(settings)
     if arguments.command == "token":
         return _token(settings)
-    return _add_user(settings, arguments) if arguments.action == "add" else _list_users(settings)
+    actions = {"add": _add_user, "remove": _remove_user, "list": _list_users}
+    return actions[arguments.action](settings, arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,18 +60,27 @@ def _parser() -> argparse.ArgumentParser:
     add = users.add_parser("add", help="add a user; the password is asked for, or read from standard input")
     add.add_argument("name")
     add.add_argument("--scopes", default="predict batch models:read", help="separated by blanks (default: %(default)s)")
+    remove = users.add_parser("remove", help="take a user away; tokens are good until they expire")
+    remove.add_argument("name")
     return parser
 
 
 def _run(settings: Settings) -> int:
     from serve import database
-    from serve.telemetry import MULTIPROCESS
+    from serve.telemetry import MULTIPROCESS, configure_logging
+    from serve.users import Users
 
-    database.migrate(database.connect(settings.database))
+    engine = database.connect(settings.database)
+    database.migrate(engine)
     if not settings.is_production:
         settings = with_secrets(settings)
-        _ensure_developer(settings)
+        _ensure_developer(settings, Users(engine))
         _print_welcome(settings)
+    elif Users(engine).find(USER):
+        print(f"production has no development user: python -m serve users remove {USER}", file=sys.stderr)
+        return 2
+    engine.dispose()
+    configure_logging(level=settings.log_level, form=settings.log_format)
     with tempfile.TemporaryDirectory(prefix="sepal-metrics-") as folder:
         if settings.workers > 1:
             os.environ[MULTIPROCESS] = folder
@@ -78,39 +89,46 @@ def _run(settings: Settings) -> int:
 
 def _listen(settings: Settings) -> int:
     import uvicorn
+    from uvicorn.config import STARTUP_FAILURE
+    from uvicorn.supervisors import Multiprocess
 
     # uvicorn raises the signal again when it has drained, and this makes an orderly end of it.
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
+    config = uvicorn.Config(
+        "serve.app:from_environment",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.shutdown_s,
+    )
+    if settings.workers > 1:
+        supervisor = Multiprocess(config, [config.bind_socket()])
+        supervisor.run()
+        return STARTUP_FAILURE if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes) else 0
+    server = uvicorn.Server(config)
     try:
-        uvicorn.run(
-            "serve.app:from_environment",
-            factory=True,
-            host=settings.host,
-            port=settings.port,
-            workers=settings.workers,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=int(settings.shutdown_s),
-        )
+        server.run()
     except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+        return 0 if server.started else int(end.code or 0)
+    return 0 if server.started else STARTUP_FAILURE
 
 
 def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(0)
 
 
-def _ensure_developer(settings: Settings) -> None:
+def _ensure_developer(settings: Settings, users: "Users") -> None:
     """The user of development, with the password that stands in the file, whatever the database was told before."""
-    from serve import database
     from serve.security.passwords import Passwords
-    from serve.users import ALL_SCOPES, Users
+    from serve.users import ALL_SCOPES
 
-    users, passwords = Users(database.connect(settings.database)), Passwords()
+    passwords = Passwords()
     password = ensure_secrets(settings.state).password
     known = users.find(USER)
     if known is None or known.scopes != ALL_SCOPES or not passwords.verify(password, known.password_hash):
@@ -120,7 +138,7 @@ def _ensure_developer(settings: Settings) -> None:
 def _print_welcome(settings: Settings) -> None:
     everywhere = {"0.0.0.0", "::"}  # noqa: S104  # told apart, not bound
     host = "127.0.0.1" if settings.host in everywhere else settings.host
-    base = f"http://{host}:{settings.port}"
+    base = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
     print(f"\nsepal listens on {base} (development)")
     print(f"  docs      {base}/docs")
     print(f"  log in    {USER}, password in {ensure_secrets(settings.state).file}")
@@ -180,7 +198,20 @@ def _add_user(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _list_users(settings: Settings) -> int:
+def _remove_user(settings: Settings, arguments: argparse.Namespace) -> int:
+    from serve import database
+    from serve.users import Users
+
+    engine = database.connect(settings.database)
+    database.migrate(engine)
+    if not Users(engine).remove(arguments.name):
+        print(f"there is no user {arguments.name!r}", file=sys.stderr)
+        return 2
+    print(f"removed {arguments.name}")
+    return 0
+
+
+def _list_users(settings: Settings, _arguments: argparse.Namespace) -> int:
     from serve import database
     from serve.users import Users
 

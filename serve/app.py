@@ -7,6 +7,7 @@ from functools import partial
 import structlog
 from anyio import CapacityLimiter
 from fastapi import FastAPI
+from sqlalchemy import Engine
 from starlette.types import ASGIApp
 
 from artifacts import Store
@@ -15,7 +16,7 @@ from serve.api import auth, batch, docs, middleware, models, ops, predict, probl
 from serve.api.deps import Parts
 from serve.development import with_secrets
 from serve.inference import Inference
-from serve.registry import Registry
+from serve.registry import Registry, Served
 from serve.rows import Limits
 from serve.security.login import Login
 from serve.security.passwords import Passwords
@@ -43,10 +44,11 @@ def create_app(settings: Settings) -> ASGIApp:
     metrics = Metrics()
     models_in_memory = Registry(default=settings.default_model)
     tokens = make_tokens(settings)
+    engine = database.connect(settings.database)
     parts = Parts(
         registry=models_in_memory,
         inference=Inference(models_in_memory, metrics),
-        login=Login(Users(database.connect(settings.database)), Passwords(), tokens),
+        login=Login(Users(engine), Passwords(), tokens),
         tokens=tokens,
         metrics=metrics,
         csv=_csv_options(settings),
@@ -62,7 +64,7 @@ def create_app(settings: Settings) -> ASGIApp:
         openapi_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
-        lifespan=partial(_lifespan, settings=settings, parts=parts),
+        lifespan=partial(_lifespan, settings=settings, parts=parts, engine=engine),
         max_body_size=settings.max_json_bytes,
     )
     app.state.parts = parts
@@ -83,19 +85,27 @@ def create_app(settings: Settings) -> ASGIApp:
 
 
 @asynccontextmanager
-async def _lifespan(_app: FastAPI, *, settings: Settings, parts: Parts) -> AsyncIterator[None]:
+async def _lifespan(_app: FastAPI, *, settings: Settings, parts: Parts, engine: Engine) -> AsyncIterator[None]:
     served = await parts.compute(registry.load, Store(settings.artifacts), _limits(settings))
     for model in served:
-        for version, error in model.failures.items():
-            parts.metrics.load_failures.labels(model.name).inc()
-            _log.error("model not loaded", model=model.name, version=version, reason=str(error))
-        for version in model.versions:
-            _log.info("model loaded", model=model.name, version=version)
+        _tell(model, parts.metrics)
     if not served:
         _log.warning("the store is empty", advice="make train")
     parts.registry.replace(served)
-    yield
-    forget_process()
+    try:
+        yield
+    finally:
+        forget_process()
+        engine.dispose()
+
+
+def _tell(model: Served, metrics: Metrics) -> None:
+    missing = {**model.failures, **({0: model.reason} if model.reason else {})}
+    for version, reason in missing.items():
+        metrics.load_failures.labels(model.name).inc()
+        _log.error("model not loaded", model=model.name, version=version or None, reason=reason)
+    for version in model.versions:
+        _log.info("model loaded", model=model.name, version=version)
 
 
 def _limits(settings: Settings) -> Limits:

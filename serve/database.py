@@ -22,9 +22,9 @@ def connect(url: str) -> Engine:
     """An engine for a URL; nothing is connected yet, and SQLite's folder is made."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, pool_pre_ping=True, pool_timeout=5, connect_args={"connect_timeout": 5})
     if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(parsed)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)

@@ -25,7 +25,7 @@ class Secrets:
 
 def ensure_secrets(state: Path) -> Secrets:
     """Read the generated secrets, made first where there are none; several processes may do so at once."""
-    state.mkdir(parents=True, exist_ok=True)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = state / FILE
     if not file.exists():
         _generate(file)

@@ -11,6 +11,7 @@ from artifacts.columns import Fault, Table
 from serve.registry import Model, Registry
 from serve.telemetry import Metrics
 
+_MOST_REFUSALS = 512
 _UNANSWERED = "the model has no answer for these values"
 
 
@@ -46,15 +47,15 @@ class Inference:
         spread = np.full((rows, len(model.bundle.manifest.classes)), np.nan) if wanted else None
         if not batch.good.any():
             return Predictions(model, labels, spread, batch.faults)
-        answer = _ask(model.bundle, batch.data, probabilities=probabilities)
+        answer, silent = _ask(model.bundle, batch.data, probabilities=probabilities)
         labels[batch.good] = answer.labels
         if spread is not None:
             spread[batch.good] = answer.probabilities
-        answered = np.array([label is not None for label in labels.tolist()])
-        silent = np.flatnonzero(batch.good & ~answered)
-        self._predictions.labels(model.name, str(model.version)).inc(int(np.count_nonzero(answered)))
-        faults = (Fault("no-answer", _UNANSWERED, silent),) if silent.size else ()
-        return Predictions(model, labels, spread, (*batch.faults, *faults))
+        self._predictions.labels(model.name, str(model.version)).inc(len(answer.labels) - silent.size)
+        if not silent.size:
+            return Predictions(model, labels, spread, batch.faults)
+        fault = Fault("no-answer", _UNANSWERED, np.flatnonzero(batch.good)[silent])
+        return Predictions(model, labels, spread, (*batch.faults, fault))
 
     def canary(self) -> None:
         """
@@ -68,29 +69,42 @@ class Inference:
                 self_test(model.bundle)
 
 
-def _ask(bundle: Bundle, data: Table, *, probabilities: bool) -> Answer:
-    """
-    The answer to all rows; a label is None where the model refuses its row, or says nothing finite of it.
-
-    scikit-learn refuses a whole batch for one row that becomes infinite on its way, so a batch that is refused is
-    asked in halves, down to the rows themselves.
-    """
+def _ask(bundle: Bundle, data: Table, *, probabilities: bool) -> tuple[Answer, NDArray[np.intp]]:
+    """The answer to all rows, and which of them have none: the model refuses them, or says nothing finite of them."""
     try:
         answer = bundle.predict(data, probabilities=probabilities)
     except ValueError:
-        if len(data) > 1:
-            return _ask_halves(bundle, data, probabilities=probabilities)
-        return Answer(np.array([None], dtype=object), np.full((1, len(bundle.manifest.classes)), np.nan))
-    if answer.probabilities is None or np.isfinite(answer.probabilities).all():
-        return answer
-    labels = answer.labels.copy()
-    labels[~np.isfinite(answer.probabilities).all(axis=1)] = None
-    return Answer(labels, answer.probabilities)
+        answer = _ask_in_parts(bundle, data, probabilities=probabilities)
+        silent = np.flatnonzero([label is None for label in answer.labels])
+    else:
+        silent = np.empty(0, dtype=np.intp)
+    if answer.probabilities is not None and not np.isfinite(answer.probabilities).all():
+        silent = np.flatnonzero(~np.isfinite(answer.probabilities).all(axis=1))
+        answer.labels[silent] = None
+    return answer, silent
 
 
-def _ask_halves(bundle: Bundle, data: Table, *, probabilities: bool) -> Answer:
-    middle = len(data) // 2
-    halves = [_ask(bundle, half, probabilities=probabilities) for half in (data[:middle], data[middle:])]
-    spreads = [half.probabilities for half in halves if half.probabilities is not None]
-    labels = np.concatenate([half.labels for half in halves])
-    return Answer(labels, np.concatenate(spreads) if len(spreads) == len(halves) else None)
+def _ask_in_parts(bundle: Bundle, data: Table, *, probabilities: bool) -> Answer:
+    """
+    Ask again in halves, and halves of halves: a label is None where the model refuses.
+
+    scikit-learn refuses a whole batch for one row that becomes infinite on its way. After so many refusals that
+    someone must mean it, what is still refused is not divided any more.
+    """
+    labels = np.full(len(data), None, dtype=object)
+    wanted = probabilities and bundle.has_probabilities
+    spread = np.full((len(data), len(bundle.manifest.classes)), np.nan) if wanted else None
+    parts, refusals = [(0, len(data))], 0
+    while parts:
+        start, stop = parts.pop()
+        try:
+            answer = bundle.predict(data[start:stop], probabilities=probabilities)
+        except ValueError:
+            refusals += 1
+            middle = (start + stop) // 2
+            parts += [(middle, stop), (start, middle)] if start < middle and refusals < _MOST_REFUSALS else []
+            continue
+        labels[start:stop] = answer.labels
+        if spread is not None:
+            spread[start:stop] = answer.probabilities
+    return Answer(labels, spread)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from artifacts import CHAMPION, ArtifactError, Bundle, Store
+from artifacts.store import version_of
 from serve.errors import ModelNotFound, ModelUnavailable, VersionNotLoaded
 from serve.rows import Limits
 from serve.schema import PredictRequest, request_model
@@ -22,12 +23,13 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One model: its loaded versions, which alias means which, and why some could not be loaded."""
+    """One model: its loaded versions, which alias means which, and why some, or all of it, could not be loaded."""
 
     name: str
     versions: Mapping[int, Model]
     aliases: Mapping[str, int]
-    failures: Mapping[int, ArtifactError] = field(default_factory=dict)
+    failures: Mapping[int, str] = field(default_factory=dict)
+    reason: str = ""
 
     @property
     def champion(self) -> Model | None:
@@ -41,12 +43,14 @@ class Registry:
     def __init__(self, *, default: str = "") -> None:
         self._default = default
         self._models: Mapping[str, Served] = MappingProxyType({})
+        self.generation = 0
 
     def replace(self, models: Iterable[Served]) -> None:
         """Serve these models, and only these."""
         # One assignment is the whole change: a request that already holds a
         # Model finishes on it, the next request sees the new mapping.
         self._models = MappingProxyType({model.name: model for model in models})
+        self.generation += 1
 
     def all(self) -> list[Served]:
         """Every model, by name."""
@@ -90,9 +94,9 @@ class Registry:
             ModelUnavailable: The store has that version, and it could not be loaded.
         """
         served = self.show(name or self.default())
-        version = _version(served, reference or CHAMPION)
-        if version in served.failures:
-            raise ModelUnavailable("this version could not be loaded; the server's log says why")
+        version = version_of(CHAMPION if reference is None else reference, served.aliases)
+        if served.reason or version in served.failures:
+            raise ModelUnavailable("the model could not be loaded; the server's log says why")
         if version is None or version not in served.versions:
             raise VersionNotLoaded("no alias names this version, so it is not in memory")
         return served.versions[version]
@@ -107,20 +111,14 @@ def _load_model(store: Store, name: str, limits: Limits) -> Served:
     try:
         aliases = store.aliases(name)
     except ArtifactError as error:
-        return Served(name, {}, {CHAMPION: 0}, {0: error})
+        return Served(name, {}, {}, reason=str(error))
     versions: dict[int, Model] = {}
-    failures: dict[int, ArtifactError] = {}
+    failures: dict[int, str] = {}
     for version in sorted(set(aliases.values())):
         try:
             bundle = store.load(name, version)
         except ArtifactError as error:
-            failures[version] = error
+            failures[version] = str(error)
         else:
             versions[version] = Model(name, version, bundle, request_model(bundle.manifest, limits))
     return Served(name, versions, aliases, failures)
-
-
-def _version(served: Served, reference: str) -> int | None:
-    if reference in served.aliases:
-        return served.aliases[reference]
-    return int(reference) if reference.isascii() and reference.isdigit() else None

@@ -29,7 +29,7 @@ class PredictRequest(BaseModel):
 
 def request_model(manifest: Manifest, limits: Limits) -> type[PredictRequest]:
     """The request model of one version."""
-    schema = WithJsonSchema(instances_schema(manifest, max_rows=limits.max_rows))
+    schema = WithJsonSchema(instances_schema(manifest, max_rows=limits.max_rows, ignore_unknown=limits.ignore_unknown))
     model: type[PredictRequest] = create_model(
         f"{manifest.model}.PredictRequest",
         __base__=PredictRequest,
@@ -59,12 +59,12 @@ def read(model: type[PredictRequest], body: bytes, *, report: bool) -> Batch:
     return batch
 
 
-def instances_schema(manifest: Manifest, *, max_rows: int) -> dict[str, Any]:
+def instances_schema(manifest: Manifest, *, max_rows: int, ignore_unknown: bool) -> dict[str, Any]:
     """What OpenAPI says of `instances`: vectors or objects, with training rows as examples."""
     columns = manifest.signature.columns
     cells = {column.name: _cell_schema(column) for column in columns}
     vector = {"type": "array", "prefixItems": list(cells.values()), "minItems": len(cells), "maxItems": len(cells)}
-    record = {"type": "object", "properties": cells, "required": list(cells), "additionalProperties": False}
+    record = {"type": "object", "properties": cells, "required": list(cells), "additionalProperties": ignore_unknown}
     examples = [list(row) for row in manifest.examples.instances[:2]]
     return {
         "type": "array",

@@ -1,9 +1,9 @@
-"""Every setting of the server, its default and its reason; docs/operations.md lists the same, by test."""
+"""Every setting of the server, its default and its reason; the README lists the same, by test."""
 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
 
 from artifacts.settings import ArtifactSettings
 
@@ -17,15 +17,15 @@ class Settings(ArtifactSettings):
         "development", description="`production` refuses to start without a real secret, and closes what is open."
     )
     state: Path = Field(Path(".sepal"), description="Folder for the SQLite file and for generated secrets.")
-    database_url: str = Field(
-        "", description="SQLAlchemy URL; empty means SQLite in the state folder. `postgresql+psycopg://...`"
+    database_url: SecretStr = Field(
+        SecretStr(""), description="SQLAlchemy URL; empty means SQLite in the state folder. `postgresql+psycopg://...`"
     )
     default_model: str = Field("", description="What `/predict` means; empty means the only model of the store.")
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     workers: PositiveInt = Field(1, description="Processes that answer.")
-    shutdown_s: PositiveFloat = Field(30, description="How long requests in flight may take to finish at shutdown.")
+    shutdown_s: PositiveInt = Field(30, description="How long requests in flight may take to finish at shutdown.")
 
     threads: PositiveInt = Field(4, description="Calls that may compute at once in one process.")
     login_threads: PositiveInt = Field(2, description="Passwords that may be verified at once in one process.")
@@ -54,7 +54,7 @@ class Settings(ArtifactSettings):
     max_depth: PositiveInt = Field(32, description="Nesting of a JSON body; beyond it 400.")
     max_rows: PositiveInt = Field(1000, description="Rows in a JSON request; beyond it 422.")
     max_columns: PositiveInt = Field(1024, description="Values in a row of a JSON request; beyond it 422.")
-    max_digits: PositiveInt = Field(64, description="Digits of an integer; beyond it 422.")
+    max_digits: PositiveInt = Field(64, le=300, description="Digits of an integer; beyond it 422.")
     max_errors: PositiveInt = Field(20, description="Mistakes listed in an error; the others are counted.")
     max_csv_columns: PositiveInt = Field(4096, description="Columns of a CSV; beyond it 422.")
     max_cell_bytes: PositiveInt = Field(64 * 2**10, description="Length of a CSV cell; beyond it 422.")
@@ -84,7 +84,15 @@ class Settings(ArtifactSettings):
     @property
     def database(self) -> str:
         """The SQLAlchemy URL, SQLite's filled in."""
-        return self.database_url or f"sqlite:///{self.state / 'sepal.db'}"
+        return self.database_url.get_secret_value() or f"sqlite:///{self.state / 'sepal.db'}"
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_known(cls, url: SecretStr) -> SecretStr:
+        kept_elsewhere = ("postgresql+psycopg://", "sqlite:///")
+        if url.get_secret_value() and not url.get_secret_value().startswith(kept_elsewhere):
+            raise ValueError(f"it must begin with {' or '.join(kept_elsewhere)}")
+        return url
 
     @model_validator(mode="after")
     def _secret_is_real(self) -> "Settings":

@@ -4,13 +4,14 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-# prometheus_client reads this variable when it is imported; `python -m serve run` sets it before that.
+# prometheus_client reads this variable when it is imported; workers are started with it by `python -m serve run`.
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -48,6 +49,7 @@ class Metrics:
         """The Prometheus text of all workers."""
         if MULTIPROCESS not in os.environ:
             return generate_latest(self.registry)
+        _forget_the_dead(Path(os.environ[MULTIPROCESS]))
         everyone = CollectorRegistry()
         MultiProcessCollector(everyone)
         return generate_latest(everyone)
@@ -57,6 +59,16 @@ def forget_process() -> None:
     """Take this process's gauges out of the sums; its counters stay."""
     if MULTIPROCESS in os.environ:
         mark_process_dead(os.getpid())
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Take out the gauges of workers that were killed before they could do it themselves."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid)
 
 
 def configure_logging(*, level: str, form: str, stream: TextIO = sys.stdout) -> None:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import DateTime, Engine, String, select
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from serve.database import Base
@@ -70,22 +71,34 @@ class Users:
         """
         user = _user(name, password_hash, scopes)
         try:
-            with self._session() as session, session.begin():
+            with self._session(writes=True) as session, session.begin():
                 session.add(user)
         except IntegrityError as error:
             raise UserExists(f"there is a user {name!r} already") from error
 
     def put(self, name: str, *, password_hash: str, scopes: Iterable[Scope]) -> None:
         """Set a user's password and scopes, whether the user is there or not."""
-        with self._session() as session, session.begin():
-            session.merge(_user(name, password_hash, scopes))
+        with self._session(writes=True) as session, session.begin():
+            known = session.get(User, name)
+            if known is None:
+                session.add(_user(name, password_hash, scopes))
+            else:
+                known.password_hash, known.scope = password_hash, " ".join(sorted(scopes))
+
+    def remove(self, name: str) -> bool:
+        """Take a user away; False if there was none of that name."""
+        with self._session(writes=True) as session, session.begin():
+            known = session.get(User, name)
+            if known is not None:
+                session.delete(known)
+            return known is not None
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
+    def _session(self, *, writes: bool = False) -> Iterator[Session]:
         try:
-            with Session(self._engine, expire_on_commit=False) as session:
+            with Session(self._engine.execution_options(sepal_writes=writes), expire_on_commit=False) as session:
                 yield session
-        except OperationalError as error:
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise DatabaseUnavailable("the database does not answer") from error
 
 

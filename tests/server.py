@@ -69,7 +69,7 @@ class Server:
                 stderr=subprocess.STDOUT,
             )
         self.client = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
-        self._await_answer()
+        self.await_answer()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -115,7 +115,8 @@ class Server:
         """The header of an authenticated request."""
         return {"Authorization": f"Bearer {self.token(*scopes)}"}
 
-    def _await_answer(self) -> None:
+    def await_answer(self) -> None:
+        """Wait until it answers."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()

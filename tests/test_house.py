@@ -1,6 +1,7 @@
 """The rules that the house keeps about itself."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from artifacts import Store
 from serve import errors
 from serve.api.deps import PREFIX
 from serve.api.problems import KINDS
-from serve.app import create_app
+from serve.app import VERSION, create_app
 from serve.errors import ServeError
 from serve.settings import Settings
 from serve.telemetry import Metrics
@@ -128,6 +129,29 @@ def test_no_setting_is_documented_that_is_gone() -> None:
     example = set(re.findall(r"(SEPAL_[A-Z_]+)=", (ROOT / ".env.example").read_text()))
 
     assert named == example == known
+
+
+def test_the_version_is_one() -> None:
+    """OpenAPI tells the version that pyproject.toml has."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert project["version"] == VERSION
+
+
+def test_every_module_of_serve_is_under_a_contract() -> None:
+    """A new module cannot escape the contracts that list modules by name."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    modules = {f"serve.{path.stem}" for path in (ROOT / "serve").iterdir() if path.name[0] not in "_."}
+    above = {"serve.api", "serve.app"}
+
+    [web] = [contract for contract in contracts if "fastapi" in contract.get("forbidden_modules", ())]
+    assert modules - above - {"serve.migrations"} <= set(web["source_modules"])
+    [settings] = [contract for contract in contracts if "serve.settings" in contract.get("forbidden_modules", ())]
+    assert modules - above - {"serve.migrations", "serve.settings", "serve.errors"} <= {
+        *settings["source_modules"],
+        "serve.api",
+        "serve.development",
+    }
 
 
 def test_every_metric_has_a_unit_and_is_documented() -> None:

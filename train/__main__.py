@@ -19,6 +19,7 @@ from train.publishing import publish
 from train.recipes import Recipe, all_recipes
 
 _console = Console(highlight=False)
+_errors = Console(highlight=False, stderr=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         run(recipes[arguments.recipe], store, folds=arguments.folds, promote=not arguments.no_promote)
     except (TrainError, ArtifactError) as error:
-        _console.print(f"[red]not published:[/] {escape(str(error))}")
+        _errors.print(f"[red]not published:[/] {escape(str(error))}")
         return 1
     return 0
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ def evaluate(estimator: Any, rows: Split) -> Evaluation:
         "f1_macro": f1_score(rows.y_held, predicted, average="macro"),
     }
     if hasattr(estimator, "predict_proba"):
-        scores["log_loss"] = log_loss(rows.y_held, estimator.predict_proba(rows.X_held), labels=estimator.classes_)
+        # Negated, as scikit-learn's scorers do: of every score, more is better.
+        scores["neg_log_loss"] = -log_loss(rows.y_held, estimator.predict_proba(rows.X_held), labels=estimator.classes_)
     counts = confusion_matrix(rows.y_held, predicted, labels=estimator.classes_)
     return Evaluation({name: float(score) for name, score in scores.items()}, counts)
 
@@ -39,8 +41,9 @@ def demand(thresholds: Mapping[str, float], scores: Mapping[str, float]) -> None
     Hold the scores against what a recipe demands.
 
     Raises:
-        BelowThreshold: A score is lower than its threshold.
+        BelowThreshold: A score is lower than its threshold, or was not measured.
     """
     for name, demanded in thresholds.items():
-        if not scores[name] >= demanded:
-            raise BelowThreshold(name, reached=scores[name], demanded=demanded)
+        reached = scores.get(name, nan)
+        if not reached >= demanded:
+            raise BelowThreshold(name, reached=reached, demanded=demanded)

@@ -33,7 +33,10 @@ print(json.dumps(sorted(asked)))
 
 def load_elsewhere(pickled: bytes, *, timeout_s: float = 120) -> tuple[str, ...]:
     """
-    Load a pickled model in a fresh process, and say whose classes it is made of, as `name==version`.
+    Load a pickled model in a fresh process, and say whose classes it is made of.
+
+    Returns:
+        `name==version` of each package, then the modules that are of no package.
 
     Raises:
         NotPublishable: It does not load there.
@@ -54,4 +57,6 @@ def load_elsewhere(pickled: bytes, *, timeout_s: float = 120) -> tuple[str, ...]
     # The last line is ours; the lines before it are what the model's packages print on import.
     modules = json.loads(loaded.stdout.splitlines()[-1])
     names = {owner for module in modules for owner in owners.get(module, ())}
-    return tuple(f"{name}=={version(name)}" for name in sorted(names, key=str.lower))
+    # A module of no package, such as one beside the Makefile: a server that runs there has it, and nobody else.
+    homeless = {module for module in modules if module not in owners and module not in sys.stdlib_module_names}
+    return tuple([f"{name}=={version(name)}" for name in sorted(names, key=str.lower)] + sorted(homeless))

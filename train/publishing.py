@@ -3,6 +3,7 @@
 import io
 import platform
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import joblib
@@ -70,7 +71,7 @@ def publish(
     )
     label_map = _label_map(estimator.classes_, labels)
     pickled = _pickle(estimator)
-    promise = Promise(
+    promise = _promise(
         task="classification",
         estimator=repr(estimator),
         signature=signature,
@@ -84,6 +85,14 @@ def publish(
     )
     store = store or Store(ArtifactSettings().artifacts)
     return store.publish(name, promise, pickled=pickled, labels=label_map, promote=promote)
+
+
+def _promise(**known: Any) -> Promise:
+    try:
+        return Promise(**known)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise NotPublishable(f"{first['loc'][0]}: {first['msg']}") from error
 
 
 def _check_estimator(estimator: Any) -> None:
@@ -166,6 +175,8 @@ def _pickle(estimator: Any) -> bytes:
 def _examples(estimator: Any, signature: Signature, frame: pd.DataFrame, labels: tuple[Label, ...]) -> Examples:
     """Up to 32 training rows, spread evenly over what the model answers for them, and these answers."""
     data = signature.assemble([frame[column].to_numpy() for column in frame.columns])
+    if not np.isin(estimator.predict(data), estimator.classes_).all():
+        raise NotPublishable(f"{type(estimator).__name__} predicts what is none of its classes")
     predicted = answer(estimator, as_labels(labels), data, probabilities=False).labels
     order = np.argsort(predicted.astype(str), kind="stable")
     chosen = np.unique(order[np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).astype(int)])
@@ -182,6 +193,4 @@ def _examples(estimator: Any, signature: Signature, frame: pd.DataFrame, labels:
 
 
 def _libraries() -> dict[str, str]:
-    from importlib.metadata import version
-
     return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}

@@ -1,13 +1,13 @@
 """Predictions for a CSV: uploaded whole, answered block by block."""
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import AsyncIterator, Iterator
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from starlette.datastructures import UploadFile
+from starlette.types import Receive, Scope, Send
 
 from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
 from serve.api.media import require_media
@@ -55,17 +55,39 @@ async def predict_csv(model: str, request: Request, caller: Batcher, parts: Part
 
 async def _predict_csv(parts: Parts, name: str | None, request: Request) -> StreamingResponse:
     model = parts.registry.get(name)
-    file = await _spool(request)
+    file = await _spool(parts, request)
     try:
         # The first block is made before the status is sent: what is wrong as a whole still gets one.
         blocks, first = await parts.compute(_start, parts, model, file)
     except BaseException:
         file.close()
         raise
-    return StreamingResponse(_closing(file, chain([first], blocks)), media_type="text/csv; charset=utf-8")
+    return _CsvAnswer(_stream(parts, first, blocks), file)
 
 
-async def _spool(request: Request) -> BinaryIO:
+class _CsvAnswer(StreamingResponse):
+    """A CSV on its way out; its upload is closed with it, whether or not it was read to the end."""
+
+    media_type = "text/csv"
+
+    def __init__(self, content: AsyncIterator[bytes], upload: BinaryIO) -> None:
+        super().__init__(content)
+        self._upload = upload
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._upload.close()
+
+
+async def _stream(parts: Parts, first: bytes, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    while block := await parts.compute(next, blocks, b""):
+        yield block
+
+
+async def _spool(parts: Parts, request: Request) -> BinaryIO:
     if require_media(request, "text/csv", "multipart/form-data") == "multipart/form-data":
         form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES)
         upload = form.get("file")
@@ -76,7 +98,7 @@ async def _spool(request: Request) -> BinaryIO:
     file = cast(BinaryIO, SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115  # outlives this call
     try:
         async for chunk in request.stream():
-            file.write(chunk)
+            await parts.compute(file.write, chunk)
     except BaseException:
         file.close()
         raise
@@ -98,10 +120,3 @@ def _blocks(parts: Parts, model: Model, file: BinaryIO) -> Iterator[bytes]:
     for block in source.blocks():
         predictions = parts.inference.predict(model, block.batch)
         yield writer.rows(block, predictions.faults, predictions.labels, predictions.probabilities)
-
-
-def _closing(file: BinaryIO, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    try:
-        yield from blocks
-    finally:
-        file.close()

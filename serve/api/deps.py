@@ -58,8 +58,8 @@ class Parts:
         return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self.recognising)
 
 
-def parts(request: Request) -> Parts:
-    """The parts of this app."""
+async def parts(request: Request) -> Parts:
+    """The parts of this app; a coroutine, since FastAPI runs anything else in a thread."""
     found: Parts = request.app.state.parts
     return found
 
@@ -100,7 +100,7 @@ async def anybody(request: Request) -> Principal:
     Raises:
         Unauthenticated: There is no token, or none that counts.
     """
-    return await principal(SecurityScopes(), parts(request), request, await bearer(request))
+    return await principal(SecurityScopes(), await parts(request), request, await bearer(request))
 
 
 Caller = Annotated[Principal, Security(principal)]

@@ -1,17 +1,19 @@
 """OpenAPI with one documented operation a model, and the pages that show it; their files are served from here."""
 
 import copy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import fastapi_offline
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
+from pydantic_core import to_json
 from starlette.staticfiles import StaticFiles
 
-from serve.api.deps import PREFIX
+from serve.api.deps import PREFIX, PartsDep
 from serve.api.problems import MEDIA_TYPE, Problem
 from serve.errors import ModelNotFound
 from serve.registry import Model, Registry
@@ -33,9 +35,9 @@ def install(app: FastAPI) -> None:
 
 
 @router.get(_OPENAPI_PATH)
-async def show_openapi(request: Request) -> JSONResponse:
+async def show_openapi(request: Request, parts: PartsDep) -> Response:
     """The OpenAPI document of the models that are in memory now."""
-    return JSONResponse(document(request.app, request.app.state.parts.registry))
+    return Response(_content(request.app, parts.registry, parts.registry.generation), media_type="application/json")
 
 
 @router.get("/docs")
@@ -60,6 +62,12 @@ async def show_redoc() -> HTMLResponse:
         redoc_favicon_url=f"{_ASSETS_PATH}/favicon.png",
         with_google_fonts=False,
     )
+
+
+@lru_cache(maxsize=1)
+def _content(app: FastAPI, registry: Registry, _generation: int) -> bytes:
+    """Written once, and again when other models are in memory."""
+    return to_json(document(app, registry))
 
 
 def document(app: FastAPI, registry: Registry) -> dict[str, Any]:

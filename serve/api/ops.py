@@ -4,7 +4,7 @@ import time
 from typing import Literal
 
 import structlog
-from anyio import Lock
+from anyio import CapacityLimiter, Lock, to_thread
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
@@ -30,6 +30,7 @@ class Canary:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._lock = Lock()
+        self._limiter = CapacityLimiter(1)
         self._checked_at = float("-inf")
         self._health = Health(status="unready", detail="nothing was predicted yet")
 
@@ -46,11 +47,12 @@ class Canary:
         if not any(model.versions for model in served):
             return Health(status="unready", detail="no model is loaded")
         try:
-            await self._parts.compute(self._parts.inference.canary)
+            # A thread of its own: under load, whoever asks shall not wait behind those who are served.
+            await to_thread.run_sync(self._parts.inference.canary, limiter=self._limiter)
         except ArtifactError:
             _log.exception("canary failed")
             return Health(status="unready", detail="a model no longer answers its own examples")
-        if any(model.failures for model in served):
+        if any(model.failures or model.reason for model in served):
             return Health(status="degraded", detail="a version could not be loaded")
         return Health(status="ok")
 

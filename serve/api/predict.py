@@ -6,10 +6,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
-from artifacts.manifest import NAME
 from serve.api.deps import PREFIX, Parts, PartsDep, Predictor
 from serve.api.media import require_media
-from serve.errors import VersionNotLoaded
 from serve.inference import Predictions
 from serve.registry import Model
 from serve.rows import invalid_rows, mistakes
@@ -66,8 +64,6 @@ async def predict(model: str, request: Request, caller: Predictor, parts: PartsD
 
 
 async def _predict(parts: Parts, name: str | None, request: Request, options: PredictOptions) -> Response:
-    if options.version is not None and not NAME.fullmatch(options.version):
-        raise VersionNotLoaded("no version and no alias has such a name")
     model = parts.registry.get(name, options.version)
     require_media(request, "application/json")
     body = await request.body()

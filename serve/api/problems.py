@@ -70,6 +70,9 @@ OAUTH_ERRORS: Mapping[type[ServeError], str] = {
 # What the router answers by itself; callers without a token get 401 instead.
 _UNROUTED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 
+# What the framework raises by itself.
+SLUGS: Mapping[int, str] = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
+
 RETRY_AFTER_S = 5
 # nginx's number for a client that went away before it had sent its body.
 DISCONNECTED = 499
@@ -183,12 +186,12 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
             return await _on_serve_error(request, refusal)
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large(request)
-    phrase = HTTPStatus(status).phrase
+    slug = SLUGS.get(status, "http-error")
     return problem(
         request,
         status=status,
-        slug=phrase.lower().replace(" ", "-"),
-        title=phrase,
+        slug=slug,
+        title=slug.replace("-", " ").capitalize(),
         detail=str(error.detail)[:LONGEST_TEXT],
         headers=error.headers,
     )

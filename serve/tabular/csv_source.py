@@ -150,6 +150,8 @@ def _names(header: Sequence[str]) -> set[str]:
 
 def _values(cells: Sequence[str], nulls: frozenset[str]) -> Sequence[object]:
     """The numbers of one column, as JSON would have brought them; what is none stays a text."""
+    if nulls and not nulls.isdisjoint(map(str.strip, cells)):
+        return [_value(cell, nulls) for cell in cells]
     try:
         # All cells at once: a cell can only pass as one number, since "1,2" would make the list longer.
         values = from_json("[" + ",".join(cells) + "]")

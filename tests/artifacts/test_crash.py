@@ -72,5 +72,7 @@ def test_publishers_at_the_same_time_take_turns(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert codes == [0] * forks.PUBLISHERS
     assert store.versions("tiny") == list(range(1, forks.PUBLISHERS * forks.EACH + 1))
-    assert [store.verify("tiny", version).version for version in store.versions("tiny")] == store.versions("tiny")
+    assert [store.load("tiny", version).manifest.version for version in store.versions("tiny")] == store.versions(
+        "tiny"
+    )
     assert store.resolve("tiny") == forks.PUBLISHERS * forks.EACH

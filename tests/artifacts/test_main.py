@@ -138,3 +138,12 @@ def test_list_goes_on_after_a_manifest_that_cannot_be_read(root: Path, capsys: p
     _, broken, whole = capsys.readouterr().out.splitlines()
     assert "unreadable: manifest.json" in broken
     assert whole.endswith("LogisticRegression()")
+
+
+@pytest.mark.parametrize("alias", ["champion", "fallback"])
+def test_promote_points_an_alias_at_a_version(root: Path, capsys: pytest.CaptureFixture[str], alias: str) -> None:
+    """A version that was not promoted can be, and a champion can be rolled back, from the shell."""
+    assert call(root, "promote", "tiny@2", "--alias", alias) == 0
+
+    assert Store(root).aliases("tiny")[alias] == 2
+    assert f"{alias} of tiny is version 2" in capsys.readouterr().out

@@ -31,7 +31,13 @@ def test_production_without_a_secret_does_not_start(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value", "complaint"),
-    [("secret_key", "short", "too short"), ("port", "http", "SEPAL_PORT"), ("max_rows", "0", "SEPAL_MAX_ROWS")],
+    [
+        ("secret_key", "short", "too short"),
+        ("port", "http", "SEPAL_PORT"),
+        ("max_rows", "0", "SEPAL_MAX_ROWS"),
+        ("csv_nulls", "NA", "csv_nulls"),
+        ("database_url", "mysql://short'", "SEPAL_DATABASE_URL"),
+    ],
 )
 def test_a_setting_that_cannot_be_is_named(tmp_path: Path, setting: str, value: str, complaint: str) -> None:
     """One line names the setting; the value, which may be a secret, is not shown."""
@@ -41,7 +47,43 @@ def test_a_setting_that_cannot_be_is_named(tmp_path: Path, setting: str, value: 
 
     assert ended.returncode == 2
     assert complaint in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
     assert "short'" not in ended.stderr
+
+
+@pytest.mark.parametrize(("option", "value"), [("--port", "99999"), ("--workers", "0")])
+def test_an_option_is_checked_as_its_setting_is(tmp_path: Path, option: str, value: str) -> None:
+    """What the environment may not say, the command line may not either."""
+    ended = run("serve", "run", option, value, env=environment(state=tmp_path))
+
+    assert ended.returncode == 2
+    assert f"SEPAL_{option[2:].upper()}" in ended.stderr
+
+
+def test_production_has_no_development_user(store: Path, tmp_path: Path) -> None:
+    """A database that development has used is not taken to production before its user is removed."""
+    env = environment(artifacts=store, state=tmp_path, secret_key=SECRET)
+    with Server(env) as server:
+        assert server.token("predict")
+
+    refused = run("serve", "run", env={**env, "SEPAL_ENVIRONMENT": "production"})
+    removed = run("serve", "users", "remove", "developer", env=env)
+
+    assert (refused.returncode, removed.returncode) == (2, 0)
+    assert "users remove developer" in refused.stderr
+    assert run("serve", "users", "list", env=env).stdout == ""
+    assert run("serve", "users", "remove", "developer", env=env).returncode == 2
+
+
+def test_workers_that_cannot_start_are_a_failure(tmp_path: Path) -> None:
+    """Where no worker comes up, here over a store whose name the file system refuses, the command fails."""
+    env = environment(
+        environment="production", secret_key=SECRET, state=tmp_path, artifacts=tmp_path / ("x" * 300), workers=2
+    )
+
+    ended = run("serve", "run", "--port", str(free_port()), env=env)
+
+    assert ended.returncode == 3
 
 
 def test_production_serves_with_a_secret(store: Path, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Health, metrics and logs, of one worker and of several."""
 
+import os
 import re
 import shutil
+import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -195,7 +197,7 @@ def test_a_model_that_answers_wrong_makes_the_server_unready() -> None:
     served = Served("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})
     registry = Registry()
     registry.replace([served])
-    parts: Any = SimpleNamespace(registry=registry, inference=wrong, canary_interval_s=60.0, compute=_call)
+    parts: Any = SimpleNamespace(registry=registry, inference=wrong, canary_interval_s=60.0)
 
     async def ask_twice() -> list[str]:
         canary = Canary(parts)
@@ -205,5 +207,23 @@ def test_a_model_that_answers_wrong_makes_the_server_unready() -> None:
     assert wrong.asked == 1
 
 
-async def _call(call: Callable[[], None]) -> None:
-    call()
+def test_killed_workers_are_replaced_and_leave_no_gauge_behind(store: Path, tmp_path: Path) -> None:
+    """What workers were doing when they were killed is not counted for ever, and others take their place."""
+    env = environment(artifacts=store, state=tmp_path, workers=2, log_format="json")
+    with Server(env) as server, socket.create_connection(("127.0.0.1", server.port)) as raw:
+        api = Api(server, server.bearer())
+        head = f"POST /api/v1/predict HTTP/1.1\r\nHost: x\r\n{_as_lines(api.headers)}"
+        raw.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n".encode())
+        while value(api, "sepal_requests_in_progress") < 2:
+            assert server.process.poll() is None
+        for pid in _workers(server.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        server.await_answer()
+
+        assert value(api, "sepal_requests_in_progress") == 1  # this very one
+
+
+def _workers(parent: int) -> list[int]:
+    """The processes that answer; Python's own helper of a parent is none of them."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]

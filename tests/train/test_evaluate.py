@@ -22,7 +22,7 @@ def test_a_perfect_model_scores_one() -> None:
     seen = evaluate(LogisticRegression().fit(X, Y), Split(X, Y, X, Y))
 
     assert [seen.scores[name] for name in ("accuracy", "balanced_accuracy", "f1_macro")] == [1.0, 1.0, 1.0]
-    assert 0 < seen.scores["log_loss"] < 0.2
+    assert -0.2 < seen.scores["neg_log_loss"] < 0
     assert seen.confusion.tolist() == [[2, 0], [0, 2]]
 
 
@@ -54,7 +54,7 @@ def test_a_class_that_is_not_held_back_still_has_its_line() -> None:
 
     assert seen.confusion.sum(axis=1).tolist() == [0, 1, 2]
     assert seen.confusion.shape == (3, 3)
-    assert np.isfinite(seen.scores["log_loss"])
+    assert np.isfinite(seen.scores["neg_log_loss"])
 
 
 @pytest.mark.parametrize("reached", [0.9, 0.95, 1.0])

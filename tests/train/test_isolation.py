@@ -63,9 +63,9 @@ def test_what_does_not_travel_is_refused(pickled: bytes, reason: str) -> None:
 
 
 def test_a_package_may_print_when_it_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a model's package says on stdout is not taken for the answer."""
+    """What a module says on stdout is not taken for the answer; of no package, it is named by itself."""
     (tmp_path / "chatty.py").write_text('print("hello")\nclass Estimator: ...\n')
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
-    assert load_elsewhere(b"cchatty\nEstimator\n.") == named("joblib")
+    assert load_elsewhere(b"cchatty\nEstimator\n.") == (*named("joblib"), "chatty")
     assert "chatty" not in sys.modules

@@ -43,7 +43,7 @@ def test_the_command_publishes_a_champion(trained: tuple[Path, CompletedProcess[
 
     assert (told.returncode, told.stderr) == (0, "")
     assert Store(root).aliases("iris") == {CHAMPION: 1}
-    assert Store(root).verify("iris", 1).classes == ("setosa", "versicolor", "virginica")
+    assert Store(root).load("iris", 1).manifest.classes == ("setosa", "versicolor", "virginica")
 
 
 def test_the_summary_goes_to_stdout(trained: tuple[Path, CompletedProcess[str]]) -> None:
@@ -65,7 +65,7 @@ def test_the_scores_are_promised(trained: tuple[Path, CompletedProcess[str]]) ->
         "accuracy",
         "balanced_accuracy",
         "f1_macro",
-        "log_loss",
+        "neg_log_loss",
         "cv_accuracy_mean",
         "cv_accuracy_std",
     ]
@@ -139,7 +139,7 @@ def test_more_folds_than_rows_are_explained(root: Path, capsys: pytest.CaptureFi
     """Where a class has too few rows for the folds, the command ends with code 1 and says so."""
     assert main(["iris", "--folds", "41"]) == 1
 
-    told = " ".join(capsys.readouterr().out.split())
+    told = " ".join(capsys.readouterr().err.split())
     assert "not published: the rarest class has 40 rows to learn from, too few for 41 folds" in told
     assert not root.exists()
 
@@ -166,9 +166,9 @@ def test_below_its_threshold_the_exit_code_is_1(
     """The command says what was reached and what was demanded, after the scores, and fails."""
     assert main(["iris", "--folds", "2"]) == 1
 
-    told = capsys.readouterr().out
-    assert "accuracy, held back" in told
-    assert "not published: accuracy on held-back rows is 0.9667" in told
+    told = capsys.readouterr()
+    assert "accuracy, held back" in told.out
+    assert "not published: accuracy on held-back rows is 0.9667" in told.err
     assert not root.exists()
 
 
@@ -179,7 +179,7 @@ def test_a_store_that_cannot_be_read_is_explained(root: Path, capsys: pytest.Cap
 
     assert main(["iris", "--folds", "2"]) == 1
 
-    assert f"not published: {POINTERS} of model iris cannot be read" in capsys.readouterr().out
+    assert f"not published: {POINTERS} of model iris cannot be read" in capsys.readouterr().err
 
 
 def test_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

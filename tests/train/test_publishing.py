@@ -329,3 +329,14 @@ def test_a_bad_name_is_refused_first(store: Store) -> None:
     """Nothing is looked at before the name is one."""
     with pytest.raises(NameInvalid):
         publish(None, X, Y, name="../model", store=store)
+
+
+@pytest.mark.parametrize(
+    "promised", [{"tolerance": float("inf")}, {"tolerance": -1.0}, {"scores": {"auc": float("nan")}}], ids=str
+)
+def test_numbers_that_no_manifest_holds_are_refused(store: Store, promised: dict[str, Any]) -> None:
+    """A tolerance or a score that is no finite number is named before anything is written."""
+    with pytest.raises(NotPublishable, match=next(iter(promised))):
+        publish(LogisticRegression().fit(X, Y), X, Y, name="model", store=store, **promised)
+
+    assert store.models() == []
