@@ -69,6 +69,13 @@ def create_app(settings: Settings) -> ASGIApp:
     )
     app.state.parts = parts
     app.state.canary = ops.Canary(parts)
+    _include(app, settings)
+    problems.install(app)
+    return middleware.Observed(app, metrics=metrics)
+
+
+def _include(app: FastAPI, settings: Settings) -> None:
+    """Every route, each with the size of body that it takes."""
     app.include_router(ops.router)
     app.include_router(
         auth.router,
@@ -80,8 +87,6 @@ def create_app(settings: Settings) -> ASGIApp:
     app.include_router(models.router)
     if settings.shows_docs:
         docs.install(app)
-    problems.install(app)
-    return middleware.Observed(app, metrics=metrics)
 
 
 @asynccontextmanager

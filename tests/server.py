@@ -29,8 +29,8 @@ def free_port() -> int:
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """The environment without SEPAL_ variables but these."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SEPAL_")}
+    """The environment without SEPAL_ variables but these, and without those of the make that runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEPAL_", "MAKE", "MFLAGS"))}
     return {**kept, **{f"SEPAL_{name.upper()}": str(value) for name, value in settings.items()}}
 
 
