@@ -75,10 +75,12 @@ class Bundle:
 
 def answer(estimator: Estimator, labels: NDArray[np.object_], data: Table, *, probabilities: bool = True) -> Answer:
     """Ask an estimator, and translate its classes by the label map."""
-    predicted = estimator.predict(data)
-    indices = np.searchsorted(estimator.classes_, predicted)
     asked = probabilities and hasattr(estimator, "predict_proba")
-    return Answer(labels[indices], cast(Any, estimator).predict_proba(data) if asked else None)
+    # What overflows is found in the answer; a warning for each would let callers fill the log.
+    with np.errstate(all="ignore"):
+        predicted = estimator.predict(data)
+        spread = cast(Any, estimator).predict_proba(data) if asked else None
+    return Answer(labels[np.searchsorted(estimator.classes_, predicted)], spread)
 
 
 def as_labels(lines: tuple[Label, ...]) -> NDArray[np.object_]:

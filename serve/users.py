@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import DateTime, Engine, String, select
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -98,7 +98,9 @@ class Users:
         try:
             with Session(self._engine.execution_options(sepal_writes=writes), expire_on_commit=False) as session:
                 yield session
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
+        except IntegrityError:
+            raise
+        except (DatabaseError, InterfaceError, PoolTimeout) as error:
             raise DatabaseUnavailable("the database does not answer") from error
 
 

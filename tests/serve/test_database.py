@@ -84,6 +84,16 @@ def test_a_lost_database_is_named(tmp_path: Path) -> None:
         Users(engine).find("ada")
 
 
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    """A file that was overwritten is a database that does not answer."""
+    (tmp_path / "sepal.db").write_text("no database at all " * 100)
+    engine = connect(f"sqlite:///{tmp_path / 'sepal.db'}")
+
+    with pytest.raises(DatabaseUnavailable):
+        Users(engine).find("ada")
+    engine.dispose()
+
+
 def test_a_server_on_postgresql_logs_users_in(postgres_url: str, store: Path, tmp_path: Path) -> None:
     """With SEPAL_DATABASE_URL the whole way works: two workers start at once, a user is added, and logs in."""
     env = environment(artifacts=store, state=tmp_path, database_url=postgres_url, workers=2)

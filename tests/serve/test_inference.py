@@ -58,3 +58,12 @@ def test_a_body_of_nothing_else_is_answered_soon(api: Api) -> None:
     assert answer["predictions"] == [None] * 1000
     assert {entry["code"] for entry in answer["errors"]} == {"no-answer"}
     assert len(answer["errors"]) == 1000
+
+
+def test_what_overflows_is_no_line_of_the_log(api: Api) -> None:
+    """Nobody fills the log with warnings by what they send."""
+    before = len(api.server.lines)
+
+    api.predict([HUGE[1]] * 10)
+
+    assert not any("RuntimeWarning" in line for line in api.server.lines[before:])

@@ -1,5 +1,6 @@
 """Tokens by themselves: what counts, and everything that does not."""
 
+import functools
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ GOOD = {
     "scope": "predict batch",
 }
 CLAIMS = sorted(GOOD)
+NESTED: dict[str, object] = {"typ": functools.reduce(lambda inner, _: [inner], range(900), list[object]())}
 
 
 def tokens(**other: Any) -> Tokens:
@@ -37,7 +39,7 @@ def tokens(**other: Any) -> Tokens:
 def signed(claims: object, *, secret: str = SECRET, header: Mapping[str, object] | None = None) -> str:
     """A token with these claims, signed as ours are."""
     head, body = (
-        base64url_encode(json.dumps(part).encode())
+        base64url_encode(json.dumps(part, separators=(",", ":")).encode())
         for part in ({"alg": ALGORITHM, "typ": "at+jwt", **(header or {})}, claims)
     )
     signature = jwk.construct(secret.encode(), ALGORITHM).sign(head + b"." + body)
@@ -122,8 +124,9 @@ def test_a_claim_that_is_wrong_does_not_count(change: dict[str, object]) -> None
         {"crit": ["exp"]},
         {"jwk": {}},
         {"jku": "http://x"},
+        NESTED,
     ],
-    ids=str,
+    ids=lambda header: str(header)[:20],
 )
 def test_a_header_is_exactly_ours(header: dict[str, object]) -> None:
     """Any other algorithm, type or parameter of the header is refused."""
@@ -146,6 +149,8 @@ def test_a_header_is_exactly_ours(header: dict[str, object]) -> None:
         lambda _: "\u00e4.b.c",
         lambda _: "e30.e30.e30",
         lambda _: "W10.e30.e30",
+        lambda _: base64url_encode(b"[" * 5000).decode() + ".e30.e30",
+        lambda _: base64url_encode(b'{"a":' * 1100).decode() + ".e30.e30",
         lambda _: signed(GOOD, secret="another secret of thirty-two bytes"),
         lambda _: signed([1, 2]),
         lambda _: signed("text"),
