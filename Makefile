@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.complete
 
+# Only what stands on make's own command line: shells and platforms export a HOST or a PORT of their own.
+option = $(if $(filter command,$(firstword $(origin $(1)))),--$(2) $($(1)))
+
 .PHONY: help setup train serve token test check format lock clean
 .DEFAULT_GOAL := help
 
@@ -16,8 +19,7 @@ train: $(SETUP)  ## fit iris and publish it
 
 serve: $(SETUP)  ## serve, iris trained first if the store is empty; PORT=8123 HOST=0.0.0.0 WORKERS=2
 	@$(BIN)/python -m train iris --if-empty
-	@exec $(BIN)/python -m serve run $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) \
-	    $(if $(WORKERS),--workers $(WORKERS))
+	@exec $(BIN)/python -m serve run $(call option,HOST,host) $(call option,PORT,port) $(call option,WORKERS,workers)
 
 token: $(SETUP)  ## print a token of the development user: make -s token
 	@$(BIN)/python -m serve token

@@ -39,6 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"a setting is not the JSON that it must be: {error}", file=sys.stderr)
         return 2
+    try:
+        return _command(settings, arguments)
+    except OSError as error:
+        print(f"{error.filename or 'the system'}: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _command(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.command == "run":
         return _run(settings)
     if arguments.command == "token":

@@ -47,3 +47,20 @@ def test_help_is_one_line_a_target(tmp_path: Path) -> None:
     assert [line.split()[0] for line in lines][:7] == ["help", "setup", "train", "serve", "token", "test", "check"]
     assert all(len(line.split()) > 2 for line in lines)
     assert make(tmp_path, "exit 1").stdout.splitlines() == lines
+
+
+def test_only_the_command_line_says_where_to_listen(tmp_path: Path) -> None:
+    """A HOST that the shell exports is not taken for ours; one that is given to make is."""
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy2(ROOT / name, tmp_path / name)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".complete").touch()
+
+    printed = subprocess.run(
+        ["make", "-n", "serve", "PORT=8123", "WORKERS=2"],
+        check=True, cwd=tmp_path, env={**environment(), "HOST": "x86_64-linux"}, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+
+    assert "--port 8123" in printed
+    assert "--workers 2" in printed
+    assert "--host" not in printed

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterator
 from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, cast
+from typing import Annotated, Any, BinaryIO, cast
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import UploadFile
 from starlette.types import Receive, Scope, Send
 
@@ -41,20 +42,35 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
+class BatchOptions(BaseModel):
+    """What may stand behind the question mark."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str | None = Field(None, description="A version's number or an alias; unset: the champion.")
+
+
+Options = Annotated[BatchOptions, Query()]
+
+
 @router.post("/predict/csv", response_class=StreamingResponse, openapi_extra=_BODY, responses=_ANSWERS)
-async def predict_csv_default(request: Request, caller: Batcher, parts: PartsDep) -> StreamingResponse:
+async def predict_csv_default(
+    request: Request, caller: Batcher, parts: PartsDep, options: Options
+) -> StreamingResponse:
     """Predict every row of a CSV with the default model."""
-    return await _predict_csv(parts, None, request)
+    return await _predict_csv(parts, None, request, options)
 
 
 @router.post("/models/{model}/predict/csv", response_class=StreamingResponse, openapi_extra=_BODY, responses=_ANSWERS)
-async def predict_csv(model: str, request: Request, caller: Batcher, parts: PartsDep) -> StreamingResponse:
+async def predict_csv(
+    model: str, request: Request, caller: Batcher, parts: PartsDep, options: Options
+) -> StreamingResponse:
     """Predict every row of a CSV with one model."""
-    return await _predict_csv(parts, model, request)
+    return await _predict_csv(parts, model, request, options)
 
 
-async def _predict_csv(parts: Parts, name: str | None, request: Request) -> StreamingResponse:
-    model = parts.registry.get(name)
+async def _predict_csv(parts: Parts, name: str | None, request: Request, options: BatchOptions) -> StreamingResponse:
+    model = parts.registry.get(name, options.version)
     file = await _spool(parts, request)
     try:
         # The first block is made before the status is sent: what is wrong as a whole still gets one.

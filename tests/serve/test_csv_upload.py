@@ -156,3 +156,15 @@ def _memory_mib(api: Api, *, peak: bool = False) -> int:
         (folder / "clear_refs").write_text("5")
     lines = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
     return int(lines["VmHWM" if peak else "VmRSS"].split()[0]) // 1024
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "kind"),
+    [("version=999", 404, "version-not-loaded"), ("probabilities=false", 422, "invalid-request")],
+)
+def test_a_parameter_is_heeded_or_refused(api: Api, query: str, status: int, kind: str) -> None:
+    """A version that is not served is 404, and what the route does not know is 422; nothing is passed over."""
+    refused = api.post_csv(table(LINE), path=f"/api/v1/predict/csv?{query}")
+
+    assert (refused.status_code, slug(refused)) == (status, kind)
+    assert api.post_csv(table(LINE), path="/api/v1/predict/csv?version=champion").status_code == 200

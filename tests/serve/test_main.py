@@ -211,3 +211,14 @@ def test_every_log_line_is_json(server: Server) -> None:
 
     assert len(lines) > 5
     assert all(isinstance(json.loads(line), dict) for line in lines)
+
+
+def test_a_state_folder_that_is_none_is_named(store: Path, tmp_path: Path) -> None:
+    """A file where the state folder should be is told in a line."""
+    (tmp_path / "file").write_text("")
+
+    ended = run("serve", "run", env=environment(artifacts=store, state=tmp_path / "file"))
+
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
+    assert str(tmp_path / "file") in ended.stderr
