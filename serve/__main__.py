@@ -183,22 +183,28 @@ def _token(settings: Settings) -> int:
     return 0
 
 
-def _add_user(settings: Settings, arguments: argparse.Namespace) -> int:
+def _users(settings: Settings) -> "Users":
     from serve import database
+    from serve.users import Users
+
+    engine = database.connect(settings.database)
+    database.migrate(engine)
+    return Users(engine)
+
+
+def _add_user(settings: Settings, arguments: argparse.Namespace) -> int:
     from serve.errors import UserExists
     from serve.security.passwords import Passwords
-    from serve.users import ALL_SCOPES, Scope, Users
+    from serve.users import ALL_SCOPES, Scope
 
     unknown = sorted(set(arguments.scopes.split()) - ALL_SCOPES)
     if unknown:
         print(f"no such scope: {' '.join(unknown)}; there are {' '.join(sorted(ALL_SCOPES))}", file=sys.stderr)
         return 2
     password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    engine = database.connect(settings.database)
-    database.migrate(engine)
     try:
         hashed = Passwords().hash(password)
-        Users(engine).add(arguments.name, password_hash=hashed, scopes=map(Scope, arguments.scopes.split()))
+        _users(settings).add(arguments.name, password_hash=hashed, scopes=map(Scope, arguments.scopes.split()))
     except (ValueError, UserExists) as error:
         print(error, file=sys.stderr)
         return 2
@@ -207,12 +213,7 @@ def _add_user(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _remove_user(settings: Settings, arguments: argparse.Namespace) -> int:
-    from serve import database
-    from serve.users import Users
-
-    engine = database.connect(settings.database)
-    database.migrate(engine)
-    if not Users(engine).remove(arguments.name):
+    if not _users(settings).remove(arguments.name):
         print(f"there is no user {arguments.name!r}", file=sys.stderr)
         return 2
     print(f"removed {arguments.name}")
@@ -220,12 +221,7 @@ def _remove_user(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _list_users(settings: Settings, _arguments: argparse.Namespace) -> int:
-    from serve import database
-    from serve.users import Users
-
-    engine = database.connect(settings.database)
-    database.migrate(engine)
-    for user in Users(engine).all():
+    for user in _users(settings).all():
         print(f"{user.name}  {user.scope}  since {user.created_at:%Y-%m-%d}")
     return 0
 

@@ -175,10 +175,11 @@ def _pickle(estimator: Any) -> bytes:
 def _examples(estimator: Any, signature: Signature, frame: pd.DataFrame, labels: tuple[Label, ...]) -> Examples:
     """Up to 32 training rows, spread evenly over what the model answers for them, and these answers."""
     data = signature.assemble([frame[column].to_numpy() for column in frame.columns])
-    if not np.isin(estimator.predict(data), estimator.classes_).all():
+    predicted = estimator.predict(data)
+    if not np.isin(predicted, estimator.classes_).all():
         raise NotPublishable(f"{type(estimator).__name__} predicts what is none of its classes")
-    predicted = answer(estimator, as_labels(labels), data, probabilities=False).labels
-    order = np.argsort(predicted.astype(str), kind="stable")
+    told = as_labels(labels)[np.searchsorted(estimator.classes_, predicted)]
+    order = np.argsort(told.astype(str), kind="stable")
     chosen = np.unique(order[np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).astype(int)])
     rows = data.iloc[chosen].reset_index(drop=True) if isinstance(data, pd.DataFrame) else data[chosen]
     answers = answer(estimator, as_labels(labels), rows)
