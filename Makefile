@@ -2,11 +2,18 @@ PYTHON ?= python3
 
 BIN := .venv/bin
 SETUP := .venv/.complete
+UV_EXPORT := $(BIN)/uv export --quiet --frozen --no-emit-project --no-emit-index-url --no-header
+
+# The image's name, what builds it, and what it is told besides; the Dockerfile names a base of its own.
+IMAGE = sepal
+ENGINE = $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name) || true)))
+BASE_IMAGE =
+OPTIONS =
 
 # Only what stands on make's own command line: shells and platforms export a HOST or a PORT of their own.
 option = $(if $(filter command,$(firstword $(origin $(1)))),--$(2) $($(1)))
 
-.PHONY: help setup train serve token test check format lock clean
+.PHONY: help setup train serve token test check format lock image clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -14,8 +21,8 @@ help:  ## this list
 
 setup: $(SETUP)  ## make the environment .venv from the lock file
 
-train: $(SETUP)  ## fit iris and publish it
-	@$(BIN)/python -m train iris
+train: $(SETUP)  ## fit a recipe and publish it: RECIPE=penguins, iris if none is named
+	@$(BIN)/python -m train $(if $(filter command,$(firstword $(origin RECIPE))),$(RECIPE),iris)
 
 serve: $(SETUP)  ## serve, iris trained first if the store is empty; PORT=8123 HOST=0.0.0.0 WORKERS=2
 	@$(BIN)/python -m train iris --if-empty
@@ -37,10 +44,16 @@ format: $(SETUP)  ## rewrite what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(SETUP)  ## renew requirements.lock from pyproject.toml
+lock: $(SETUP)  ## renew the lock files from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv export --quiet --upgrade --all-extras --no-emit-project --no-emit-index-url --no-header \
-	    --output-file requirements.lock
+	$(BIN)/uv lock --quiet --upgrade
+	$(UV_EXPORT) --all-extras --output-file requirements.lock
+	$(UV_EXPORT) --output-file requirements-serve.lock
+
+# Podman and buildah keep the health check only if they are asked for Docker's format.
+image:  ## build the container image; IMAGE=sepal ENGINE=podman BASE_IMAGE=...
+	@BUILDAH_FORMAT=docker $(or $(ENGINE),$(error there is no docker, podman or buildah)) build $(OPTIONS) \
+	    $(addprefix --build-arg BASE_IMAGE=,$(BASE_IMAGE)) --tag $(IMAGE) .
 
 clean:  ## remove the environment and every cache; models and .sepal stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage* htmlcov

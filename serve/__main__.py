@@ -74,6 +74,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(settings: Settings) -> int:
+    # uvicorn raises the signal again when it has drained, and this makes an orderly end of it; the first process of
+    # a container is not even sent a signal that it has no handler for, so this comes before anything that takes time.
+    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGINT, _exit)
     from serve import database
     from serve.telemetry import MULTIPROCESS, configure_logging
     from serve.users import Users
@@ -100,9 +104,6 @@ def _listen(settings: Settings) -> int:
     from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
 
-    # uvicorn raises the signal again when it has drained, and this makes an orderly end of it.
-    signal.signal(signal.SIGTERM, _exit)
-    signal.signal(signal.SIGINT, _exit)
     config = uvicorn.Config(
         "serve.app:from_environment",
         factory=True,
@@ -147,7 +148,8 @@ def _print_welcome(settings: Settings) -> None:
     everywhere = {"0.0.0.0", "::"}  # noqa: S104  # told apart, not bound
     host = "127.0.0.1" if settings.host in everywhere else settings.host
     base = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-    print(f"\nsepal listens on {base} (development)")
+    print()
+    print(f"sepal listens on {base} (development)")
     print(f"  docs      {base}/docs")
     print(f"  log in    {USER}, password in {ensure_secrets(settings.state).file}")
     print(f"{_example(settings, base)}\n", flush=True)

@@ -1,0 +1,168 @@
+"""The container image: what is in it, as whom it runs, and that it serves under every restriction."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lightgbm import LGBMClassifier
+from sklearn.datasets import load_iris
+
+from artifacts import Store
+from tests.image import RESTRICTED, TOOLS, Container, Storage, serving, storage
+from tests.server import ROOT
+from train import publish
+
+pytestmark = [pytest.mark.image, pytest.mark.timeout(1500)]
+
+IMAGE = "sepal"
+LARGEST_MB = 600
+PASSWORD = "correct horse battery"
+SETOSA = [5.1, 3.5, 1.4, 0.2]
+
+
+@pytest.fixture(scope="module")
+def images() -> Iterator[Storage]:
+    """A storage that holds the image, built as `make image` builds it."""
+    missing = [tool for tool in TOOLS if not shutil.which(tool)] + ["root"] * (os.geteuid() != 0)
+    if missing:
+        assert "SEPAL_TEST_EVERYTHING" not in os.environ, f"the image needs {missing}"
+        pytest.skip(f"the image needs {missing}")
+    with storage() as empty:
+        empty.make(IMAGE, empty.find_base())
+        yield empty
+
+
+@pytest.fixture(scope="module")
+def models(store: Path, images: Storage) -> str:
+    """The option that mounts iris, readable by all and to be written by nobody."""
+    # pytest's own folders are closed to everybody else, and the container is somebody else.
+    folder = shutil.copytree(store, images.home / "models")
+    folder.chmod(0o755)
+    return f"--volume={folder}:/models:ro"
+
+
+@pytest.fixture(scope="module")
+def container(images: Storage, models: str) -> Iterator[Container]:
+    """A server for iris, its state in a volume."""
+    with serving(images, IMAGE, models, "--volume=state:/data") as running:
+        yield running
+
+
+def inside(images: Storage, *command: str) -> str:
+    """What a command prints in a container of its own, nothing mounted."""
+    return images.ask("run", "--rm", *RESTRICTED, IMAGE, *command)
+
+
+def code() -> set[str]:
+    """Every file of the two packages that the image is made of, models left out."""
+    files = [path for package in ("artifacts", "serve") for path in (ROOT / package).rglob("*") if path.is_file()]
+    models = ROOT / "artifacts" / "models"
+    return {f"./{path.relative_to(ROOT)}" for path in files if path.suffix != ".pyc" and models not in path.parents}
+
+
+def predict(container: Container, model: str) -> dict[str, object]:
+    """Add a user, log in as a client does, and ask for the class of one flower."""
+    user = f"ada-{model}"
+    added = container.call("python", "-m", "serve", "users", "add", user, stdin=PASSWORD + "\n")
+    assert added.returncode == 0, added.stderr
+    token = container.client.post("/api/v1/token", data={"username": user, "password": PASSWORD}).json()
+    answer = container.client.post(
+        f"/api/v1/models/{model}/predict",
+        json={"instances": [SETOSA]},
+        headers={"Authorization": f"Bearer {token['access_token']}"},
+    )
+    read: dict[str, object] = answer.json()
+    return read
+
+
+def test_it_is_small(images: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+    """The image, its base included, is not larger than the documentation lets a reader expect."""
+    size_mb = int(images.ask("image", "inspect", "--format={{.Size}}", IMAGE)) / 1e6
+
+    with capsys.disabled():
+        print(f"\nthe image has {size_mb:.0f} MB")
+    assert size_mb < LARGEST_MB
+
+
+def test_it_holds_what_serves_and_nothing_else(images: Storage) -> None:
+    """No package but those of the lock file and pip, no code but the two packages, no model, no compiler."""
+    locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements-serve.lock").read_text(), re.MULTILINE))
+
+    listed = inside(images, "pip", "list", "--format=freeze", "--disable-pip-version-check")
+    installed = {line.partition("==")[0].lower().replace("_", "-").replace(".", "-") for line in listed.splitlines()}
+
+    assert {"scikit-learn", "fastapi"} <= installed <= locked | {"pip"}
+    assert set(inside(images, "find", ".", "-type", "f", "-not", "-name", "*.pyc").split()) == code()
+    assert inside(images, "sh", "-c", "for name in cc gcc g++ make; do command -v $name; done; true") == ""
+
+
+def test_it_can_write_nothing_but_its_state(images: Storage) -> None:
+    """Neither root nor able, it writes to /data and /tmp alone."""
+    folders = ["/", "/app", "/opt/sepal", "/models", "/data", "/tmp"]
+    attempt = "for folder in $0 $@; do touch $folder/file 2>/dev/null && echo $folder; done; true"
+
+    assert inside(images, "sh", "-c", attempt, *folders).split() == ["/data", "/tmp"]
+    assert inside(images, "id", "-u") == "10001"
+    assert re.search(r"^\S+ / \S+ ro,", inside(images, "cat", "/proc/mounts"), re.MULTILINE)
+    assert "\nCapEff:\t0000000000000000\n" in inside(images, "cat", "/proc/self/status")
+
+
+def test_without_a_secret_it_does_not_start(images: Storage) -> None:
+    """Production is what it is from the first start, and the missing setting is named."""
+    ended = images.podman("run", "--rm", *RESTRICTED, IMAGE)
+
+    assert ended.returncode == 2
+    assert "SEPAL_SECRET_KEY is missing" in ended.stderr
+
+
+def test_a_user_made_inside_gets_a_prediction(container: Container) -> None:
+    """The first user is added in the running container, logs in, and is told setosa."""
+    assert predict(container, "iris")["predictions"] == ["setosa"]
+
+
+def test_it_is_healthy_with_a_model_and_ill_without(container: Container, images: Storage) -> None:
+    """The image's own health check passes for a server that predicts, and fails for one with an empty store."""
+    healthy = images.podman("healthcheck", "run", container.name)
+    with serving(images, IMAGE) as empty:
+        ill = images.podman("healthcheck", "run", empty.name)
+
+    assert (healthy.returncode, ill.returncode) == (0, 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_ends_it_in_order(images: Storage, models: str, workers: int) -> None:
+    """As process 1, with one worker or with two, it drains and ends with 0."""
+    with serving(images, IMAGE, models, workers=workers) as running:
+        assert running.client.get("/health/ready").status_code == 200
+        assert running.stop() == 0
+
+
+def test_state_outlives_the_container(images: Storage, models: str, container: Container) -> None:
+    """A second container on the same volume knows the users of the first."""
+    container.call("python", "-m", "serve", "users", "add", "grace", stdin=PASSWORD + "\n")
+
+    listed = images.ask("run", "--rm", *RESTRICTED, "--env=SEPAL_SECRET_KEY=" + "x" * 48, "--volume=state:/data", IMAGE,
+                        "python", "-m", "serve", "users", "list")  # fmt: skip
+
+    assert "grace" in listed
+
+
+def test_packages_of_a_model_are_added_as_documented(images: Storage, tmp_path: Path) -> None:
+    """The Dockerfile that docs/operations.md shows for LightGBM makes an image that serves such a model."""
+    [example] = re.findall(r"```dockerfile\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
+    X, y = load_iris(return_X_y=True)
+    folder = images.home / "boosted"
+    publish(LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(X, y), X, y, name="boosted", store=Store(folder))
+    mount = f"--volume={folder}:/models:ro"
+    (tmp_path / "Dockerfile").write_text(example)
+
+    images.build(tmp_path, "boosted")
+
+    with serving(images, IMAGE, mount) as plain:
+        assert predict(plain, "boosted")["type"] == "/problems/model-unavailable"
+    with serving(images, "boosted", mount) as boosted:
+        assert predict(boosted, "boosted")["predictions"] == [0]
+        assert boosted.call("id", "-u").stdout.strip() == "10001"
