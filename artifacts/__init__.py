@@ -1,11 +1,13 @@
 """The contract between train and serve: what one writes, the other reads, and neither is known here."""
 
 from artifacts.bundle import Answer, Bundle
-from artifacts.columns import Batch, Column, Fault, Signature
+from artifacts.columns import Column
 from artifacts.errors import ArtifactError
 from artifacts.manifest import Manifest, Promise
 from artifacts.settings import ArtifactSettings
+from artifacts.signature import Batch, Signature
 from artifacts.store import CHAMPION, Store
+from artifacts.values import Fault
 
 __all__ = [
     "CHAMPION",

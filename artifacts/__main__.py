@@ -2,9 +2,12 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from artifacts.bundle import CARD
+from artifacts.columns import Column
+from artifacts.description import curl, example_of, name, names, seen
 from artifacts.errors import ArtifactError
 from artifacts.manifest import Manifest
 from artifacts.settings import ArtifactSettings
@@ -17,9 +20,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", type=Path, default=None, help="the store's folder (default: SEPAL_ARTIFACTS)")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="every version of every model, a line each")
-    for name, text in (("show", "what one version promises"), ("verify", "load versions as a server would")):
-        command = commands.add_parser(name, help=text)
-        command.add_argument("model", nargs=None if name == "show" else "?", help="MODEL, MODEL@VERSION or MODEL@ALIAS")
+    for verb, text in (("show", "what one version promises"), ("verify", "load versions as a server would")):
+        command = commands.add_parser(verb, help=text)
+        command.add_argument("model", nargs=None if verb == "show" else "?", help="MODEL, MODEL@VERSION or MODEL@ALIAS")
+        if verb == "show":
+            command.add_argument("--card", action="store_true", help="print only where its model card is")
     promote = commands.add_parser("promote", help="point an alias at a version: to promote it, or to roll back")
     promote.add_argument("model", help="MODEL@VERSION")
     promote.add_argument("--alias", default=CHAMPION, help="which alias (default: %(default)s)")
@@ -36,7 +41,7 @@ def _run(store: Store, arguments: argparse.Namespace) -> int:
     if arguments.command == "list":
         return _list(store)
     if arguments.command == "show":
-        return _show(store, arguments.model)
+        return _show(store, arguments.model, card=arguments.card)
     if arguments.command == "verify":
         return _verify(store, arguments.model)
     return _promote(store, arguments.model, arguments.alias)
@@ -66,24 +71,61 @@ def _summary(store: Store, model: str, version: int) -> tuple[str, str]:
     return f"{manifest.created_at:%Y-%m-%d %H:%M}", _short(manifest)
 
 
-def _show(store: Store, reference: str) -> int:
+def _show(store: Store, reference: str, *, card: bool) -> int:
     model, version = _resolve(store, reference)
     manifest = store.manifest(model, version)
+    folder = store.root.resolve() / model / str(version)
+    if card:
+        return _show_card(manifest, folder)
     aliases = ", ".join(alias for alias, target in sorted(store.aliases(model).items()) if target == version)
     print(f"{model} version {version}" + (f" ({aliases})" if aliases else ""))
-    print(f"published   {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC")
-    print(f"estimator   {_short(manifest)}")
-    print(f"task        {manifest.task}: {', '.join(map(str, manifest.classes))}")
-    print(f"requires    {', '.join(manifest.requires)}")
-    print("columns")
-    for column in manifest.signature.columns:
-        null = ", may be null" if column.nullable else ""
-        seen = "only null" if column.minimum is None else f"{column.minimum:g} to {column.maximum:g}"
-        print(f"  {column.name}  {column.kind} ({column.dtype}{null}), seen {seen}")
-    print("scores")
-    for name, value in manifest.scores.items():
-        print(f"  {name}  {value:.4f}")
+    for title, text in _facts(manifest):
+        print(f"{title:<12}{text}")
+    _section("columns", [(name(column.name), _column(column, manifest)) for column in manifest.signature.columns])
+    _section("scores", [(name(score), f"{value:.4f}") for score, value in manifest.scores.items()])
+    _section("files", [(name(file), f"sha256 {digest}") for file, digest in manifest.files.items()])
+    if CARD in manifest.files:
+        print(f"card        {folder / CARD}")
+    example = example_of(manifest)
+    if example is not None:
+        print(f"ask it\n  TOKEN=$(make -s token)\n  {curl(manifest, example)}")
     return 0
+
+
+def _show_card(manifest: Manifest, folder: Path) -> int:
+    if CARD not in manifest.files or not (folder / CARD).is_file():
+        print(f"{manifest.model} version {manifest.version} has no model card", file=sys.stderr)
+        return 1
+    print(folder / CARD)
+    return 0
+
+
+def _facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    yield "published", f"{manifest.created_at:%Y-%m-%d %H:%M:%S} UTC"
+    yield "estimator", _short(manifest)
+    yield "task", f"{manifest.task}: {names(manifest.classes)}" if manifest.classes else manifest.task
+    if manifest.training:
+        if manifest.training.target:
+            yield "target", name(manifest.training.target)
+        yield "learned", f"from {manifest.training.rows} rows; {manifest.training.held_back} others were held back"
+        if manifest.training.source:
+            yield "source", name(manifest.training.source, longest=200)
+    yield "requires", ", ".join(manifest.requires)
+    if manifest.signature.csv_nulls:
+        yield "csv nulls", names(("an empty cell", *manifest.signature.csv_nulls))
+
+
+def _column(column: Column, manifest: Manifest) -> str:
+    null = ", may be null" if column.nullable else ""
+    saw = seen(column, manifest.reference.get(column.name))
+    return f"{column.kind} ({column.dtype}{null})" + (f", seen {saw}" if saw else "")
+
+
+def _section(title: str, lines: Sequence[tuple[str, str]]) -> None:
+    print(title)
+    width = max((len(key) for key, _ in lines), default=0)
+    for key, text in lines:
+        print(f"  {key:<{width}}  {text}")
 
 
 def _verify(store: Store, reference: str | None) -> int:
@@ -117,7 +159,7 @@ def _resolve(store: Store, reference: str) -> tuple[str, int]:
 
 
 def _short(manifest: Manifest) -> str:
-    return " ".join(manifest.estimator.split())[:100]
+    return name(" ".join(manifest.estimator.split()), longest=100)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,10 +12,9 @@ from typing import Any, Protocol, cast
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from artifacts.columns import Table
 from artifacts.errors import (
     ArtifactDigest,
     ArtifactFormat,
@@ -26,25 +25,25 @@ from artifacts.errors import (
     ArtifactUnreadable,
 )
 from artifacts.manifest import Label, Manifest, Promise, parse
+from artifacts.signature import Table
 
 MANIFEST = "manifest.json"
 MODEL = "model.joblib"
 LABELS = "labels.json"
+CARD = "card.html"
 
 _label_map = TypeAdapter(tuple[Label, ...])
 
 
 class Estimator(Protocol):
-    """What is asked of a model: a class a row, and where it can, a probability a class."""
-
-    classes_: NDArray[np.generic]
+    """What is asked of a model: a class or a number a row. One with `predict_proba` gives a probability a class."""
 
     def predict(self, X: Table, /) -> NDArray[np.generic]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Shape (rows,) of labels; shape (rows, classes) of probabilities, or None where the model has none."""
+    """Shape (rows,) of labels or numbers; shape (rows, classes) of probabilities, or None where the model has none."""
 
     labels: NDArray[np.object_]
     probabilities: NDArray[np.float64] | None
@@ -55,13 +54,13 @@ class Bundle:
     """One version in memory, verified; never changed once built."""
 
     manifest: Manifest
-    labels: NDArray[np.object_]
+    labels: NDArray[np.object_] | None
     _estimator: Estimator
 
     @property
     def has_probabilities(self) -> bool:
         """Whether the model says how sure it is."""
-        return hasattr(self._estimator, "predict_proba")
+        return self.labels is not None and hasattr(self._estimator, "predict_proba")
 
     def predict(self, data: Table, *, probabilities: bool = True) -> Answer:
         """
@@ -73,43 +72,70 @@ class Bundle:
         return answer(self._estimator, self.labels, data, probabilities=probabilities)
 
 
-def answer(estimator: Estimator, labels: NDArray[np.object_], data: Table, *, probabilities: bool = True) -> Answer:
-    """Ask an estimator, and translate its classes by the label map."""
-    asked = probabilities and hasattr(estimator, "predict_proba")
+def answer(
+    estimator: Estimator, labels: NDArray[np.object_] | None, data: Table, *, probabilities: bool = True
+) -> Answer:
+    """Ask an estimator, and translate its classes by the label map; without one, it predicts numbers."""
+    asked = probabilities and labels is not None and hasattr(estimator, "predict_proba")
     # What overflows is found in the answer; a warning for each would let callers fill the log.
     with np.errstate(all="ignore"):
         predicted = estimator.predict(data)
-        spread = cast(Any, estimator).predict_proba(data) if asked else None
-    return Answer(labels[np.searchsorted(estimator.classes_, predicted)], spread)
+        spread = np.asarray(cast(Any, estimator).predict_proba(data), dtype=np.float64) if asked else None
+    if labels is None:
+        return Answer(np.asarray(predicted, dtype=np.float64).reshape(len(data)).astype(object), None)
+    # Some give a column and not a row of classes.
+    found = np.searchsorted(cast(Any, estimator).classes_, np.asarray(predicted).reshape(len(data)))
+    return Answer(labels[found], spread)
 
 
-def as_labels(lines: tuple[Label, ...]) -> NDArray[np.object_]:
-    """Shape (classes,): the label of each class, in the estimator's order."""
+def as_labels(lines: tuple[Label, ...]) -> NDArray[np.object_] | None:
+    """Shape (classes,): the label of each class, in the estimator's order; None where there are no classes."""
+    if not lines:
+        return None
     labels = np.empty(len(lines), dtype=object)
     labels[:] = [line.label for line in lines]
     return labels
 
 
-def write(
-    folder: Path, promise: Promise, *, model: str, version: int, pickled: bytes, labels: tuple[Label, ...]
-) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Content:
+    """
+    What a version is made of.
+
+    Attributes:
+        pickled: The estimator, as joblib writes it.
+        labels: One line a class, in the estimator's order; empty where it predicts numbers.
+        card: Writes the page for people once the version has its number; None where nobody wants one.
+    """
+
+    promise: Promise
+    pickled: bytes
+    labels: tuple[Label, ...] = ()
+    card: Callable[[Manifest], bytes] | None = None
+
+
+def write(folder: Path, content: Content, *, model: str, version: int) -> Manifest:
     """
     Write a version into an empty folder, every file synced to disk.
 
     The manifest comes last: a folder without one holds no version.
     """
-    contents = {MODEL: pickled, LABELS: _label_map.dump_json(labels, indent=2, by_alias=True)}
-    manifest = Manifest(
-        **dict(promise),
-        model=model,
-        version=version,
-        created_at=datetime.now(UTC),
-        files={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
-    )
-    for name, content in {**contents, MANIFEST: manifest.model_dump_json(indent=2).encode()}.items():
-        write_synced(folder / name, content)
+    contents = {MODEL: content.pickled}
+    if content.labels:
+        contents[LABELS] = _label_map.dump_json(content.labels, indent=2, by_alias=True)
+    known = {**dict(content.promise), "model": model, "version": version, "created_at": datetime.now(UTC)}
+    manifest = Manifest(**known, files=_digests(contents))
+    if content.card:
+        contents[CARD] = content.card(manifest)
+        manifest = Manifest(**known, files=_digests(contents))
+    for name, file in {**contents, MANIFEST: manifest.model_dump_json(indent=2).encode()}.items():
+        write_synced(folder / name, file)
     sync_folder(folder)
     return manifest
+
+
+def _digests(contents: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
 
 def read(folder: Path) -> Bundle:
@@ -127,17 +153,23 @@ def read(folder: Path) -> Bundle:
     """
     manifest, contents = verify(folder)
     estimator = _unpickle(contents[MODEL])
+    lines = _read_labels(manifest, contents, estimator) if manifest.task == "classification" else ()
+    bundle = Bundle(manifest, as_labels(lines), estimator)
+    self_test(bundle)
+    return bundle
+
+
+def _read_labels(manifest: Manifest, contents: Mapping[str, bytes], estimator: Estimator) -> tuple[Label, ...]:
     try:
         lines = _label_map.validate_json(contents[LABELS])
     except ValidationError as error:
         raise ArtifactFormat(f"{LABELS} is not a list of class and label") from error
-    if estimator.classes_.tolist() != [line.value for line in lines]:
+    classes = getattr(estimator, "classes_", None)
+    if not lines or not isinstance(classes, np.ndarray) or classes.tolist() != [line.value for line in lines]:
         raise ArtifactUnloadable(f"{LABELS} does not name the classes of the model, one line a class")
     if manifest.classes != tuple(line.label for line in lines):
         raise ArtifactFormat(f"{MANIFEST} lists other classes than {LABELS}")
-    bundle = Bundle(manifest, as_labels(lines), estimator)
-    self_test(bundle)
-    return bundle
+    return lines
 
 
 def verify(folder: Path) -> tuple[Manifest, Mapping[str, bytes]]:
@@ -146,7 +178,8 @@ def verify(folder: Path) -> tuple[Manifest, Mapping[str, bytes]]:
     with handed_out(), os.scandir(folder) as entries:
         is_plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
     listed = {*manifest.files, MANIFEST}
-    missing = {name for name in {*listed, MODEL, LABELS} if not is_plain.get(name, False)}
+    needed = {MODEL, LABELS} if manifest.task == "classification" else {MODEL}
+    missing = {name for name in listed | needed if not is_plain.get(name, False)}
     unlisted = is_plain.keys() - listed
     if missing or unlisted:
         raise ArtifactIncomplete(missing=missing, unlisted=unlisted)
@@ -208,16 +241,30 @@ def self_test(bundle: Bundle) -> None:
     except Exception as error:
         # A third-party estimator may raise anything here; whatever it is, the version is not fit to serve.
         raise ArtifactSelfTest(f"the model fails on its own examples: {type(error).__name__}") from error
-    if got.labels.tolist() != list(examples.predictions):
+    tolerance = bundle.manifest.tolerance
+    if bundle.labels is None:
+        _compare("predictions", got.labels, examples.predictions, tolerance)
+    elif got.labels.tolist() != list(examples.predictions):
         raise ArtifactSelfTest("the model gives other labels for its own examples than when it was published")
-    if examples.probabilities is None:
-        return
+    if examples.probabilities is not None:
+        _compare("probabilities", got.probabilities, examples.probabilities, tolerance)
+
+
+def distance(got: ArrayLike, published: ArrayLike) -> float:
+    """How far two arrays are apart at most: of numbers beyond 1, in parts of their size; NaN if their shapes differ."""
+    there, here = np.asarray(published, dtype=np.float64), np.asarray(got, dtype=np.float64)
+    if there.shape != here.shape:
+        return np.nan
+    return float((np.abs(here - there) / np.maximum(1.0, np.abs(there))).max(initial=0.0))
+
+
+def _compare(what: str, got: Any, published: ArrayLike, tolerance: float) -> None:
     try:
-        distance = np.abs(np.asarray(got.probabilities) - np.asarray(examples.probabilities)).max()
-    except ValueError as error:
-        raise ArtifactSelfTest("the examples do not have a probability a class") from error
-    if not distance <= bundle.manifest.tolerance:
-        raise ArtifactSelfTest(f"the probabilities of the examples differ by {distance:g} from the published ones")
+        apart = distance(got, published)
+    except (ValueError, TypeError) as error:
+        raise ArtifactSelfTest(f"the {what} of the examples are no table of numbers") from error
+    if not apart <= tolerance:
+        raise ArtifactSelfTest(f"the {what} of the examples differ by {apart:g} from the published ones")
 
 
 def write_synced(path: Path, content: bytes) -> None:
@@ -243,6 +290,6 @@ def _unpickle(pickled: bytes) -> Estimator:
     except Exception as error:
         # Unpickling runs code, which may raise anything; the reason's class is all that is passed on.
         raise ArtifactUnloadable(f"{MODEL} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not (hasattr(loaded, "predict") and isinstance(getattr(loaded, "classes_", None), np.ndarray)):
-        raise ArtifactUnloadable(f"{MODEL} holds a {type(loaded).__name__}, which cannot predict classes")
+    if not hasattr(loaded, "predict"):
+        raise ArtifactUnloadable(f"{MODEL} holds a {type(loaded).__name__}, which cannot predict")
     return cast(Estimator, loaded)

@@ -10,26 +10,30 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
+    NonNegativeInt,
     PositiveInt,
     StrictBool,
+    StrictFloat,
     StrictInt,
     StrictStr,
     ValidationError,
 )
 
-from artifacts.columns import Scalar, Signature
+from artifacts.columns import Scalar
 from artifacts.errors import ArtifactFormat, NameInvalid
+from artifacts.signature import Signature
 
 # The format of manifest.json. To bump it:
 #   1. raise FORMAT, and describe the change in docs/artifacts.md under "Formats";
 #   2. in `parse`, lift a document of the former format to the new one before it is validated;
 #   3. put a bundle of the former format into tests/formats/, where a test loads every one of them.
 # A field that has a default needs no bump: older manifests lack it, and that is what the default means.
-FORMAT = 1
+FORMAT = 2
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 ClassValue: TypeAlias = StrictBool | StrictInt | StrictStr
+Prediction: TypeAlias = StrictBool | StrictInt | StrictFloat | StrictStr
 Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -46,10 +50,11 @@ class Label(_Frozen):
 
 class Distribution(_Frozen):
     """
-    How a column was spread when the model was trained.
+    How a column was spread when the model was trained; `nulls` are counted apart.
 
-    `counts` has one entry more than `edges`: bin i holds the values v with edges[i-1] < v <= edges[i],
-    the first and the last bin are open. `nulls` are counted apart.
+    Of numbers, and of the lengths of a text, `counts` has one entry more than `edges`: bin i holds the values v
+    with edges[i-1] < v <= edges[i], the first and the last bin are open. Of a category there are no edges, and
+    `counts` follow its values in the column; of a boolean they are false and true.
     """
 
     edges: tuple[float, ...]
@@ -61,14 +66,23 @@ class Examples(_Frozen):
     """A few rows and what the model answered for them when it was published."""
 
     instances: tuple[tuple[Scalar, ...], ...]
-    predictions: tuple[ClassValue, ...]
+    predictions: tuple[Prediction, ...]
     probabilities: tuple[tuple[float, ...], ...] | None
+
+
+class Training(_Frozen):
+    """What a model learned from: how many rows, how many others judged it, where they came from, what was asked."""
+
+    rows: NonNegativeInt
+    held_back: NonNegativeInt = 0
+    source: str = ""
+    target: str = ""
 
 
 class Promise(_Frozen):
     """What is known of a model before it has a version."""
 
-    task: Literal["classification"]
+    task: Literal["classification", "regression"]
     estimator: str
     signature: Signature
     classes: tuple[ClassValue, ...]
@@ -78,10 +92,11 @@ class Promise(_Frozen):
     requires: tuple[str, ...]
     examples: Examples
     reference: dict[str, Distribution]
+    training: Training | None = None
 
 
 class _Identity(_Frozen):
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     model: str
     version: PositiveInt
     created_at: AwareDatetime
@@ -113,13 +128,15 @@ def parse(document: bytes) -> Manifest:
         ArtifactFormat: It is no manifest, or one of a format that this code does not know.
     """
     try:
-        stated = json.loads(document)["format"]
+        read = json.loads(document)
+        stated = read["format"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactFormat("manifest.json is not a manifest: it states no format") from error
-    if stated != FORMAT:
-        raise ArtifactFormat(f"manifest.json has format {stated!r}, and this code reads {FORMAT}")
+    if type(stated) is not int or not 1 <= stated <= FORMAT:
+        raise ArtifactFormat(f"manifest.json has format {stated!r}, and this code reads 1 to {FORMAT}")
     try:
-        return Manifest.model_validate_json(document)
+        # What format 2 brought has defaults that are true of format 1.
+        return Manifest.model_validate_json(json.dumps({**read, "format": FORMAT}))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))

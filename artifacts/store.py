@@ -13,9 +13,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from artifacts import bundle
-from artifacts.bundle import Bundle
+from artifacts.bundle import Bundle, Content
 from artifacts.errors import ArtifactFormat, ArtifactMissing, NameInvalid
-from artifacts.manifest import NAME, Label, Manifest, Promise, check_name
+from artifacts.manifest import NAME, Manifest, check_name
 
 CHAMPION = "champion"
 POINTERS = "aliases.json"
@@ -99,9 +99,7 @@ class Store:
             )
         return loaded
 
-    def publish(
-        self, model: str, promise: Promise, *, pickled: bytes, labels: tuple[Label, ...], promote: bool
-    ) -> Manifest:
+    def publish(self, model: str, content: Content, *, promote: bool) -> Manifest:
         """
         Add a version, whole or not at all, and point the champion at it if asked.
 
@@ -116,7 +114,7 @@ class Store:
         with self._turn(home), self._staging(home) as staging:
             pointers = self._pointers(model)
             version = max([pointers.latest, *self._versions(home)]) + 1
-            manifest = bundle.write(staging, promise, model=model, version=version, pickled=pickled, labels=labels)
+            manifest = bundle.write(staging, content, model=model, version=version)
             bundle.read(staging)
             staging.rename(home / str(version))
             bundle.sync_folder(home)

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from artifacts import Batch
 from artifacts.bundle import Answer, Bundle, self_test
-from artifacts.columns import Fault, Table
+from artifacts.signature import Table
+from artifacts.values import Fault
 from serve.registry import Model, Registry
 from serve.telemetry import Metrics
 
@@ -21,7 +22,7 @@ class Predictions:
     The answer to a batch, a row a row.
 
     Attributes:
-        labels: Shape (rows,) of labels; None where the row was not good.
+        labels: Shape (rows,) of labels, of a regressor numbers; None where the row was not good.
         probabilities: Shape (rows, classes), NaN where the row was not good; None if not asked for or not had.
         faults: The batch's, and one for the rows that the model itself has no answer for.
     """
@@ -78,8 +79,9 @@ def _ask(bundle: Bundle, data: Table, *, probabilities: bool) -> tuple[Answer, N
         silent = np.flatnonzero([label is None for label in answer.labels])
     else:
         silent = np.empty(0, dtype=np.intp)
-    if answer.probabilities is not None and not np.isfinite(answer.probabilities).all():
-        silent = np.flatnonzero(~np.isfinite(answer.probabilities).all(axis=1))
+    numbers = answer.labels[:, None].astype(float) if bundle.labels is None else answer.probabilities
+    if numbers is not None and not np.isfinite(numbers).all():
+        silent = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
         answer.labels[silent] = None
     return answer, silent
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from artifacts.columns import Batch, Fault, Signature
+from artifacts.signature import Batch, Signature
+from artifacts.values import Fault
 from serve.errors import InvalidInput, InvalidRows, Mistake
 
 _LONGEST_ECHO = 64

@@ -4,8 +4,9 @@ from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema, create_model, field_validator
 
-from artifacts.columns import Batch, Column
+from artifacts.columns import Column
 from artifacts.manifest import Manifest
+from artifacts.signature import Batch
 from serve.document import parse
 from serve.errors import InvalidInput
 from serve.rows import Limits, Rows, invalid_rows
@@ -85,7 +86,21 @@ def _shape(error: ValidationError) -> InvalidInput:
 
 
 def _cell_schema(column: Column) -> dict[str, Any]:
-    kind = "integer" if column.kind == "integer" else "number"
-    seen = "" if column.minimum is None else f"Training saw {column.minimum:g} to {column.maximum:g}."
-    schema: dict[str, Any] = {"title": column.name, "type": [kind, "null"] if column.nullable else kind}
-    return {**schema, "description": seen, "examples": [column.example]}
+    schema: dict[str, Any] = {"title": column.name, "description": _seen(column), "examples": [column.example]}
+    if column.kind == "category" and column.unknown == "refuse":
+        return {**schema, "enum": [*column.known, None] if column.nullable else column.known}
+    kinds = {"float": "number", "integer": "integer", "boolean": "boolean"}
+    kind = kinds.get(column.kind, "string") if column.kind != "category" else _level_type(column)
+    return {**schema, "type": [kind, "null"] if column.nullable else kind}
+
+
+def _level_type(column: Column) -> str:
+    kinds = {bool: "boolean", int: "integer", float: "number"}
+    return next((kinds[type(value)] for value in column.known if type(value) in kinds), "string")
+
+
+def _seen(column: Column) -> str:
+    if column.minimum is None:
+        return ""
+    unit = " characters" if column.kind == "text" else ""
+    return f"Training saw {column.minimum:g} to {column.maximum:g}{unit}."

@@ -1,4 +1,4 @@
-"""A classifier small enough to be published a thousand times, and what is promised of it."""
+"""Models small enough to be published a thousand times, and what is promised of them."""
 
 import io
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from artifacts import Column, Manifest, Promise, Signature, Store
-from artifacts.bundle import answer, as_labels
+from artifacts.bundle import Content, answer, as_labels
 from artifacts.manifest import Distribution, Examples, Label
 
 X = pd.DataFrame({"length": [0.5, 1.0, 1.5, 5.0, 5.5, 6.0], "leaves": [1, 2, 3, 7, 8, 9]})
 Y = [0, 0, 0, 1, 1, 1]
+WEIGHTS = [2.5, 4.5, 6.0, 40.0, 44.0, 50.5]
 
 
 class Fickle(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
@@ -34,19 +35,34 @@ class Tiny:
 
     def publish(self, store: Store, *, model: str = "tiny", promote: bool = True) -> Manifest:
         """Publish it once more."""
-        return store.publish(model, self.promise, pickled=self.pickled, labels=self.labels, promote=promote)
+        return store.publish(model, self.content, promote=promote)
+
+    @property
+    def content(self) -> Content:
+        """The same as one thing."""
+        return Content(self.promise, self.pickled, self.labels)
 
 
 def make(*, labels: tuple[Any, Any] = ("short", "long"), estimator: Any = None, **promised: Any) -> Tiny:
     """Two columns, six rows, two classes; what is given replaces what would be promised."""
     estimator = (estimator or LogisticRegression()).fit(X, Y)
     lines = tuple(Label.model_validate({"class": value, "label": label}) for value, label in enumerate(labels))
+    return _made(estimator, lines, task="classification", **promised)
+
+
+def make_regressor(*, scale: float = 1.0, **promised: Any) -> Tiny:
+    """The same columns and rows, and a number for each, about as large as the scale."""
+    estimator = LinearRegression().fit(X, np.array(WEIGHTS) * scale)
+    return _made(estimator, (), task="regression", **promised)
+
+
+def _made(estimator: Any, lines: tuple[Label, ...], *, task: Any, **promised: Any) -> Tiny:
     answers = answer(estimator, as_labels(lines), X)
     promise = Promise(
-        task="classification",
+        task=task,
         estimator=repr(estimator),
         signature=signature(),
-        classes=labels,
+        classes=tuple(line.label for line in lines),
         tolerance=1e-9,
         scores={"accuracy": 1.0},
         libraries={"python": "3.11"},
@@ -67,7 +83,7 @@ def signature() -> Signature:
 
 
 def column(name: str, dtype: str, *, nullable: bool = False) -> Column:
-    """A column of one dtype, whose training is of no interest."""
+    """A column of numbers of numpy's, whose training is of no interest."""
     kind = "float" if np.dtype(dtype).kind == "f" else "integer"
     fields = {"minimum": 1, "maximum": 9, "example": 2}
     return Column.model_validate({"name": name, "kind": kind, "dtype": dtype, "nullable": nullable, **fields})

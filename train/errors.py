@@ -2,14 +2,49 @@
 Why nothing was published.
 
     TrainError
+    ├── TableUnreadable     a file is no CSV whose every line has the cells of its header
+    ├── ColumnMissing       a table has no column of that name
+    ├── NothingToLearn      a table leaves no rows, no classes or no columns to learn from
+    ├── ModelNotLoaded      a file is no fitted model, or one that this scikit-learn did not fit, or nobody agreed
     ├── NotPublishable      the model, or its data, is not what a server can answer for
-    ├── TooFewRows          a class has fewer rows than the cross-validation has folds
+    ├── TooFewRows          a class, or the whole table, has fewer rows than the cross-validation has folds
     └── BelowThreshold      the model scored worse than its recipe demands
 """
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+_MOST_NAMED = 50
 
 
 class TrainError(Exception):
     """Nothing was published."""
+
+
+class TableUnreadable(TrainError):
+    """A file is no CSV whose every line has the cells of its header."""
+
+
+class ColumnMissing(TrainError):
+    """A table has no column of that name, or has not all of several."""
+
+    def __init__(self, *names: str, columns: Sequence[str], source: str) -> None:
+        lower = {column.lower(): column for column in columns}
+        near = [lower[found] for name in names for found in get_close_matches(name.lower(), lower, n=1)]
+        more = ", ..." if len(columns) > _MOST_NAMED else ""
+        super().__init__(
+            f"{source} has no column {', '.join(map(repr, names))}; it has {', '.join(columns[:_MOST_NAMED])}{more}"
+            + (f". Did you mean {', '.join(map(repr, near))}?" if near else "")
+        )
+        self.names = names
+
+
+class NothingToLearn(TrainError):
+    """A table leaves no rows, no classes or no columns to learn from."""
+
+
+class ModelNotLoaded(TrainError):
+    """A file is no fitted model, or one that this scikit-learn did not fit, or nobody agreed to load it."""
 
 
 class NotPublishable(TrainError):
@@ -17,10 +52,10 @@ class NotPublishable(TrainError):
 
 
 class TooFewRows(TrainError):
-    """A class has fewer rows than the cross-validation has folds."""
+    """A class, or the whole table, has fewer rows than the cross-validation has folds."""
 
     def __init__(self, *, rows: int, folds: int) -> None:
-        super().__init__(f"the rarest class has {rows} rows to learn from, too few for {folds} folds")
+        super().__init__(f"the rarest class (or the table) has {rows} rows to learn from, too few for {folds} folds")
         self.rows = rows
         self.folds = folds
 

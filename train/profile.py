@@ -6,53 +6,201 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from artifacts.columns import Column
+from artifacts.columns import Category, Column, Kind, Scalar, Unknown
 from artifacts.manifest import Distribution
 from train.errors import NotPublishable
 
 BINS = 10
+# A column of texts is a category up to so many distinct values, and so large a part of its rows.
+MOST_CATEGORIES = 100
+CATEGORY_SHARE = 0.5
+_INVENTED_TEXT = "some text"
 
 
-def profile_column(name: str, values: "pd.Series[Any]") -> Column:
+def profile_column(
+    values: "pd.Series[Any]",
+    *,
+    name: str,
+    dtype: str,
+    unknown: Unknown = "refuse",
+    real: bool = True,
+    most_categories: int = MOST_CATEGORIES,
+) -> Column:
     """
     What one column holds, from all rows of training.
 
+    Args:
+        values: The column.
+        name: Its name.
+        dtype: What it must be cast to again.
+        unknown: What becomes of a category that is not among them.
+        real: Whether the example may be a value of training.
+        most_categories: Up to so many distinct texts are categories; beyond it they are text.
+
     Raises:
-        NotPublishable: The column is not numeric.
+        NotPublishable: It is of a kind that no caller could send.
     """
-    dtype = values.dtype
-    if not isinstance(dtype, np.dtype) or dtype.kind not in "iuf":
+    known = values[values.notna()]
+    kind = _kind(name, values.dtype, known, most_categories)
+    fields: dict[str, Any] = {"name": name, "kind": kind, "dtype": dtype, "nullable": len(known) < len(values)}
+    if values.dtype == object:
+        fields["null"] = _null(name, values)
+    if kind == "category":
+        fields |= _categories(name, known, unknown)
+    if kind in {"float", "integer", "text"} and len(known):
+        numbers = _numbers(name, kind, known)
+        fields |= {"minimum": _item(numbers.min()), "maximum": _item(numbers.max())}
+    column = Column(**fields)
+    example = _item(known.iloc[0]) if real and len(known) else invent(column)
+    return column.model_copy(update={"example": example})
+
+
+def profile_spread(values: "pd.Series[Any]", column: Column) -> Distribution:
+    """
+    The spread of one column: numbers, and lengths of texts, in at most ten bins of about equal counts.
+
+    The inner edges lie at the deciles of training, as usual for the population stability index: half-way to the
+    next value above, so that none is the cell of a row.
+    """
+    known = values[values.notna()]
+    nulls = len(values) - len(known)
+    if column.kind == "category":
+        return Distribution(edges=(), counts=tuple(category.count for category in column.categories), nulls=nulls)
+    if column.kind == "boolean":
+        true = int(known.astype(bool).sum())
+        return Distribution(edges=(), counts=(len(known) - true, true), nulls=nulls)
+    if not len(known):
+        return Distribution(edges=(), counts=(0,), nulls=nulls)
+    numbers = _numbers(column.name, column.kind, known).astype(np.float64)
+    edges = _edges(np.sort(numbers))
+    counts = np.bincount(np.searchsorted(edges, numbers, side="left"), minlength=edges.size + 1)
+    return Distribution(edges=tuple(edges.tolist()), counts=tuple(counts.tolist()), nulls=nulls)
+
+
+def invent(column: Column, draw: np.random.Generator | None = None) -> Scalar:
+    """A value that the column takes and that no row of training need have had: the middle, or one that is drawn."""
+    place = 0.5 if draw is None else draw.random()
+    if column.kind == "category":
+        # A level that no row had may be news to the estimator as well.
+        known = [category.value for category in column.categories if category.count] or column.known
+        return known[int(place * len(known))] if known else None
+    if column.kind == "boolean":
+        return place > 0.5
+    if column.kind == "text":
+        return _INVENTED_TEXT
+    if column.minimum is None or column.maximum is None:
+        return None
+    if isinstance(column.minimum, int) and isinstance(column.maximum, int):
+        # By way of floats, a large integer could leave its dtype.
+        return min(column.minimum + int(place * (column.maximum - column.minimum)), column.maximum)
+    return float(column.minimum * (1 - place) + column.maximum * place)
+
+
+def _edges(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shape (up to 9,): the deciles of ascending numbers; that of the greatest one is the number itself."""
+    deciles = numbers[-(-np.arange(1, BINS) * len(numbers) // BINS) - 1]
+    above = np.searchsorted(numbers, deciles, side="right")
+    following = numbers[np.minimum(above, len(numbers) - 1)]
+    return np.unique(np.where(deciles < following, deciles / 2 + following / 2, deciles))
+
+
+def _kind(name: str, dtype: Any, known: "pd.Series[Any]", most_categories: int) -> Kind:
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "category"
+    if isinstance(dtype, pd.StringDtype):
+        return _text_kind(known, most_categories)
+    if dtype == np.dtype(object):
+        return _object_kind(name, known, most_categories)
+    letter = dtype.kind if isinstance(dtype, np.dtype) or str(dtype)[0] in "IUFb" else ""
+    kinds: dict[str, Kind] = {"f": "float", "i": "integer", "u": "integer", "b": "boolean"}
+    if letter in kinds and "[" not in str(dtype) and dtype.itemsize <= 8 and getattr(dtype, "isnative", True):
+        return kinds[letter]
+    raise NotPublishable(f"column {name!r} has dtype {dtype}, which no caller can send: {_advice(dtype)}")
+
+
+def _advice(dtype: Any) -> str:
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "make numbers of it before the estimator sees it, such as .dt.dayofweek or the days since a date"
+    if isinstance(dtype, pd.SparseDtype):
+        return "make it dense, .sparse.to_dense()"
+    if isinstance(dtype, np.dtype) and not dtype.isnative:
+        return f"put its bytes into this machine's order, .astype({dtype.newbyteorder('=').name!r})"
+    return "convert it to numbers, booleans, texts or categories before the estimator sees it"
+
+
+def _object_kind(name: str, known: "pd.Series[Any]", most_categories: int) -> Kind:
+    kinds = {_plain_type(value) for value in set(map(type, known))}
+    if kinds <= {bool} and kinds:
+        return "boolean"
+    if kinds <= {int} and kinds:
+        return "integer"
+    if kinds <= {int, float} and kinds:
+        return "float"
+    if kinds <= {str}:
+        return _text_kind(known, most_categories)
+    names = " and ".join(sorted(kind.__name__ for kind in set(map(type, known))))
+    raise NotPublishable(f"column {name!r} holds {names}: make it one kind of value, numbers or texts or booleans")
+
+
+def _plain_type(kind: type) -> type:
+    bases = {bool: (bool, np.bool_), int: (int, np.integer), float: (float, np.floating), str: (str,)}
+    return next((plain for plain, names in bases.items() if issubclass(kind, names)), kind)
+
+
+def _text_kind(known: "pd.Series[Any]", most_categories: int) -> Kind:
+    distinct = known.nunique()
+    return "category" if 0 < distinct <= min(most_categories, CATEGORY_SHARE * len(known)) else "text"
+
+
+def _null(name: str, values: "pd.Series[Any]") -> str:
+    kinds = {"None" if value is None else str(value) for value in values[values.isna()]}
+    if len(kinds) > 1:
         raise NotPublishable(
-            f"column {name!r} has dtype {dtype}, and only columns of numpy floats or integers can be published: "
-            "encode it before the estimator sees it"
+            f"column {name!r} holds both {' and '.join(sorted(kinds))}: make all of its nulls one kind"
         )
-    numbers = values.to_numpy()
+    if not kinds <= {"None", "nan"}:
+        raise NotPublishable(f"column {name!r} holds {kinds.pop()} among objects: make its nulls None or NaN")
+    return "none" if kinds == {"None"} else "nan"
+
+
+def _categories(name: str, known: "pd.Series[Any]", unknown: str) -> dict[str, Any]:
+    counts = known.value_counts(sort=False)
+    if isinstance(known.dtype, pd.CategoricalDtype):
+        levels = known.dtype.categories
+        if levels.dtype.kind not in "iufbO" and not isinstance(levels.dtype, pd.StringDtype):
+            raise NotPublishable(f"column {name!r} has categories of dtype {levels.dtype}: {_advice(levels.dtype)}")
+        counts = counts.reindex(levels)
+        more = {"levels": str(levels.dtype), "ordered": bool(known.dtype.ordered)}
+        return {"categories": _counted(name, counts), "unknown": unknown, **more}
+    return {"categories": _counted(name, counts.sort_index()), "unknown": unknown}
+
+
+def _counted(name: str, counts: "pd.Series[Any]") -> tuple[Category, ...]:
+    values = [_item(value) for value in counts.index.tolist()]
+    kinds = set(map(type, values))
+    if not any(kinds <= alike for alike in ({str}, {bool}, {int, float})):
+        names = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise NotPublishable(f"column {name!r} has categories of {names}: make them texts, numbers or booleans")
+    if np.inf in values or -np.inf in values:
+        raise NotPublishable(f"column {name!r} has an infinity for a category: callers cannot send one")
+    return tuple(Category(value=value, count=count) for value, count in zip(values, counts.tolist(), strict=True))
+
+
+def _numbers(name: str, kind: Kind, known: "pd.Series[Any]") -> NDArray[Any]:
+    """The numbers of a column without nulls; of texts, their lengths."""
+    if kind == "text":
+        return known.str.len().to_numpy(dtype=np.int64)
+    if kind == "integer":
+        return known.to_numpy()
+    try:
+        numbers = known.to_numpy(dtype=np.float64)
+    except OverflowError:
+        # Among objects may be an integer that no float holds.
+        numbers = np.array([np.inf])
     if np.isinf(numbers).any():
         raise NotPublishable(f"column {name!r} holds an infinity: callers cannot send one; clip or drop it")
-    known = numbers[~np.isnan(numbers)]
-    return Column(
-        name=name,
-        kind="float" if dtype.kind == "f" else "integer",
-        dtype=dtype.name,
-        nullable=known.size < numbers.size,
-        minimum=known.min().item() if known.size else None,
-        maximum=known.max().item() if known.size else None,
-        example=known[0].item() if known.size else None,
-    )
+    return numbers
 
 
-def profile_spread(values: "pd.Series[Any]") -> Distribution:
-    """
-    The spread of one column, in at most ten bins of about equal counts.
-
-    The inner edges are the deciles of training, as usual for the population stability index.
-    """
-    numbers: NDArray[np.float64] = values.to_numpy(dtype=np.float64)
-    known = numbers[~np.isnan(numbers)]
-    if not known.size:
-        return Distribution(edges=(), counts=(0,), nulls=numbers.size)
-    edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS))
-    counts = np.bincount(np.searchsorted(edges, known, side="left"), minlength=edges.size + 1)
-    return Distribution(
-        edges=tuple(edges.tolist()), counts=tuple(counts.tolist()), nulls=int(numbers.size - known.size)
-    )
+def _item(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

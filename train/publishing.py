@@ -4,54 +4,74 @@ import io
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, get_args
 
 import joblib
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pydantic import ValidationError
-from sklearn.base import is_classifier
-from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted
+from pydantic_core import PydanticSerializationError
 
-from artifacts import ArtifactSettings, Manifest, Promise, Signature, Store
-from artifacts.bundle import answer, as_labels
-from artifacts.manifest import Examples, Label, check_name
+from artifacts import ArtifactSettings, Column, Manifest, Promise, Signature, Store
+from artifacts.bundle import Content, as_labels
+from artifacts.columns import Unknown
+from artifacts.manifest import Label, Training, check_name
+from train import card
+from train.admission import check_target, container_of, label_map, task_of
 from train.errors import NotPublishable
+from train.evaluate import Evaluation, evaluate
+from train.examples import Asked, choose, examples_of, invented, prove, usual_tolerance
 from train.isolation import load_elsewhere
-from train.profile import profile_column, profile_spread
+from train.profile import MOST_CATEGORIES, profile_column, profile_spread
+from train.rows import Rows, as_rows
 
-EXAMPLES = 32
-TOLERANCE = 1e-9
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib")
+# What a CSV answer adds; serve writes these names.
+_TAKEN = {"prediction", "error"}
 
 
-def publish(
+def publish(  # noqa: PLR0913  # one call for all that a model is; each of these has a default
     estimator: Any,
     X: pd.DataFrame | ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     *,
     name: str,
+    columns: Sequence[str] | None = None,
     labels: Sequence[str] | Mapping[Any, str] | None = None,
-    promote: bool = True,
+    held_back: tuple[Any, ArrayLike] | None = None,
     scores: Mapping[str, float] | None = None,
-    tolerance: float = TOLERANCE,
+    unknown: Unknown = "refuse",
+    csv_nulls: Sequence[str] = (),
+    examples: bool = True,
+    promote: bool = True,
+    source: str = "",
+    tolerance: float | None = None,
     store: Store | None = None,
 ) -> Manifest:
     """
-    Put a fitted classifier into the store as a new version.
+    Put a fitted classifier or regressor into the store as a new version.
 
     Args:
-        estimator: A fitted scikit-learn classifier or Pipeline, as it shall be served.
-        X: Shape (rows, columns), the rows that it was fitted on: columns, ranges and examples come from them.
-        y: Shape (rows,), the class of each row.
+        estimator: A fitted scikit-learn estimator or Pipeline with one output, as it shall be served; LightGBM's
+            and XGBoost's are such.
+        X: Shape (rows, columns), the rows that it was fitted on: a DataFrame or an array; for a Pipeline that
+            begins with a vectorizer, a Series or a list of texts. Columns, ranges and examples come from them.
+        y: Shape (rows,), what was to be predicted; None if that is not at hand.
         name: The model's name in the store.
+        columns: The names of an array's columns; by default x0, x1, ...
         labels: What callers are told for each class: one text a class in ascending order of the classes,
             or a mapping from class to text. None tells them the class itself.
+        held_back: X and y of rows that the estimator has not seen: they give the scores and the card's plots.
+        scores: What else is known of its quality, by name.
+        unknown: What becomes of a text that is none of a column's categories: `refuse` answers 422, `pass`
+            leaves it to the estimator.
+        csv_nulls: Cells of a CSV that mean null besides the empty one, such as "NA".
+        examples: Whether rows of training may be shown as examples; if not, they are made up.
         promote: Whether the new version becomes the champion.
-        scores: What is known of its quality, by name.
-        tolerance: How far a probability may differ when the model is asked again.
+        source: Where the rows are from, for the card.
+        tolerance: How far a number may differ when the model is asked again; by default 1e-9, and 1e-4 where the
+            estimator answers in single precision.
         store: Where to; by default the store of SEPAL_ARTIFACTS.
 
     Returns:
@@ -62,102 +82,104 @@ def publish(
         ArtifactError: No store can hold it: its name is none, or what was written does not answer as it did.
     """
     check_name(name)
-    _check_estimator(estimator)
-    frame = _as_frame(X)
-    _check_fits(estimator, frame, y)
+    if tolerance is not None and not 0 <= tolerance < np.inf:
+        raise NotPublishable(f"tolerance must be a finite number, 0 or more, and is {tolerance}")
+    if unknown not in get_args(Unknown):
+        raise NotPublishable(f"unknown is {unknown!r}, and must be one of {', '.join(get_args(Unknown))}")
+    task = task_of(estimator)
+    rows = as_rows(X, columns)
+    if container_of(estimator, rows) != rows.container:
+        rows = rows.as_array()
+    check_target(estimator, task, rows, y)
+    if task == "regression" and labels is not None:
+        raise NotPublishable("labels are for classes, and a regressor has none")
+    lines = label_map(estimator.classes_, labels) if task == "classification" else ()
     signature = Signature(
-        container="frame" if hasattr(estimator, "feature_names_in_") else "array",
-        columns=tuple(profile_column(column, frame[column]) for column in frame.columns),
+        container=rows.container, columns=_columns(rows, unknown, real=examples), csv_nulls=_cells(csv_nulls)
     )
-    label_map = _label_map(estimator.classes_, labels)
+    _check_names(signature, lines)
+    asked = Asked(estimator, as_labels(lines), signature)
+    tolerance = usual_tolerance(asked, rows) if tolerance is None else tolerance
+    table, answers = prove(asked, rows, tolerance=tolerance)
     pickled = _pickle(estimator)
+    held_back = _as_fitted(held_back, rows) if held_back else None
+    evaluation = evaluate(estimator, task, *held_back) if held_back else None
     promise = _promise(
-        task="classification",
+        task=task,
         estimator=repr(estimator),
         signature=signature,
-        classes=tuple(line.label for line in label_map),
+        classes=tuple(line.label for line in lines),
         tolerance=tolerance,
-        scores=dict(scores or {}),
+        scores={**(evaluation.scores if evaluation else {}), **(scores or {})},
         libraries=_libraries(),
         requires=load_elsewhere(pickled),
-        examples=_examples(estimator, signature, frame, label_map),
-        reference={column: profile_spread(frame[column]) for column in frame.columns},
+        examples=examples_of(asked, choose(table, answers) if examples else invented(signature)),
+        reference={column.name: profile_spread(rows.frame[column.name], column) for column in signature.columns},
+        training=_training(rows, y, evaluation, source),
     )
-    store = store or Store(ArtifactSettings().artifacts)
-    return store.publish(name, promise, pickled=pickled, labels=label_map, promote=promote)
+    content = Content(promise, pickled, lines, card.writer(asked, held_back, evaluation, y))
+    return (store or Store(ArtifactSettings().artifacts)).publish(name, content, promote=promote)
+
+
+def _as_fitted(held_back: tuple[Any, ArrayLike], rows: Rows) -> tuple[Any, ArrayLike]:
+    """The held-back rows as what the others are, which the estimator was fitted on."""
+    X, y = held_back
+    held = as_rows(X, None if isinstance(X, pd.DataFrame) else list(rows.frame.columns))
+    if len(held.frame) != np.asarray(y).size:
+        raise NotPublishable(f"held_back has {len(held.frame)} rows of X and {np.asarray(y).size} of y")
+    if list(held.frame.columns) != list(rows.frame.columns):
+        raise NotPublishable("held_back has other columns than X")
+    return (held.as_array() if rows.container == "array" and held.container == "frame" else held).data, y
+
+
+def _columns(rows: Rows, unknown: Unknown, *, real: bool) -> tuple[Column, ...]:
+    """Every column with the dtype that the estimator met it in."""
+    is_texts = isinstance(rows.data, np.ndarray) and rows.data.dtype.kind == "U"
+    # What a vectorizer is handed is text, however few different ones there were.
+    most = 0 if rows.container == "series" else MOST_CATEGORIES
+    dtypes = {name: "U" if is_texts else str(values.dtype) for name, values in rows.frame.items()}
+    return tuple(
+        profile_column(rows.frame[name], name=str(name), dtype=dtype, unknown=unknown, real=real, most_categories=most)
+        for name, dtype in dtypes.items()
+    )
+
+
+def _cells(csv_nulls: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(csv_nulls, str) or not all(isinstance(cell, str) for cell in csv_nulls):
+        raise NotPublishable('csv_nulls is a list of cells as a CSV holds them, texts: ["NA", "-999"]')
+    return tuple(csv_nulls)
+
+
+def _check_names(signature: Signature, lines: tuple[Label, ...]) -> None:
+    told = (str(line.label).lower() if isinstance(line.label, bool) else line.label for line in lines)
+    taken = _TAKEN | {f"probability_{label}" for label in told}
+    clash = sorted(taken.intersection(signature.names))
+    if clash:
+        raise NotPublishable(f"a column is called {clash[0]!r}, as one of those that a CSV answer adds: rename it")
 
 
 def _promise(**known: Any) -> Promise:
     try:
-        return Promise(**known)
+        promise = Promise(**known)
+        promise.model_dump_json()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise NotPublishable(f"{first['loc'][0]}: {first['msg']}") from error
-
-
-def _check_estimator(estimator: Any) -> None:
-    kind = type(estimator).__name__
-    if isinstance(estimator, type) or not hasattr(estimator, "__sklearn_tags__") or not is_classifier(estimator):
-        raise NotPublishable(f"{kind} is not a classifier, and only classifiers with one output can be published")
-    try:
-        check_is_fitted(estimator)
-    except NotFittedError as error:
-        raise NotPublishable(f"{kind} is not fitted: call fit first") from error
-    if not (hasattr(estimator, "classes_") and hasattr(estimator, "n_features_in_")):
+    except PydanticSerializationError as error:
         raise NotPublishable(
-            f"{kind} does not tell its classes and its columns: refit a search, drop a pipeline's leading 'passthrough'"
-        )
-    if not isinstance(estimator.classes_, np.ndarray) or estimator.classes_.ndim != 1:
-        raise NotPublishable(f"{kind} has several outputs: publish one model an output")
-    if not np.array_equal(estimator.classes_, np.unique(estimator.classes_)):
-        raise NotPublishable(f"{kind} has classes that do not ascend, so its answers cannot be matched to them")
-
-
-def _as_frame(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
-    if not isinstance(X, pd.DataFrame) and np.asarray(X).ndim != 2:
-        raise NotPublishable("X is not a table: pass a DataFrame, or a dense array of rows and columns")
-    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X)).rename(columns="x{}".format)
-    if not all(isinstance(column, str) for column in frame.columns) or not frame.columns.is_unique:
-        raise NotPublishable("column names must be texts, each of them once: rename the columns before fitting")
-    if not len(frame):
-        raise NotPublishable("X has no row: pass the rows that the estimator was fitted on")
-    return frame
-
-
-def _check_fits(estimator: Any, frame: pd.DataFrame, y: ArrayLike) -> None:
-    told = np.asarray(y).ravel()
-    if len(told) != len(frame):
-        raise NotPublishable(f"X has {len(frame)} rows and y has {len(told)}")
-    fitted_names = getattr(estimator, "feature_names_in_", None)
-    if fitted_names is not None and list(fitted_names) != list(frame.columns):
-        raise NotPublishable("the columns of X are not those that the estimator was fitted on, in their order")
-    if estimator.n_features_in_ != frame.shape[1]:
-        raise NotPublishable(
-            f"X has {frame.shape[1]} columns and the estimator was fitted on {estimator.n_features_in_}"
-        )
-    strange = sorted(set(told.tolist()) - set(estimator.classes_.tolist()), key=repr)
-    if strange:
-        raise NotPublishable(f"y holds {strange[0]!r}, which is no class of the estimator")
-
-
-def _label_map(classes: NDArray[np.generic], labels: Sequence[str] | Mapping[Any, str] | None) -> tuple[Label, ...]:
-    values = classes.tolist()
-    if isinstance(labels, Mapping):
-        if set(labels) != set(values):
-            raise NotPublishable(f"labels must name exactly the classes {values}")
-        texts: list[Any] = [labels[value] for value in values]
-    else:
-        texts = values if labels is None else list(labels)
-    if len(texts) != len(values) or len(set(texts)) != len(texts):
-        raise NotPublishable(f"{len(values)} classes need as many different labels, and {len(texts)} were given")
-    try:
-        return tuple(
-            Label.model_validate({"class": value, "label": text}) for value, text in zip(values, texts, strict=True)
-        )
-    except ValidationError as error:
-        raise NotPublishable(
-            "classes and labels must be texts, integers or booleans: convert y before fitting"
+            "a name, a label or a cell holds half a character, which no JSON can: mend its encoding"
         ) from error
+    return promise
+
+
+def _training(rows: Rows, y: ArrayLike | None, evaluation: Evaluation | None, source: str) -> Training:
+    target = getattr(y, "name", None)
+    return Training(
+        rows=len(rows.frame),
+        held_back=evaluation.rows if evaluation else 0,
+        source=source,
+        target=target if isinstance(target, str) else "",
+    )
 
 
 def _pickle(estimator: Any) -> bytes:
@@ -170,27 +192,6 @@ def _pickle(estimator: Any) -> bytes:
             f"the model cannot be pickled ({error}): lambdas and open handles do not travel"
         ) from error
     return buffer.getvalue()
-
-
-def _examples(estimator: Any, signature: Signature, frame: pd.DataFrame, labels: tuple[Label, ...]) -> Examples:
-    """Up to 32 training rows, spread evenly over what the model answers for them, and these answers."""
-    data = signature.assemble([frame[column].to_numpy() for column in frame.columns])
-    predicted = estimator.predict(data)
-    if not np.isin(predicted, estimator.classes_).all():
-        raise NotPublishable(f"{type(estimator).__name__} predicts what is none of its classes")
-    told = as_labels(labels)[np.searchsorted(estimator.classes_, predicted)]
-    order = np.argsort(told.astype(str), kind="stable")
-    chosen = np.unique(order[np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).astype(int)])
-    rows = data.iloc[chosen].reset_index(drop=True) if isinstance(data, pd.DataFrame) else data[chosen]
-    answers = answer(estimator, as_labels(labels), rows)
-    # Column by column: side by side with floats, a large integer would lose its last digits.
-    columns = [pd.DataFrame(rows)[column].tolist() for column in pd.DataFrame(rows).columns]
-    instances = [[None if pd.isna(value) else value for value in row] for row in zip(*columns, strict=True)]
-    return Examples(
-        instances=tuple(map(tuple, instances)),
-        predictions=tuple(answers.labels.tolist()),
-        probabilities=None if answers.probabilities is None else tuple(map(tuple, answers.probabilities.tolist())),
-    )
 
 
 def _libraries() -> dict[str, str]:

@@ -1,6 +1,8 @@
 """Predictions for a CSV: uploaded whole, answered block by block."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import partial
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, BinaryIO, cast
 
@@ -11,14 +13,16 @@ from starlette.datastructures import UploadFile
 from starlette.types import Receive, Scope, Send
 
 from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
-from serve.api.media import require_media
+from serve.api.media import CSV, NDJSON, preferred_media, require_media
 from serve.errors import InvalidInput
 from serve.registry import Model
-from serve.tabular import CsvSource, CsvWriter
+from serve.tabular import Block, CsvSource, CsvWriter, NdjsonWriter
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 
+# As much as Starlette keeps of a form's file; what is longer goes to the disk.
 _IN_MEMORY = 2**20
+_PIECE_BYTES = 2**16
 _MAX_FIELDS = 4
 _MAX_FIELD_BYTES = 64 * 2**10
 
@@ -33,13 +37,18 @@ _BODY = {
                     "properties": {"file": {"type": "string", "contentMediaType": "text/csv", "format": "binary"}},
                 }
             },
-            "text/csv": {"schema": {"type": "string"}},
+            CSV: {"schema": {"type": "string"}},
         },
     }
 }
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The rows, and what was predicted."}
+    200: {
+        "content": {media: {"schema": {"type": "string"}} for media in (CSV, NDJSON)},
+        "description": "The rows, and what was predicted: as CSV, or as a JSON object a line if `Accept` says so.",
+    }
 }
+Writer = CsvWriter | NdjsonWriter
+_WRITERS: Mapping[str, type[Writer]] = {CSV: CsvWriter, NDJSON: NdjsonWriter}
 
 
 class BatchOptions(BaseModel):
@@ -71,23 +80,22 @@ async def predict_csv(
 
 async def _predict_csv(parts: Parts, name: str | None, request: Request, options: BatchOptions) -> StreamingResponse:
     model = parts.registry.get(name, options.version)
-    file = await _spool(parts, request)
+    media = preferred_media(request, *_WRITERS)
+    file = await _spool(request)
     try:
         # The first block is made before the status is sent: what is wrong as a whole still gets one.
-        blocks, first = await parts.compute(_start, parts, model, file)
+        blocks = await parts.compute(_started, _blocks(parts, model, file, _WRITERS[media]))
     except BaseException:
         file.close()
         raise
-    return _CsvAnswer(_stream(parts, first, blocks), file)
+    return _Answer(_stream(parts, blocks), media, file)
 
 
-class _CsvAnswer(StreamingResponse):
-    """A CSV on its way out; its upload is closed with it, whether or not it was read to the end."""
+class _Answer(StreamingResponse):
+    """A table on its way out; its upload is closed with it, whether or not it was read to the end."""
 
-    media_type = "text/csv"
-
-    def __init__(self, content: AsyncIterator[bytes], upload: BinaryIO) -> None:
-        super().__init__(content)
+    def __init__(self, content: AsyncIterator[bytes], media: str, upload: BinaryIO) -> None:
+        super().__init__(content, media_type=media)
         self._upload = upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,14 +105,15 @@ class _CsvAnswer(StreamingResponse):
             self._upload.close()
 
 
-async def _stream(parts: Parts, first: bytes, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
+async def _stream(parts: Parts, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    # In pieces: of what a slow reader has not taken yet nothing is in memory twice, and no block is made ahead.
     while block := await parts.compute(next, blocks, b""):
-        yield block
+        for start in range(0, len(block), _PIECE_BYTES):
+            yield block[start : start + _PIECE_BYTES]
 
 
-async def _spool(parts: Parts, request: Request) -> BinaryIO:
-    if require_media(request, "text/csv", "multipart/form-data") == "multipart/form-data":
+async def _spool(request: Request) -> BinaryIO:
+    if require_media(request, CSV, "multipart/form-data") == "multipart/form-data":
         form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES)
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
@@ -112,27 +121,32 @@ async def _spool(parts: Parts, request: Request) -> BinaryIO:
             raise InvalidInput("file-missing", "the form has no file: curl -F file=@rows.csv")
         return upload.file
     file = cast(BinaryIO, SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115  # outlives this call
+    # As a form's file is written: in a thread once it goes to the disk, and never in one that computes.
+    upload = UploadFile(file)
     try:
         async for chunk in request.stream():
-            await parts.compute(file.write, chunk)
+            await upload.write(chunk)
     except BaseException:
         file.close()
         raise
     return file
 
 
-def _start(parts: Parts, model: Model, file: BinaryIO) -> tuple[Iterator[bytes], bytes]:
-    blocks = _blocks(parts, model, file)
+def _started(blocks: Iterator[bytes]) -> Iterator[bytes]:
     header = next(blocks)
-    return blocks, header + next(blocks)
+    return chain([header + next(blocks)], blocks)
 
 
-def _blocks(parts: Parts, model: Model, file: BinaryIO) -> Iterator[bytes]:
+def _blocks(parts: Parts, model: Model, file: BinaryIO, kind: type[Writer]) -> Iterator[bytes]:
     manifest = model.bundle.manifest
     classes = manifest.classes if model.bundle.has_probabilities else ()
     source = CsvSource(file, manifest.signature, classes, parts.csv)
-    writer = CsvWriter(source, classes, parts.csv)
+    writer = kind(source, classes, parts.csv)
     yield writer.header()
-    for block in source.blocks():
-        predictions = parts.inference.predict(model, block.batch)
-        yield writer.rows(block, predictions.faults, predictions.labels, predictions.probabilities)
+    # By map(), which holds no block while the answer to it is on its way out.
+    yield from map(partial(_answer, parts, model, writer), source.blocks())
+
+
+def _answer(parts: Parts, model: Model, writer: Writer, block: Block) -> bytes:
+    predictions = parts.inference.predict(model, block.batch)
+    return writer.rows(block, predictions.faults, predictions.labels, predictions.probabilities)

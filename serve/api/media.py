@@ -1,11 +1,18 @@
-"""What a body says it is, and whether its route takes that."""
+"""What a body says it is and whether its route takes that, and what the caller would rather have back."""
 
+import re
+from collections.abc import Iterator
 from email.message import Message
 
 from fastapi import Request
 
 from serve.errors import InvalidInput
 
+CSV = "text/csv"
+NDJSON = "application/x-ndjson"
+
+_SYNONYMS = {"application/ndjson": NDJSON, "application/jsonl": NDJSON}
+_WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
@@ -23,3 +30,26 @@ def require_media(request: Request, *accepted: str) -> str:
     if media not in accepted or header.get_content_charset("utf-8") not in _CHARSETS or not is_plain:
         raise InvalidInput("unsupported-media-type", f"send {' or '.join(accepted)}, in UTF-8 and not compressed")
     return media
+
+
+def preferred_media(request: Request, *offered: str) -> str:
+    """
+    The media type that the caller would rather have: of those that `Accept` names, the first of the highest `q`.
+
+    Where it names none, the first that is offered and not refused with `q=0`; there is always an answer.
+    """
+    named = [entry for header in request.headers.getlist("accept") for entry in _entries(header) if entry[0] in offered]
+    wanted = [entry for entry in named if entry[1] > 0]
+    if wanted:
+        return max(wanted, key=lambda entry: entry[1])[0]
+    refused = {media for media, _ in named}
+    return next((media for media in offered if media not in refused), offered[0])
+
+
+def _entries(header: str) -> Iterator[tuple[str, float]]:
+    """Each media type of an `Accept` with its `q`."""
+    for entry in header.split(","):
+        name, *parameters = (part.strip().lower() for part in entry.split(";"))
+        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        if _WEIGHT.fullmatch(weight):
+            yield _SYNONYMS.get(name, name), float(weight)

@@ -38,12 +38,12 @@ class ErrorView(BaseModel):
 
 
 class PredictAnswer(BaseModel):
-    """The answer, columnar: entry i of each list belongs to row i."""
+    """The answer, columnar: entry i of each list belongs to row i. A regressor has no `classes`."""
 
     model: str
     version: int
-    predictions: list[bool | int | str | None]
-    classes: list[bool | int | str]
+    predictions: list[bool | int | float | str | None]
+    classes: list[bool | int | str] | None = None
     probabilities: list[list[float] | None] | None = None
     errors: list[ErrorView] | None = None
 
@@ -86,12 +86,9 @@ def _answer(parts: Parts, model: Model, body: bytes, options: PredictOptions) ->
 def _content(predictions: Predictions) -> dict[str, Any]:
     model = predictions.model
     labels = predictions.labels.tolist()
-    content = {
-        "model": model.name,
-        "version": model.version,
-        "predictions": labels,
-        "classes": model.bundle.manifest.classes,
-    }
+    content: dict[str, Any] = {"model": model.name, "version": model.version, "predictions": labels}
+    if model.bundle.manifest.classes:
+        content["classes"] = model.bundle.manifest.classes
     if predictions.probabilities is not None:
         rows = predictions.probabilities.tolist()
         content["probabilities"] = [row if label is not None else None for row, label in zip(rows, labels, strict=True)]

@@ -2,6 +2,7 @@
 
 from serve.tabular.csv_source import Block, CsvSource
 from serve.tabular.csv_writer import CsvWriter
+from serve.tabular.ndjson_writer import NdjsonWriter
 from serve.tabular.options import CsvOptions
 
-__all__ = ["Block", "CsvOptions", "CsvSource", "CsvWriter"]
+__all__ = ["Block", "CsvOptions", "CsvSource", "CsvWriter", "NdjsonWriter"]

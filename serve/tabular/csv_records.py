@@ -7,8 +7,8 @@ from typing import NamedTuple, TextIO
 from serve.errors import InvalidInput
 
 BLOCK_ROWS = 5_000
-# Where rows are long, a block ends sooner: with the row that reaches so many characters.
-BLOCK_CHARACTERS = 2**20
+# Where rows or the answers to them are long, a block ends sooner: with the row that reaches so many characters.
+BLOCK_CHARACTERS = 2**19
 
 # How many of the largest cells a row may be long, all its cells together.
 _ROW_CELLS = 16
@@ -51,18 +51,27 @@ def records(text: TextIO, delimiter: str, *, max_cell: int) -> Iterator[Record]:
         line = reader.line_num + 1
 
 
-def blocks(rows: Iterator[Record]) -> Iterator[list[Record]]:
-    """The records of one block after the other, so many that they fit into memory however long they are."""
+def blocks(rows: Iterator[Record], *, answered: int = 0) -> Iterator[list[Record]]:
+    """
+    The records of one block after the other, so many that they fit into memory however long they are.
+
+    Args:
+        rows: All records.
+        answered: How many characters the answer to a record counts, besides its own.
+    """
+    # Not a generator: its frame would hold on to a block for as long as the answer to it is on its way out.
+    return iter(lambda: _block(rows, answered), [])
+
+
+def _block(rows: Iterator[Record], answered: int) -> list[Record]:
     group: list[Record] = []
     length = 0
     for record in rows:
         group.append(record)
-        length += record.length
+        length += record.length + answered
         if len(group) == BLOCK_ROWS or length >= BLOCK_CHARACTERS:
-            yield group
-            group, length = [], 0
-    if group:
-        yield group
+            break
+    return group
 
 
 class _Lines:

@@ -2,32 +2,54 @@
 
 import codecs
 import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from typing import BinaryIO
 
 import numpy as np
-from pydantic_core import from_json
+from pydantic_core import to_json
 
-from artifacts.columns import Batch, Fault, Signature
+from artifacts.signature import Batch, Signature
+from artifacts.values import Fault
 from serve.errors import InvalidInput
+from serve.tabular.cells import reader
 from serve.tabular.csv_records import Record, blocks, records
-from serve.tabular.options import DELIMITERS, NUMBER, CsvOptions, added_columns
+from serve.tabular.magic import HEAD_BYTES, refuse_foreign
+from serve.tabular.options import DELIMITERS, CsvOptions, added_columns
 
 _CHUNK = 2**20
-_WHOLE = re.compile(r"[+-]?[0-9]+")
-# A whole number of more digits than this is cut: it is refused as too long all the same.
-_LONGEST_WHOLE = 1_000
+# What a row of the answer counts in its block: this for each probability, and a part of the names, which NDJSON repeats
+# in every line and CSV does not. It is the same for both, so that they ask the model the same and say the same.
+_PROBABILITY_CHARACTERS = 24
+_NAMES_SHARE = 4
+# So much is told of what is wrong with one row; further mistakes are counted.
+_ERROR_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows in their order: the cells as they came, the line each began on, and the checked batch."""
+    """
+    Some rows in their order.
+
+    Attributes:
+        cells: A row each, as they came; where there were too few they are filled up, surplus ones are cut.
+        lines: The physical line that each row began on.
+        batch: The rows, checked.
+    """
 
     cells: list[list[str]]
     lines: list[int]
     batch: Batch
+
+    def errors(self, faults: Sequence[Fault]) -> list[str]:
+        """Shape (rows,): what is wrong with each row, or an empty text; `faults` are all that were found."""
+        found: dict[int, list[str]] = {}
+        for fault in faults:
+            message = f"{fault.column}: {fault.message}" if fault.column else fault.message
+            for row in fault.rows.tolist():
+                found.setdefault(row, []).append(message)
+        return [f"line {line}: {_joined(found[row])}" if row in found else "" for row, line in enumerate(self.lines)]
 
 
 class CsvSource:
@@ -38,30 +60,35 @@ class CsvSource:
         Check what can be wrong with the file as a whole.
 
         Raises:
-            InvalidInput: It is empty, not UTF-8, or its header does not name the model's columns.
+            InvalidInput: It is no text at all, empty, not UTF-8, or its header does not name the model's columns.
         """
+        file.seek(0)
+        refuse_foreign(file.read(HEAD_BYTES))
         _check_encoding(file)
         self._signature = signature
         self._options = options
         self._text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         self.header, self.delimiter = self._read_header()
-        self._check_header(added_columns(classes))
+        added = added_columns(classes)
+        self._check_header(added)
+        repeated = len(to_json(dict.fromkeys([*self.header, *added], "")))
+        self._answered = min(repeated, options.max_cell_bytes) // _NAMES_SHARE + len(classes) * _PROBABILITY_CHARACTERS
         names = [name.strip() for name in self.header]
         self._places = [names.index(name) for name in signature.names]
+        nulls = options.nulls.union(signature.csv_nulls)
+        self._readers = [reader(column, nulls) for column in signature.columns]
 
     def blocks(self) -> Iterator[Block]:
         """
-        The rows after the header.
+        The rows after the header; what was handed out is no longer held here.
 
         Raises:
             InvalidInput: There is none, or a cell or its quoting is beyond repair.
         """
-        seen = False
-        for block in blocks(self._records):
-            seen = True
-            yield self._block(block)
-        if not seen:
+        first = next(self._records, None)
+        if first is None:
             raise InvalidInput("no-rows", "the CSV has a header and no rows")
+        return map(self._block, blocks(chain([first], self._records), answered=self._answered))
 
     def _read_header(self) -> tuple[list[str], str]:
         found: list[list[str]] = []
@@ -115,10 +142,12 @@ class CsvSource:
             if length != width
         ]
         columns = list(zip(*fitting, strict=True)) or [()] * width
-        table = [_values(columns[place], self._options.nulls) for place in self._places]
+        table = [read(columns[place]) for read, place in zip(self._readers, self._places, strict=True)]
         batch = self._signature.check(
             table, rows=rows, size=len(cells), faults=faults, max_digits=self._options.max_digits
         )
+        for row in np.flatnonzero(lengths != width).tolist():
+            cells[row] = [*cells[row][:width], *[""] * (width - len(cells[row]))]
         return Block(cells, [record.line for record in block], batch)
 
 
@@ -144,29 +173,11 @@ def _not_utf8(offset: int) -> InvalidInput:
     return InvalidInput("csv-encoding", f"the CSV is not UTF-8 text: see byte {offset}")
 
 
+def _joined(messages: list[str]) -> str:
+    told = max(1, sum(end <= _ERROR_CHARACTERS for end in accumulate(map(len, messages))))
+    rest = len(messages) - told
+    return "; ".join([*messages[:told], f"and {rest} more"] if rest else messages)
+
+
 def _names(header: Sequence[str]) -> set[str]:
     return {cell.strip() for cell in header}
-
-
-def _values(cells: Sequence[str], nulls: frozenset[str]) -> Sequence[object]:
-    """The numbers of one column, as JSON would have brought them; what is none stays a text."""
-    if nulls and not nulls.isdisjoint(map(str.strip, cells)):
-        return [_value(cell, nulls) for cell in cells]
-    try:
-        # All cells at once: a cell can only pass as one number, since "1,2" would make the list longer.
-        values = from_json("[" + ",".join(cells) + "]")
-    except ValueError:
-        values = None
-    if isinstance(values, list) and len(values) == len(cells) and {int, float}.issuperset(map(type, values)):
-        return values
-    return [_value(cell, nulls) for cell in cells]
-
-
-def _value(cell: str, nulls: frozenset[str]) -> object:
-    text = cell.strip()
-    if not text or text in nulls:
-        return None
-    if _WHOLE.fullmatch(text):
-        digits = text.lstrip("+-0")[:_LONGEST_WHOLE] or "0"
-        return -int(digits) if text[0] == "-" else int(digits)
-    return float(text) if NUMBER.fullmatch(text) else text

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.columns import Fault
+from artifacts.values import Fault
 from serve.tabular.csv_source import Block, CsvSource
 from serve.tabular.options import NUMBER, CsvOptions, added_columns, as_text
 
@@ -38,19 +38,15 @@ class CsvWriter:
         probabilities: NDArray[np.float64] | None,
     ) -> bytes:
         """The lines of one block; `faults` are all that were found in it."""
-        width = len(self._names)
-        errors = _errors(block, faults)
         blank = [""] * (len(self._added) - 2)
         spread: Sequence[Sequence[object]] = [blank] * len(labels) if probabilities is None else probabilities.tolist()
         answers = [
             ["", *blank, error] if error else [_written(label), *chances, ""]
-            for label, chances, error in zip(labels.tolist(), spread, errors, strict=True)
+            for label, chances, error in zip(labels.tolist(), spread, block.errors(faults), strict=True)
         ]
-        lines = [
-            [*self._passed(cells[:width]), *[""] * (width - len(cells)), *answer]
-            for cells, answer in zip(block.cells, answers, strict=True)
-        ]
-        return self._flush(lines)
+        return self._flush(
+            [[*self._passed(cells), *answer] for cells, answer in zip(block.cells, answers, strict=True)]
+        )
 
     def _passed(self, cells: list[str]) -> list[str]:
         return [_defused(cell) for cell in cells] if self._escape_all else cells
@@ -61,16 +57,6 @@ class CsvWriter:
         self._buffer.seek(0)
         self._buffer.truncate()
         return written
-
-
-def _errors(block: Block, faults: Sequence[Fault]) -> list[str]:
-    """Shape (rows,): what is wrong with each row, or an empty text."""
-    found: dict[int, list[str]] = {}
-    for fault in faults:
-        where = f"{fault.column}: " if fault.column else ""
-        for row in fault.rows.tolist():
-            found.setdefault(row, []).append(where + fault.message)
-    return [f"line {line}: {'; '.join(found[row])}" if row in found else "" for row, line in enumerate(block.lines)]
 
 
 def _written(label: object) -> str:

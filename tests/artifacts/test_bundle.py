@@ -1,7 +1,6 @@
 """What may be wrong with a version on disk, and that nothing of it runs before it is right."""
 
 import hashlib
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression, Perceptron
+from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
 
 from artifacts import bundle
-from artifacts.bundle import LABELS, MANIFEST, MODEL
+from artifacts.bundle import CARD, LABELS, MANIFEST, MODEL, Content, answer
 from artifacts.errors import (
     ArtifactDigest,
     ArtifactFormat,
     ArtifactIncomplete,
     ArtifactMissing,
-    ArtifactSelfTest,
     ArtifactUnloadable,
 )
 from tests import tiny
+from tests.artifacts.folders import amend, seal, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,39 +33,6 @@ class MakesFolder:
 
     def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
         return os.mkdir, (self.path,)
-
-
-class Moody(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Can be fitted, but not asked."""
-
-    def predict(self, X: Any) -> Any:
-        raise RuntimeError(f"not today, and not for {len(X)} rows")
-
-
-def write(folder: Path, made: tiny.Tiny) -> Path:
-    """A version in a new folder."""
-    folder.mkdir(parents=True)
-    bundle.write(folder, made.promise, model="tiny", version=1, pickled=made.pickled, labels=made.labels)
-    return folder
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A version that is right."""
-    return write(tmp_path / "tiny" / "1", tiny.make())
-
-
-def seal(folder: Path, name: str, content: bytes) -> None:
-    """Replace a file and its digest, as one could who may write both."""
-    (folder / name).write_bytes(content)
-    amend(folder, lambda manifest: manifest["files"].update({name: hashlib.sha256(content).hexdigest()}))
-
-
-def amend(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change the manifest on disk."""
-    manifest = json.loads((folder / MANIFEST).read_bytes())
-    change(manifest)
-    (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
 def test_what_was_written_is_read(folder: Path) -> None:
@@ -86,6 +52,42 @@ def test_the_folder_holds_three_files_with_their_digests(folder: Path) -> None:
     manifest = bundle.read(folder).manifest
     assert files.keys() == {MODEL, LABELS, MANIFEST}
     assert manifest.files == {name: files[name] for name in (MODEL, LABELS)}
+
+
+def test_a_regressor_has_no_label_map(regressor: Path) -> None:
+    """A version that predicts numbers is its model and a manifest; what it says are floats, and no probabilities."""
+    read = bundle.read(regressor)
+
+    answer = read.predict(tiny.X)
+    assert {path.name for path in regressor.iterdir()} == {MODEL, MANIFEST}
+    assert (read.labels, read.has_probabilities, answer.probabilities) == (None, False, None)
+    assert answer.labels.tolist() == list(read.manifest.examples.predictions)
+    assert set(map(type, answer.labels)) == {float}
+
+
+def test_a_card_is_one_more_file_with_its_digest(tmp_path: Path) -> None:
+    """A page for people is written with the version's number on it, and is as much under its digest as the model."""
+    made = tiny.make()
+    content = Content(made.promise, made.pickled, made.labels, lambda manifest: f"version {manifest.version}".encode())
+
+    bundle.write(tmp_path, content, model="tiny", version=7)
+
+    assert (tmp_path / CARD).read_text() == "version 7"
+    assert bundle.read(tmp_path).manifest.files.keys() == {MODEL, LABELS, CARD}
+    (tmp_path / CARD).write_text("version 8")
+    with pytest.raises(ArtifactDigest, match=CARD):
+        bundle.read(tmp_path)
+
+
+@pytest.mark.parametrize(("task", "labels"), [("regression", None), ("classification", ["short", "long"])])
+def test_an_answer_is_one_a_row(task: str, labels: list[str] | None) -> None:
+    """An estimator that gives a column, as some do that were fitted on one, is understood like one that gives a row."""
+    told = None if labels is None else np.array(labels, dtype=object)
+
+    answered = answer(Columnar(), told, tiny.X)
+
+    assert answered.labels.tolist() == ([0.0] * 6 if labels is None else ["short"] * 6)
+    assert answered.probabilities is None
 
 
 def test_probabilities_are_left_out_when_nobody_asks(folder: Path) -> None:
@@ -111,6 +113,17 @@ def test_labels_keep_their_type(tmp_path: Path, labels: tuple[Any, Any]) -> None
 
     answered = read.predict(tiny.X).labels.tolist()
     assert list(map(repr, answered)) == [repr(labels[0])] * 3 + [repr(labels[1])] * 3
+
+
+@dataclass(frozen=True, slots=True)
+class Columnar:
+    """Gives shape (rows, 1)."""
+
+    classes_ = np.array([0, 1])
+
+    def predict(self, X: Any) -> Any:
+        """The first class."""
+        return np.zeros((len(X), 1), dtype=int)
 
 
 @pytest.mark.parametrize("name", [MODEL, LABELS])
@@ -211,11 +224,12 @@ def test_nothing_is_unpickled_while_another_file_is_wrong(folder: Path, tmp_path
         (b"no pickle", "cannot be loaded"),
         (b"cnowhere\nNothing\n.", "ModuleNotFoundError"),
         (tiny.pickle({"predict": 1}), "holds a dict"),
-        (tiny.pickle(LogisticRegression()), "holds a LogisticRegression"),
-        (tiny.pickle(RandomForestClassifier(2).fit(tiny.X, np.eye(6, 2).astype(int))), "holds a RandomForest"),
+        (tiny.pickle(LogisticRegression()), "does not name the classes"),
+        (tiny.pickle(RandomForestClassifier(2).fit(tiny.X, np.eye(6, 2).astype(int))), "does not name the classes"),
+        (tiny.pickle(LinearRegression().fit(tiny.X, tiny.Y)), "does not name the classes"),
         (tiny.pickle(LogisticRegression().fit(tiny.X, [3, 3, 3, 4, 4, 4])), "does not name the classes"),
     ],
-    ids=["empty", "text", "unknown class", "dict", "unfitted", "several outputs", "other classes"],
+    ids=["empty", "text", "unknown class", "dict", "unfitted", "several outputs", "regressor", "other classes"],
 )
 def test_bytes_that_are_no_classifier_are_unloadable(folder: Path, content: bytes, reason: str) -> None:
     """The right bytes of the wrong thing are refused, with what they hold."""
@@ -242,83 +256,19 @@ def test_a_label_map_of_other_classes_is_refused(folder: Path) -> None:
         bundle.read(folder)
 
 
+def test_a_classifier_without_label_map_is_incomplete(regressor: Path) -> None:
+    """A manifest that calls a regressor a classifier lacks the map of its labels."""
+    amend(regressor, lambda manifest: manifest.update(task="classification"))
+
+    with pytest.raises(ArtifactIncomplete, match=f"^missing: {LABELS}$"):
+        bundle.read(regressor)
+
+
 def test_a_manifest_with_its_classes_swapped_is_refused(folder: Path) -> None:
     """The names over the probabilities are those of the label map, in its order."""
     amend(folder, lambda manifest: manifest["classes"].reverse())
 
     with pytest.raises(ArtifactFormat, match=f"{MANIFEST} lists other classes than {LABELS}"):
-        bundle.read(folder)
-
-
-def test_other_labels_for_the_examples_are_found(folder: Path) -> None:
-    """A model that decides otherwise than when it was published does not come into service."""
-    amend(folder, lambda manifest: manifest["examples"]["predictions"].reverse())
-
-    with pytest.raises(ArtifactSelfTest, match="other labels"):
-        bundle.read(folder)
-
-
-def _nudge(distance: float) -> Callable[[dict[str, Any]], None]:
-    def change(manifest: dict[str, Any]) -> None:
-        manifest["examples"]["probabilities"][-1][0] += distance
-
-    return change
-
-
-def test_a_probability_within_the_tolerance_passes(folder: Path) -> None:
-    """Another machine's last digits are not another model."""
-    amend(folder, _nudge(9e-10))
-
-    assert bundle.read(folder).manifest.tolerance == 1e-9
-
-
-@pytest.mark.parametrize("distance", [1.1e-9, -1.1e-9, 0.5])
-def test_a_probability_beyond_the_tolerance_is_found(folder: Path, distance: float) -> None:
-    """One probability of one example that is further off than the tolerance stops the version."""
-    amend(folder, _nudge(distance))
-
-    with pytest.raises(ArtifactSelfTest, match="differ by"):
-        bundle.read(folder)
-
-
-@pytest.mark.parametrize(
-    ("fitted", "reason"),
-    [
-        (Moody().fit(tiny.X, tiny.Y), "RuntimeError"),
-        (LogisticRegression().fit(tiny.X.assign(extra=1), tiny.Y), "ValueError"),
-    ],
-    ids=["moody", "other columns"],
-)
-def test_a_model_that_fails_on_its_examples_is_found(folder: Path, fitted: object, reason: str) -> None:
-    """An estimator that raises on its own examples stops the version, whatever it raises."""
-    seal(folder, MODEL, tiny.pickle(fitted))
-
-    with pytest.raises(ArtifactSelfTest, match=f"fails on its own examples: {reason}"):
-        bundle.read(folder)
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("instances", []),
-        ("instances", [[1.0]]),
-        ("instances", [[1.0, 2], [1.0]]),
-        ("instances", [["a", 2]] * 6),
-        ("instances", [[1.0, None]] * 6),
-        ("predictions", []),
-        ("probabilities", []),
-        ("probabilities", [[0.5, 0.5], [1.0]]),
-        ("probabilities", [[0.2, 0.3, 0.5]] * 6),
-        ("probabilities", [[]]),
-        ("probabilities", [[0.5]]),
-    ],
-    ids=repr,
-)
-def test_examples_that_do_not_hang_together_are_found(folder: Path, field: str, value: object) -> None:
-    """Examples of another shape or kind are a failed self-test, never an error without a name."""
-    amend(folder, lambda manifest: manifest["examples"].update({field: value}))
-
-    with pytest.raises(ArtifactSelfTest):
         bundle.read(folder)
 
 

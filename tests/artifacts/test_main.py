@@ -1,14 +1,19 @@
 """The store from the command line."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from artifacts import Store
+from artifacts import Signature, Store
 from artifacts.__main__ import main
+from artifacts.manifest import Examples, Training
 from tests import tiny
-from tests.server import environment, run
+from tests.server import ROOT, environment, run
+
+FORMATS = ROOT / "tests" / "formats"
+NO_EXAMPLES = Examples(instances=(), predictions=(), probabilities=None)
 
 
 @pytest.fixture
@@ -64,6 +69,8 @@ def test_show_tells_what_a_version_promises(
     assert "task        classification: short, long" in lines
     assert "  length  float (float64), seen 1 to 9" in lines
     assert "  accuracy  1.0000" in lines
+    assert '  -d \'{"instances": [{"length": 0.5, "leaves": 1}]}\'' in lines
+    assert any(line.startswith("  model.joblib  sha256 ") for line in lines)
 
 
 def test_show_knows_a_column_that_training_saw_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,6 +85,89 @@ def test_show_knows_a_column_that_training_saw_empty(tmp_path: Path, capsys: pyt
     assert call(tmp_path, "show", "tiny") == 0
 
     assert "  length  float (float64, may be null), seen only null" in capsys.readouterr().out.splitlines()
+
+
+def show(root: Path, capsys: pytest.CaptureFixture[str], **promised: object) -> list[str]:
+    """What is shown of the champion, had it promised this."""
+    manifest = Store(root).manifest("tiny", 1).model_copy(update=promised)
+    (root / "tiny" / "1" / "manifest.json").write_text(manifest.model_dump_json())
+    assert call(root, "show", "tiny") == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_show_tells_what_it_was_trained_on(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows, source and target of training, and the cells of a CSV that are nulls."""
+    training = Training(rows=6, held_back=2, source="a garden", target="size")
+    signature = tiny.signature().model_copy(update={"csv_nulls": ("NA", "-")})
+
+    lines = show(root, capsys, training=training, signature=signature)
+
+    assert "learned     from 6 rows; 2 others were held back" in lines
+    assert "source      a garden" in lines
+    assert "target      size" in lines
+    assert "csv nulls   an empty cell, NA, -" in lines
+
+
+def test_show_passes_over_what_nobody_said(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of training without source or target, the rows alone are shown."""
+    lines = show(root, capsys, training=Training(rows=6))
+
+    assert "learned     from 6 rows; 0 others were held back" in lines
+    assert not [line for line in lines if line.startswith(("source", "target", "csv nulls"))]
+
+
+def test_show_lists_categories(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A category is shown by its values and their rows, without what a terminal would obey."""
+    categories = [{"value": "red", "count": 4}, {"value": "\x1b[2J", "count": 2}]
+    colour = {"name": "a\x07", "kind": "category", "dtype": "object", "nullable": True, "categories": categories}
+    signature = Signature.model_validate({"container": "frame", "columns": [colour]})
+
+    lines = show(root, capsys, signature=signature, examples=NO_EXAMPLES)
+
+    assert "  a\\u0007  category (object, may be null), seen red 4, \\u001b[2J 2" in lines
+    assert not [line for line in lines if line.startswith("ask it")]
+
+
+def test_show_knows_regressors(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What predicts numbers has no classes."""
+    lines = show(root, capsys, task="regression", classes=(), examples=NO_EXAMPLES)
+
+    assert "task        regression" in lines
+
+
+def test_show_knows_the_first_format(capsys: pytest.CaptureFixture[str]) -> None:
+    """A version of which nobody noted how many rows it learned from is shown without."""
+    assert call(FORMATS / "1", "show", "iris") == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "iris version 1 (champion)"
+    assert not [line for line in lines if line.startswith(("learned", "card"))]
+
+
+def test_show_says_where_the_card_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The path of the model card is shown, and with --card nothing else, for a browser to open."""
+    made = tiny.make().content
+    Store(tmp_path).publish("tiny", replace(made, card=lambda _: b"<html>"), promote=True)
+    path = tmp_path / "tiny" / "1" / "card.html"
+
+    assert call(tmp_path, "show", "tiny") == 0
+    assert f"card        {path}" in capsys.readouterr().out.splitlines()
+    assert call(tmp_path, "show", "tiny", "--card") == 0
+    assert capsys.readouterr().out == f"{path}\n"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_version_without_a_card_is_an_error_to_those_who_want_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, lost: bool
+) -> None:
+    """Where there is no card, none is opened: one line on stderr, and exit code 1."""
+    made = tiny.make().content
+    Store(tmp_path).publish("tiny", replace(made, card=(lambda _: b"") if lost else None), promote=True)
+    (tmp_path / "tiny" / "1" / "card.html").unlink(missing_ok=True)
+
+    assert call(tmp_path, "show", "tiny", "--card") == 1
+
+    assert capsys.readouterr() == ("", "tiny version 1 has no model card\n")
 
 
 def test_verify_loads_every_version(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

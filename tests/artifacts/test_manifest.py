@@ -15,13 +15,14 @@ from tests import tiny
 
 label_map = TypeAdapter(tuple[Label, ...])
 class_values = st.booleans() | st.integers() | st.text()
+finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
-def manifest(**fields: Any) -> Manifest:
+def manifest(made: tiny.Tiny | None = None, **fields: Any) -> Manifest:
     """A manifest as a store would write it."""
     identity: dict[str, Any] = {"model": "tiny", "version": 3, "created_at": datetime(2026, 1, 2, 3, 4, tzinfo=UTC)}
     return Manifest.model_validate(
-        {**dict(tiny.make(**fields).promise), **identity, "files": {"model.joblib": "0" * 64}}
+        {**dict((made or tiny.make(**fields)).promise), **identity, "files": {"model.joblib": "0" * 64}}
     )
 
 
@@ -47,6 +48,16 @@ def test_a_manifest_is_read_as_it_was_written(labels: tuple[Any, Any]) -> None:
     assert typed(back.examples.predictions) == typed(written.examples.predictions)
 
 
+@pytest.mark.parametrize("told", [5.0, -0.0, 1e300, 0.1, 5e-324], ids=repr)
+def test_a_number_that_was_predicted_stays_a_float(told: float) -> None:
+    """A regressor's 5.0 is not read as an integer, and loses no bit."""
+    examples = Examples(instances=((1.0, 2),), predictions=(told,), probabilities=None)
+
+    back = parse(manifest(tiny.make_regressor(examples=examples)).model_dump_json().encode())
+
+    assert repr(back.examples.predictions) == repr((told,))
+
+
 @settings(deadline=None)
 @given(lines=st.lists(st.tuples(class_values, class_values), max_size=6))
 def test_a_label_map_is_read_as_it_was_written(lines: list[tuple[Any, Any]]) -> None:
@@ -59,9 +70,9 @@ def test_a_label_map_is_read_as_it_was_written(lines: list[tuple[Any, Any]]) -> 
 
 
 @settings(deadline=None)
-@given(cells=st.lists(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)))
+@given(cells=st.lists(st.none() | st.booleans() | st.integers() | st.text() | finite))
 def test_examples_keep_every_bit(cells: list[Any]) -> None:
-    """An example row has the same numbers, of the same types, after the disk."""
+    """An example row has the same values, of the same types, after the disk."""
     written = Examples(instances=(tuple(cells),), predictions=("short",), probabilities=None)
 
     back = Examples.model_validate_json(written.model_dump_json()).instances[0]
@@ -75,7 +86,28 @@ def test_another_format_is_refused_by_its_number(stated: object) -> None:
     with pytest.raises(ArtifactFormat) as refused:
         parse(changed(format=stated))
 
-    assert str(refused.value) == f"manifest.json has format {stated!r}, and this code reads {FORMAT}"
+    assert str(refused.value) == f"manifest.json has format {stated!r}, and this code reads 1 to {FORMAT}"
+
+
+@pytest.mark.parametrize("stated", [True, 1.0, 2.0])
+def test_a_format_is_a_whole_number(stated: object) -> None:
+    """What Python takes for 1 or 2 is no format."""
+    with pytest.raises(ArtifactFormat, match="has format"):
+        parse(changed(format=stated))
+
+
+def test_a_manifest_of_the_first_format_is_lifted() -> None:
+    """What format 2 added is missing there, and read as what was true of all models then."""
+    document = json.loads(manifest().model_dump_json())
+    del document["training"], document["signature"]["csv_nulls"]
+    for column in document["signature"]["columns"]:
+        for field in ("null", "categories", "levels", "ordered", "unknown"):
+            del column[field]
+
+    lifted = parse(json.dumps({**document, "format": 1}).encode())
+
+    assert lifted == manifest()
+    assert (lifted.format, lifted.training, lifted.signature.csv_nulls) == (FORMAT, None, ())
 
 
 @pytest.mark.parametrize(
@@ -95,7 +127,7 @@ def test_what_states_no_format_is_no_manifest(document: bytes) -> None:
         ({"surprise": 1}, "surprise"),
         ({"version": 0}, "version"),
         ({"created_at": "2026-01-02T03:04:05"}, "created_at"),
-        ({"task": "regression"}, "task"),
+        ({"task": "clustering"}, "task"),
         ({"classes": [1.5]}, "classes.0"),
         ({"files": {"model.joblib": "ABC"}}, "files.model.joblib"),
         ({"scores": {"accuracy": None}}, "scores.accuracy"),

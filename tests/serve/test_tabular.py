@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from serve.errors import InvalidInput
 from serve.tabular.csv_records import BLOCK_CHARACTERS, BLOCK_ROWS, Record, blocks, records
-from serve.tabular.csv_source import _values
 from serve.tabular.options import NUMBER
 
 PLAIN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
@@ -101,9 +100,3 @@ def test_a_larger_limit_than_the_standard_library_has_is_kept() -> None:
 def test_a_number_is_what_the_plain_expression_says(text: str) -> None:
     """That nothing is tried twice changes how long it takes, and never what it finds."""
     assert bool(NUMBER.fullmatch(text)) == bool(re.fullmatch(PLAIN, text))
-
-
-@pytest.mark.parametrize("neighbour", ["1", "", "x", "NaN"])
-def test_a_null_token_is_null_whatever_stands_beside_it(neighbour: str) -> None:
-    """A cell that is one of the tokens for null is null, even where all cells of its column are numbers."""
-    assert _values([" -999 ", neighbour], frozenset({"-999"}))[0] is None

@@ -14,21 +14,25 @@ class Recipe:
 
     Attributes:
         name: The model's name in the store.
-        load: Gives the columns, a row an observation, and the class of each row.
+        load: Gives the columns, a row an observation, and what is to be predicted for each row.
         estimator: Gives a new, unfitted estimator, its randomness seeded.
-        labels: What the caller is told for each class, in ascending order of the classes; None keeps the classes.
         thresholds: The least value of each score on held-back rows; below it nothing is published.
+        source: Where the rows are from.
+        labels: What the caller is told for each class, in ascending order of the classes; None keeps the classes.
+        csv_nulls: Cells that mean null where this table is a CSV, besides the empty one.
     """
 
     name: str
     load: Callable[[], tuple[pd.DataFrame, "pd.Series[Any]"]]
     estimator: Callable[[], Any]
     thresholds: Mapping[str, float]
+    source: str
     labels: Sequence[str] | None = None
+    csv_nulls: Sequence[str] = ()
 
 
 def all_recipes() -> dict[str, Recipe]:
     """Every recipe by its name; a new one is added here."""
-    from train.recipes import iris
+    from train.recipes import breast_cancer, diabetes, iris, penguins
 
-    return {recipe.name: recipe for recipe in (iris.RECIPE,)}
+    return {recipe.name: recipe for recipe in (m.RECIPE for m in (iris, breast_cancer, diabetes, penguins))}

@@ -15,7 +15,7 @@ def load() -> tuple[pd.DataFrame, "pd.Series[Any]"]:
     """150 flowers: four lengths in centimetres, and the species as 0, 1 or 2."""
     iris = load_iris(as_frame=True)
     frame = iris.data.rename(columns=lambda name: name.removesuffix(" (cm)").replace(" ", "_"))
-    return frame, iris.target
+    return frame, iris.target.rename("species")
 
 
 def estimator() -> Pipeline:
@@ -28,5 +28,6 @@ RECIPE = Recipe(
     load=load,
     estimator=estimator,
     thresholds={"accuracy": 0.9},
+    source="Iris plants database, Fisher 1936, carried by scikit-learn",
     labels=("setosa", "versicolor", "virginica"),
 )

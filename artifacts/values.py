@@ -1,0 +1,271 @@
+"""The one check that every value of a column passes, whether it came as JSON or as CSV."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionArray
+
+from artifacts.columns import Column, Scalar
+
+Array: TypeAlias = NDArray[Any] | ExtensionArray
+
+MESSAGES = {
+    "integer-too-long": "expected a number of at most {limit} digits",
+    "non-finite": "expected a finite number",
+    "not-a-boolean": "expected true or false",
+    "not-a-number": "expected a number",
+    "not-a-text": "expected a text",
+    "not-an-integer": "expected a whole number",
+    "null": "expected a value: training saw no null here",
+    "out-of-range": "expected a value that fits into {dtype}",
+    "unknown-category": "expected one of the categories that training saw: {known}",
+}
+# What stands for a value at fault until its row is left out.
+_FILLERS: dict[str, Scalar] = {"float": 0.0, "integer": 0, "boolean": False, "category": None, "text": ""}
+_MOST_NAMED = 8
+_LONGEST_NAMED = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake, and the rows that made it; `column` is None where the row itself is at fault."""
+
+    code: str
+    message: str
+    rows: NDArray[np.intp]
+    column: str | None = None
+
+
+class Check:
+    """Casts the values of one column to its dtype: at once where all are plainly right, one by one where not."""
+
+    def __init__(self, column: Column) -> None:
+        self._column = column
+        self._build = builder(column)
+        self._judge = _judge_of(column)
+        self._filler = column.known[0] if column.categories else _FILLERS[column.kind]
+        self._known = frozenset(column.known) if column.kind == "category" else None
+        self._is_numeric = column.kind in {"float", "integer"}
+        nothing = {type(None)} if column.nullable else set()
+        self._plain = frozenset(_plain_types(column) | nothing)
+
+    def __call__(self, values: Sequence[object], *, max_digits: int) -> tuple[Array, list[Fault]]:
+        """Shape (rows,): the values in the column's dtype, something or other in place of those at fault."""
+        if self._plain.issuperset(map(type, values)):
+            array = self._at_once(values, max_digits)
+            if array is not None:
+                return array, []
+        return self._one_by_one(values, max_digits)
+
+    def _at_once(self, values: Sequence[Any], max_digits: int) -> Array | None:
+        """All values at once; None where one of them needs a closer look."""
+        if self._is_numeric and not _are_small(values, 10**max_digits):
+            return None
+        if not self._are_known(values):
+            return None
+        try:
+            with np.errstate(over="ignore"):
+                array = self._build(values)
+        except OverflowError:
+            return None
+        # What a narrow float cannot hold has become infinite.
+        return None if isinstance(array, np.ndarray) and array.dtype.kind == "f" and np.isinf(array).any() else array
+
+    def _are_known(self, values: Sequence[Any]) -> bool:
+        """Whether all may pass for categories without a closer look; an unknown float may be no number at all."""
+        if self._known is None:
+            return True
+        strange = set(values) - self._known - {None}
+        return not strange or (self._column.unknown == "pass" and float not in set(map(type, strange)))
+
+    def _one_by_one(self, values: Sequence[object], max_digits: int) -> tuple[Array, list[Fault]]:
+        """What is right is cast, each mistake is filed under its code."""
+        limit = 10**max_digits
+        judged = [self._verdict(value, limit) for value in values]
+        wrong: dict[str, list[int]] = {}
+        for row, value in enumerate(judged):
+            if isinstance(value, Wrong):
+                wrong.setdefault(value.code, []).append(row)
+        clean = [self._filler if isinstance(value, Wrong) else value for value in judged]
+        faults = [
+            Fault(code, self._message(code, max_digits), np.array(rows), self._column.name)
+            for code, rows in wrong.items()
+        ]
+        return self._build(clean), faults
+
+    def _verdict(self, value: object, limit: int) -> "Scalar | Wrong":
+        if value is None:
+            return None if self._column.nullable else Wrong("null")
+        if self._is_numeric and isinstance(value, int) and abs(value) >= limit:
+            return Wrong("integer-too-long")
+        judged = self._judge(value)
+        # An integer among objects has no bounds of its own, and 1e300 is one of 301 digits.
+        if self._is_numeric and self._column.dtype == "object" and isinstance(judged, int) and abs(judged) >= limit:
+            return Wrong("out-of-range")
+        return judged
+
+    def _message(self, code: str, max_digits: int) -> str:
+        named = [_printable(value) for value in self._column.known[:_MOST_NAMED]]
+        more = ["..."] if len(self._column.categories) > _MOST_NAMED else []
+        return MESSAGES[code].format(dtype=self._column.dtype, limit=max_digits, known=", ".join(named + more))
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A value that may not pass, and why."""
+
+    code: str
+
+
+Judge: TypeAlias = Callable[[object], Scalar | Wrong]
+
+
+def builder(column: Column) -> Callable[[Sequence[Any]], Array]:
+    """What turns values that are right, None for a null, into an array of a column's very dtype."""
+    dtype = column.dtype
+    if dtype == "category":
+        return _levels(column)
+    if dtype == "object":
+        return _objects(np.nan if column.null == "nan" else None)
+    if dtype in {"str", "string"}:
+        return lambda values: pd.array(values, dtype=pd.StringDtype(na_value=np.nan if dtype == "str" else pd.NA))
+    if dtype[0] in "IUFb" and dtype not in {"U", "bool"}:
+        return _masked(dtype)
+    return lambda values: np.array(values, dtype=dtype)
+
+
+def _masked(dtype: str) -> Callable[[Sequence[Any]], Array]:
+    """Of the dtypes of pandas that have a mask for their nulls; by way of floats, integers would lose digits."""
+    filled = np.dtype(bool if dtype == "boolean" else dtype.lower())
+    kinds = {"b": pd.arrays.BooleanArray, "i": pd.arrays.IntegerArray, "u": pd.arrays.IntegerArray}
+    make: Callable[[NDArray[Any], NDArray[np.bool_]], Array] = kinds.get(filled.kind, pd.arrays.FloatingArray)
+
+    def build(values: Sequence[Any]) -> Array:
+        mask = np.fromiter((value is None for value in values), dtype=bool, count=len(values))
+        array: NDArray[Any] = np.array([0 if value is None else value for value in values], dtype=filled)
+        if filled.kind == "f" and np.isinf(array).any():
+            raise OverflowError
+        return make(array, mask)
+
+    return build
+
+
+def _objects(null: object) -> Callable[[Sequence[Any]], Array]:
+    def build(values: Sequence[Any]) -> Array:
+        array = np.empty(len(values), dtype=object)
+        array[:] = values if null is None else [null if value is None else value for value in values]
+        return array
+
+    return build
+
+
+def _levels(column: Column) -> Callable[[Sequence[Any]], Array]:
+    """Of pandas' categories; an unknown one that passes is a null to pandas."""
+    dtype = column.level_dtype
+    codes = {value: code for code, value in enumerate(column.known)}
+
+    def build(values: Sequence[Any]) -> Array:
+        found = np.fromiter((codes.get(value, -1) for value in values), dtype=np.intp, count=len(values))
+        return pd.Categorical.from_codes(found, dtype=dtype)
+
+    return build
+
+
+def _are_small(values: Sequence[Any], limit: int) -> bool:
+    """Whether all numbers are finite and shorter than the limit; as floats, which is exact enough to send on."""
+    try:
+        wide = np.array(values, dtype=np.float64)
+    except OverflowError:
+        return False
+    # A null has become NaN; a NaN that was sent must not pass for one.
+    small = np.abs(wide) < float(min(limit, 10**300))
+    return bool(np.count_nonzero(small) + values.count(None) == len(values))
+
+
+def _plain_types(column: Column) -> set[type]:
+    if column.kind == "category":
+        kinds = set(map(type, column.known)) or {str}
+        return kinds | {int} if float in kinds else kinds
+    plain: dict[str, set[type]] = {"float": {int, float}, "integer": {int}, "boolean": {bool}, "text": {str}}
+    return plain[column.kind]
+
+
+def _judge_of(column: Column) -> Judge:
+    if column.kind == "boolean":
+        return lambda value: value if isinstance(value, bool) else Wrong("not-a-boolean")
+    if column.kind == "text":
+        return lambda value: value if isinstance(value, str) else Wrong("not-a-text")
+    if column.kind == "category":
+        return _category(column)
+    return _integer(column) if column.kind == "integer" else _float(column)
+
+
+def _category(column: Column) -> Judge:
+    plain = frozenset(_plain_types(column))
+    codes = {str: "not-a-text", bool: "not-a-boolean", int: "not-an-integer", float: "not-a-number"}
+    code = next(codes[kind] for kind in (str, float, int, bool) if kind in plain)
+    known = frozenset(column.known)
+
+    def judge(value: object) -> Scalar | Wrong:
+        if isinstance(value, float) and int in plain and value.is_integer():
+            value = int(value)
+        if isinstance(value, float) and float in plain and not np.isfinite(value):
+            return Wrong("non-finite")
+        if not isinstance(value, bool | int | float | str) or type(value) not in plain:
+            return Wrong(code)
+        return value if value in known or column.unknown == "pass" else Wrong("unknown-category")
+
+    return judge
+
+
+def _number(value: object) -> int | float | Wrong:
+    if isinstance(value, str) and value.strip().lower().lstrip("+-") in {"nan", "inf", "infinity"}:
+        return Wrong("non-finite")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return Wrong("not-a-number")
+    return value if isinstance(value, int) or np.isfinite(value) else Wrong("non-finite")
+
+
+def _integer(column: Column) -> Judge:
+    bounds = None if column.dtype == "object" else np.iinfo(column.dtype.lower())
+
+    def judge(value: object) -> Scalar | Wrong:
+        number = _number(value)
+        if isinstance(number, Wrong):
+            return number
+        if number != int(number):
+            return Wrong("not-an-integer")
+        fits = bounds is None or bounds.min <= int(number) <= bounds.max
+        return int(number) if fits else Wrong("out-of-range")
+
+    return judge
+
+
+def _float(column: Column) -> Judge:
+    dtype = np.dtype("float64" if column.dtype == "object" else column.dtype.lower())
+
+    def judge(value: object) -> Scalar | Wrong:
+        number = _number(value)
+        if isinstance(number, Wrong):
+            return number
+        try:
+            with np.errstate(over="ignore"):
+                fits = bool(np.isfinite(dtype.type(number)))
+        except OverflowError:
+            fits = False
+        if not fits:
+            return Wrong("out-of-range")
+        # Objects are what they were: there an integer stays one.
+        return number if column.dtype == "object" else float(number)
+
+    return judge
+
+
+def _printable(value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = text[:_LONGEST_NAMED].encode("unicode_escape").decode()
+    return text if len(text) < _LONGEST_NAMED else text[: _LONGEST_NAMED - 1] + "…"

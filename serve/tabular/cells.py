@@ -1,0 +1,71 @@
+"""The cells of one CSV column, read as JSON would have brought their values."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from pydantic_core import from_json
+
+from artifacts.columns import Column
+from serve.tabular.options import NUMBER
+
+Reader: TypeAlias = Callable[[Sequence[str]], Sequence[object]]
+
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+# A whole number of more digits than this is cut: it is refused as too long all the same.
+_LONGEST_WHOLE = 1_000
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def reader(column: Column, nulls: frozenset[str]) -> Reader:
+    """
+    What reads the cells of a column; what does not fit it stays a text, for the check to refuse.
+
+    Args:
+        column: Whose cells they are.
+        nulls: Cells that mean null besides the empty one; a category that training saw under such a name stays one.
+    """
+    kinds = {type(value) for value in column.known}
+    if column.kind == "text" or (column.kind == "category" and kinds <= {str}):
+        return _texts(column, nulls)
+    if column.kind == "boolean" or kinds == {bool}:
+        return lambda cells: [_boolean(cell.strip(), nulls) for cell in cells]
+    return lambda cells: _numbers(cells, nulls)
+
+
+def _texts(column: Column, nulls: frozenset[str]) -> Reader:
+    # In a column without nulls an empty cell can only be the empty text, if training saw one.
+    is_text = column.holds_empty_text and not column.nullable
+    absent = (nulls if is_text else nulls | {""}) - frozenset(column.known if is_text else filter(None, column.known))
+
+    def read(cells: Sequence[str]) -> Sequence[object]:
+        return cells if absent.isdisjoint(cells) else [None if cell in absent else cell for cell in cells]
+
+    return read
+
+
+def _boolean(cell: str, nulls: frozenset[str]) -> object:
+    return None if not cell or cell in nulls else _BOOLEANS.get(cell.lower(), cell)
+
+
+def _numbers(cells: Sequence[str], nulls: frozenset[str]) -> Sequence[object]:
+    if nulls and not nulls.isdisjoint(map(str.strip, cells)):
+        return [_number(cell, nulls) for cell in cells]
+    try:
+        # All cells at once: a cell can only pass as one number, since "1,2" would make the list longer.
+        values = from_json("[" + ",".join(cells) + "]")
+    except ValueError:
+        values = None
+    if isinstance(values, list) and len(values) == len(cells) and {int, float}.issuperset(map(type, values)):
+        return values
+    return [_number(cell, nulls) for cell in cells]
+
+
+def _number(cell: str, nulls: frozenset[str]) -> object:
+    text = cell.strip()
+    if not text or text in nulls:
+        return None
+    if _WHOLE.fullmatch(text):
+        digits = text.lstrip("+-0")[:_LONGEST_WHOLE] or "0"
+        return -int(digits) if text[0] == "-" else int(digits)
+    return float(text) if NUMBER.fullmatch(text) else text

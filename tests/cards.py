@@ -1,0 +1,138 @@
+"""The model card of any small model, without a store, and how to read it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+
+from artifacts import Manifest, Signature
+from artifacts.bundle import as_labels
+from artifacts.manifest import Training
+from train import card
+from train.admission import label_map, task_of
+from train.evaluate import Evaluation, evaluate
+from train.examples import Asked, choose, examples_of, prove
+from train.profile import MOST_CATEGORIES, profile_column, profile_spread
+from train.rows import as_rows
+
+_VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """An HTML page, read as a browser would: tags that were opened and not closed are an error."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(convert_charrefs=True)
+        self.size = len(content)
+        self.tags: list[tuple[str, Mapping[str, str | None]]] = []
+        self.code: list[str] = []
+        self._open: list[str] = []
+        self._texts: list[str] = []
+        self.feed(content.decode())
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """One tag; a `pre` begins a text of its own."""
+        self.tags.append((tag, dict(attrs)))
+        if tag == "pre":
+            self.code.append("")
+        if tag not in _VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """The end of the tag that was opened last."""
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """What a reader sees."""
+        if "style" in self._open:
+            return
+        self._texts.append(data)
+        if "pre" in self._open:
+            self.code[-1] += data
+
+    @property
+    def text(self) -> str:
+        """All that can be read, blanks made one."""
+        return " ".join("".join(self._texts).split())
+
+    @property
+    def alts(self) -> list[str]:
+        """What the images show."""
+        return [str(attributes["alt"]) for tag, attributes in self.tags if tag == "img"]
+
+    def has_plot(self, beginning: str) -> bool:
+        """Whether an image's alternative text begins so."""
+        return any(alt.startswith(beginning) for alt in self.alts)
+
+
+@dataclass(frozen=True)
+class Carded:
+    """
+    A fitted estimator and all that its card is made from.
+
+    Attributes:
+        held_back: X and y of rows to judge it by.
+        evaluation: What they say; by default what `evaluate` says.
+        promised: What the manifest shall say instead.
+    """
+
+    estimator: Any
+    X: Any
+    y: Any
+    held_back: tuple[Any, Any] | None = None
+    labels: Sequence[str] | None = None
+    columns: Sequence[str] | None = None
+    evaluation: Evaluation | None = None
+    unknown: Any = "refuse"
+    promised: Mapping[str, Any] = field(default_factory=dict)
+
+    def writer(self) -> tuple[Callable[[Manifest], bytes], Manifest]:
+        """What writes the card, and the manifest that it is written for."""
+        task = task_of(self.estimator)
+        rows = as_rows(self.X, self.columns)
+        lines = label_map(self.estimator.classes_, self.labels) if task == "classification" else ()
+        most = 0 if rows.container == "series" else MOST_CATEGORIES
+        columns = tuple(
+            profile_column(values, name=str(name), dtype=str(values.dtype), unknown=self.unknown, most_categories=most)
+            for name, values in rows.frame.items()
+        )
+        signature = Signature(container=rows.container, columns=columns)
+        asked = Asked(self.estimator, as_labels(lines), signature)
+        judged = self.evaluation or (evaluate(self.estimator, task, *self.held_back) if self.held_back else None)
+        known = {
+            "model": "tiny",
+            "version": 3,
+            "created_at": datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC),
+            "task": task,
+            "estimator": repr(self.estimator),
+            "signature": signature,
+            "classes": tuple(line.label for line in lines),
+            "tolerance": 1e-9,
+            "scores": judged.scores if judged else {},
+            "libraries": {"python": "3.11.7", "scikit-learn": "1.9.1"},
+            "requires": ("scikit-learn==1.9.1",),
+            "examples": examples_of(asked, choose(*prove(asked, rows, tolerance=1e-9))),
+            "reference": {column.name: profile_spread(rows.frame[column.name], column) for column in columns},
+            "training": Training(rows=len(rows.frame), held_back=judged.rows if judged else 0, target="kind"),
+            "files": {"model.joblib": "0" * 64},
+        }
+        return card.writer(asked, self.held_back, judged, self.y), Manifest(**{**known, **self.promised})
+
+    def write(self) -> bytes:
+        """The card."""
+        write, manifest = self.writer()
+        return write(manifest)
+
+    def page(self) -> Page:
+        """The card, read."""
+        return Page(self.write())
+
+
+def numbers(rows: int, columns: int = 3, *, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Shape (rows, columns), normally distributed."""
+    return np.random.default_rng(seed).normal(size=(rows, columns))

@@ -1,0 +1,70 @@
+"""Held-back rows, and what the model answers for them: all that the plots of a card are drawn from."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from artifacts.description import name
+from train.card.figures import quiet
+from train.examples import Asked
+from train.rows import Rows, as_rows
+
+# So many held-back rows are asked: a curve is no smoother with more.
+MOST = 10_000
+_LONGEST_NAME = 24
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """
+    Held-back rows, at most 10,000 of them, and what the model answers for them.
+
+    Attributes:
+        told: Shape (rows,), what is true of each.
+        predicted: Shape (rows,), classes or numbers.
+        probabilities: Shape (rows, classes); None where the model has none.
+        names: Of the classes, for people.
+        total: How many rows were held back.
+    """
+
+    estimator: Any
+    rows: Rows
+    told: NDArray[Any]
+    predicted: NDArray[Any]
+    probabilities: NDArray[np.float64] | None
+    names: tuple[str, ...]
+    total: int
+
+    @classmethod
+    def of(cls, asked: Asked, X: Any, y: ArrayLike) -> Self:
+        """Ask the model for rows that it has not seen."""
+        told, estimator = np.asarray(y).ravel(), asked.estimator
+        rows = as_rows(X, None if isinstance(X, pd.DataFrame) else asked.signature.names)
+        chosen = choose(len(told), MOST)
+        rows = rows.take(chosen)
+        if asked.signature.container == "array" and rows.container == "frame":
+            rows = rows.as_array()
+        labels: list[Any] = [] if asked.labels is None else asked.labels.tolist()
+        has_probabilities = bool(labels) and hasattr(estimator, "predict_proba")
+        with quiet():
+            predicted = np.asarray(estimator.predict(rows.data)).ravel()
+            probabilities = np.asarray(estimator.predict_proba(rows.data)) if has_probabilities else None
+        names = tuple(name(label, longest=_LONGEST_NAME) for label in labels)
+        return cls(estimator, rows, told[chosen], predicted, probabilities, names, len(told))
+
+    def counted(self, shown: int | None = None) -> str:
+        """So many rows, by default all that were asked, in words that begin a sentence."""
+        shown = len(self.told) if shown is None else shown
+        rows = f"{self.total:,} held-back row{'' if self.total == 1 else 's'}"
+        return rows if shown == self.total else f"{shown:,} of {rows}, drawn at random"
+
+
+def choose(rows: int, most: int) -> NDArray[np.intp]:
+    """Which rows are looked at: all, or so many at random, in their order."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(_SEED).choice(rows, most, replace=False))

@@ -1,0 +1,164 @@
+"""The model card: one HTML file beside a version, for people who want to know what it is and what it is worth."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from numpy.typing import ArrayLike
+
+from artifacts.columns import Column
+from artifacts.description import mostly, name, names, number, printable, seen
+from artifacts.manifest import Manifest
+from train.card.figures import Plot, Undrawn
+from train.card.limits import limits_of
+from train.card.meanings import meaning
+from train.card.plots import plots_of
+from train.card.snippets import LOGIN, Snippets
+from train.evaluate import Evaluation
+from train.examples import Asked
+
+# Longer tables are folded, and those of columns are cut: manifest.json has them all.
+_MOST_COLUMNS = 1_000
+_MOST_UNFOLDED = 40
+_MOST_CATEGORIES = 8
+_MOST_FOLDED_CATEGORIES = 100
+_LONGEST_ESTIMATOR = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnLine:
+    """One column, in words; `folded` holds all of its categories where only some are shown."""
+
+    name: str
+    kind: str
+    null: str
+    seen: str
+    folded: str
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLine:
+    """
+    One class: in how many rows it stood, and how well it is found.
+
+    Attributes:
+        trained, held: Rows of training, rows held back; None where that is not known.
+        found: The share of its held-back rows that is found.
+        right: The share of what is taken for it that is right.
+    """
+
+    label: str
+    trained: int | None
+    held: int | None
+    found: float | None
+    right: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What a regressor's target was in training, in words."""
+
+    low: str
+    quarter: str
+    median: str
+    three_quarters: str
+    high: str
+
+
+def writer(
+    asked: Asked, held_back: tuple[Any, ArrayLike] | None, evaluation: Evaluation | None, y: ArrayLike | None = None
+) -> Callable[[Manifest], bytes]:
+    """
+    Prepare the card of a model: draw what takes long now, and write once the version has its number.
+
+    Args:
+        asked: The model.
+        held_back: X and y of rows that it has not seen.
+        evaluation: What they say of it.
+        y: What was to be predicted for the rows of training.
+    """
+    plots = plots_of(asked, *held_back, evaluation) if held_back and evaluation else []
+    told = None if y is None else np.asarray(y).ravel()
+    classes = [] if asked.labels is None else list(_classes(asked.estimator, asked.labels, told, evaluation))
+    spread = _spread(told) if asked.labels is None and told is not None else None
+    return lambda manifest: _write(manifest, evaluation, plots, classes, spread)
+
+
+def _write(
+    manifest: Manifest,
+    evaluation: Evaluation | None,
+    plots: list[Plot | Undrawn],
+    classes: list[ClassLine],
+    spread: Spread | None,
+) -> bytes:
+    columns = manifest.signature.columns
+    page = _template().render(
+        manifest=manifest,
+        task={"classification": "Classifier", "regression": "Regressor"}[manifest.task],
+        target=name(manifest.training.target) if manifest.training and manifest.training.target else "",
+        labels=names(manifest.classes, most=12),
+        classes=classes,
+        spread=spread,
+        columns=[_line(column, manifest) for column in columns[:_MOST_COLUMNS]],
+        left_out=len(columns) - _MOST_COLUMNS,
+        unfolded=_MOST_UNFOLDED,
+        evaluation=evaluation,
+        scores=[(name(key), value, meaning(key, value, evaluation)) for key, value in manifest.scores.items()],
+        plots=[plot for plot in plots if isinstance(plot, Plot)],
+        undrawn=[plot for plot in plots if isinstance(plot, Undrawn)],
+        limits=list(limits_of(manifest, evaluation)),
+        snippets=Snippets.of(manifest),
+        login=LOGIN,
+        kind=manifest.estimator.partition("(")[0],
+        estimator="\n".join(map(printable, manifest.estimator[:_LONGEST_ESTIMATOR].splitlines())),
+    )
+    return page.encode(errors="replace")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html")
+
+
+def _classes(estimator: Any, labels: Iterable[object], told: Any, evaluation: Evaluation | None) -> Iterator[ClassLine]:
+    trained = None if told is None else Counter(told.tolist())
+    confusion = None if evaluation is None else evaluation.confusion
+    for place, (value, label) in enumerate(zip(estimator.classes_.tolist(), labels, strict=True)):
+        held = found = right = None
+        if confusion is not None:
+            held, taken = int(confusion[place].sum()), int(confusion[:, place].sum())
+            hits = int(confusion[place, place])
+            found, right = (hits / held if held else None), (hits / taken if taken else None)
+        yield ClassLine(name(label), None if trained is None else trained[value], held, found, right)
+
+
+def _spread(told: Any) -> Spread:
+    return Spread(*(number(float(edge)) for edge in np.quantile(told.astype(np.float64), [0, 0.25, 0.5, 0.75, 1])))
+
+
+def _line(column: Column, manifest: Manifest) -> ColumnLine:
+    spread = manifest.reference.get(column.name)
+    saw = [seen(column, spread, most=_MOST_CATEGORIES), "" if column.kind == "text" else mostly(spread)]
+    is_cut = len(column.categories) > _MOST_CATEGORIES and len(manifest.signature.columns) <= _MOST_UNFOLDED
+    return ColumnLine(
+        name=name(column.name, longest=200),
+        kind=f"{column.kind} ({column.dtype})",
+        null="may be null" if column.nullable else "never null",
+        seen="; ".join(filter(None, saw)),
+        folded=seen(column, most=_MOST_FOLDED_CATEGORIES) if is_cut else "",
+        example=name(json.dumps(column.example, ensure_ascii=False)),
+    )

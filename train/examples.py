@@ -1,0 +1,157 @@
+"""A few rows and what the model answers for them, once it is shown that callers get the same answers."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts.bundle import Answer, answer, distance
+from artifacts.columns import Scalar
+from artifacts.manifest import Examples
+from artifacts.signature import Signature
+from train.errors import NotPublishable
+from train.profile import invent
+from train.rows import Rows
+
+TOLERANCE = 1e-9
+# Sums in single precision: 2e-5 was measured over a thousand columns, and more where large ones cancel.
+SINGLE_TOLERANCE = 1e-4
+EXAMPLES = 32
+# So many rows are sent the way of a caller and compared.
+PROVED = 10_000
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A fitted estimator and its labels, asked as a server would."""
+
+    estimator: Any
+    labels: NDArray[np.object_] | None
+    signature: Signature
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether it says how sure it is."""
+        return self.labels is not None and hasattr(self.estimator, "predict_proba")
+
+    def answer(self, table: Sequence[Sequence[object]]) -> Answer:
+        """
+        Ask with plain values, a list a column.
+
+        Raises:
+            NotPublishable: They do not pass the columns' own check, or the model fails on them.
+        """
+        batch = self.signature.check(table)
+        if batch.faults:
+            fault = batch.faults[0]
+            raise NotPublishable(f"column {fault.column!r}, row {fault.rows[0]} of training: {fault.message}")
+        try:
+            return answer(self.estimator, self.labels, batch.data)
+        except Exception as error:
+            # A third-party estimator may raise anything here; whatever it is, no server could ask it.
+            raise NotPublishable(f"the model does not predict what a caller would send: {error}") from error
+
+
+def usual_tolerance(asked: Asked, rows: Rows) -> float:
+    """
+    How far numbers may differ by the order of their sums alone: more where the estimator answers in single precision.
+
+    Raises:
+        NotPublishable: It does not answer.
+    """
+    methods = ["predict", "predict_proba"] if asked.has_probabilities else ["predict"]
+    dtypes = [_directly(asked, rows.sample(1), method).dtype for method in methods]
+    return SINGLE_TOLERANCE if any(dtype.kind == "f" and dtype.itemsize < 8 for dtype in dtypes) else TOLERANCE
+
+
+def prove(asked: Asked, rows: Rows, *, tolerance: float) -> tuple[list[list[object]], Answer]:
+    """
+    Show that rows which come as plain values are answered like the rows that the estimator was fitted on.
+
+    Returns:
+        The rows, at most 10,000 of them, as a list of plain values a column; and the answers.
+
+    Raises:
+        NotPublishable: They are not.
+    """
+    sample = rows.sample(PROVED)
+    kind = type(asked.estimator).__name__
+    expected = _offline(asked, sample)
+    table = sample.values()
+    got = asked.answer(table)
+    if asked.labels is None:
+        apart = distance(got.labels, expected.labels)
+    else:
+        apart = 0.0 if np.array_equal(got.labels, expected.labels) else np.inf
+    if expected.probabilities is not None and got.probabilities is not None:
+        apart = max(apart, distance(got.probabilities, expected.probabilities))
+    if not apart <= tolerance:
+        raise NotPublishable(
+            f"{kind} answers otherwise for rows that come from outside than for these rows: is it the X that it was "
+            f"fitted on, and is nothing in predict random? The answers are {apart:g} apart, and may be {tolerance:g}"
+        )
+    return table, got
+
+
+def _directly(asked: Asked, rows: Rows, method: str) -> NDArray[Any]:
+    """What the estimator says of the rows as they were passed."""
+    with warnings.catch_warnings():
+        # scikit-learn's own sign that it was fitted on a frame and is asked with an array, or the reverse.
+        warnings.filterwarnings("error", message="X (does not have|has feature names)")
+        try:
+            return np.asarray(getattr(asked.estimator, method)(rows.data))
+        except Exception as error:
+            # A third-party estimator may raise anything here; whatever it is, these are not rows that it predicts.
+            kind = type(asked.estimator).__name__
+            raise NotPublishable(f"{kind} does not {method} X, is it what it was fitted on? {error}") from error
+
+
+def _offline(asked: Asked, rows: Rows) -> Answer:
+    kind, count = type(asked.estimator).__name__, len(rows.frame)
+    predicted = _directly(asked, rows, "predict")
+    if predicted.ndim > 1 and predicted.shape[1] > 1:
+        raise NotPublishable(f"{kind} has several outputs: publish one model an output")
+    if predicted.size != count:
+        raise NotPublishable(
+            f"{kind} gives {predicted.size} predictions for {count} rows: is it the X that it was fitted on? "
+            "A vectorizer takes a Series of texts, not a DataFrame"
+        )
+    if asked.labels is None and not np.isfinite(predicted.astype(np.float64)).all():
+        raise NotPublishable(f"{kind} predicts no finite number for some rows of X, and JSON has no other")
+    if asked.labels is not None and not np.isin(predicted, asked.estimator.classes_).all():
+        raise NotPublishable(f"{kind} predicts what is none of its classes")
+    if asked.has_probabilities:
+        spread = _directly(asked, rows, "predict_proba")
+        if spread.shape != (count, len(asked.estimator.classes_)):
+            raise NotPublishable(f"{kind} does not give a probability a class")
+        if not np.isfinite(spread).all():
+            raise NotPublishable(f"{kind} gives no finite probabilities for some rows of X, and JSON has no other")
+    return answer(asked.estimator, asked.labels, rows.data)
+
+
+def choose(table: Sequence[Sequence[object]], answers: Answer) -> list[list[Any]]:
+    """Up to 32 of the rows, spread evenly over what the model answers for them; a list a column."""
+    told = answers.labels
+    order = np.argsort(told if isinstance(told[0], float) else told.astype(str), kind="stable")
+    chosen = np.unique(order[np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).astype(int)])
+    return [[column[row] for row in chosen] for column in table]
+
+
+def invented(signature: Signature) -> list[list[Scalar]]:
+    """Rows that nobody is: each value drawn from what its column takes, for itself; a list a column."""
+    draw = np.random.default_rng(_SEED)
+    return [[invent(column, draw) for _ in range(EXAMPLES)] for column in signature.columns]
+
+
+def examples_of(asked: Asked, table: Sequence[Sequence[Any]]) -> Examples:
+    """Rows, and what the model answers for them all in one call."""
+    answers = asked.answer(table)
+    return Examples(
+        instances=tuple(zip(*table, strict=True)),
+        predictions=tuple(answers.labels.tolist()),
+        probabilities=None if answers.probabilities is None else tuple(map(tuple, answers.probabilities.tolist())),
+    )

@@ -1,0 +1,129 @@
+"""The rows that an estimator was fitted on, whatever they were passed as: named columns, and a way to take some."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from artifacts.signature import Container, Table
+from train.errors import NotPublishable
+
+_TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """
+    A table of training rows.
+
+    Attributes:
+        data: As it was passed, lists made arrays: what the estimator was fitted on.
+        frame: The same under column names; an array of texts has become objects.
+    """
+
+    data: Table
+    frame: pd.DataFrame
+
+    @property
+    def container(self) -> Container:
+        """What the rows were passed as."""
+        if isinstance(self.data, pd.DataFrame):
+            return "frame"
+        return "series" if self.data.ndim == 1 else "array"
+
+    def as_array(self) -> "Rows":
+        """The same without a frame around it, as an estimator met it that was fitted on `X.to_numpy()`."""
+        return as_rows(self.frame.to_numpy(), list(self.frame.columns))
+
+    def take(self, rows: NDArray[np.intp]) -> "Rows":
+        """Some of the rows."""
+        data = self.data[rows] if isinstance(self.data, np.ndarray) else self.data.iloc[rows]
+        return Rows(data, self.frame.iloc[rows])
+
+    def sample(self, most: int) -> "Rows":
+        """So many rows, evenly spaced; all where there are fewer."""
+        count = len(self.frame)
+        return self if count <= most else self.take(np.linspace(0, count - 1, most).astype(np.intp))
+
+    def values(self) -> list[list[object]]:
+        """A list of plain values a column, None for a null: as JSON would bring them."""
+        return [_plain(self.frame[name]) for name in self.frame.columns]
+
+
+def as_rows(X: pd.DataFrame | ArrayLike, columns: Sequence[str] | None = None) -> Rows:
+    """
+    Bring what was passed as X into one shape.
+
+    Args:
+        X: A frame; an array of rows and columns; or a series, array or list of texts.
+        columns: The names of an array's columns; by default x0, x1, ...
+
+    Raises:
+        NotPublishable: It is none of these.
+    """
+    if isinstance(columns, str):
+        raise NotPublishable(f"columns is one text: pass a list of names, [{columns!r}]")
+    if isinstance(X, pd.DataFrame):
+        if columns is not None and list(columns) != list(X.columns):
+            raise NotPublishable("columns are for arrays: a DataFrame has names of its own")
+        return Rows(X, _named(X))
+    if isinstance(X, pd.Series):
+        return _texts(X, columns)
+    array = _as_array(X)
+    if array.ndim == 1:
+        return _texts(pd.Series(array.tolist(), dtype=object), columns)
+    if array.ndim != 2:
+        raise NotPublishable("X is not a table: pass a DataFrame, or a dense array of rows and columns")
+    names = [f"x{place}" for place in range(array.shape[1])] if columns is None else list(columns)
+    if len(names) != array.shape[1]:
+        raise NotPublishable(f"columns has {len(names)} names, and X has {array.shape[1]} columns")
+    # pandas would make texts of its own from an array of texts, or of objects that are texts.
+    dtype = object if array.dtype.kind in "OU" else array.dtype
+    return Rows(array, _named(pd.DataFrame(array.astype(dtype), columns=pd.Index(names, dtype=object), dtype=dtype)))
+
+
+def _as_array(X: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        raise NotPublishable("X is not a table: its rows are not equally long") from error
+    # As scikit-learn does with lists that hold a text: numpy would make texts of the numbers beside it.
+    is_own = isinstance(X, np.ndarray) or array.dtype.kind != "U"
+    return array if is_own else np.asarray(X, dtype=object)
+
+
+def _texts(series: "pd.Series[Any]", columns: Sequence[str] | None) -> Rows:
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        raise NotPublishable("X is a Series of categories: pass the texts themselves, X.astype(str)")
+    if series.isna().any():
+        raise NotPublishable('X is one list of values, and holds nulls: a text is needed for each, such as ""')
+    if not series.map(lambda value: isinstance(value, str)).all():
+        raise NotPublishable(
+            "X is one list of values and not all of them are texts: pass a DataFrame, or an array of rows and columns"
+        )
+    if columns is not None and len(columns) != 1:
+        raise NotPublishable(f"columns has {len(columns)} names, and X is one column")
+    name = columns[0] if columns else series.name if isinstance(series.name, str) else _TEXT
+    return Rows(series, _named(series.to_frame(name)))
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    if not all(isinstance(column, str) for column in frame.columns) or not frame.columns.is_unique:
+        raise NotPublishable(
+            "column names must be texts, each of them once: rename the columns before fitting; "
+            "where none of them is a text, X.to_numpy() is what the estimator was fitted on"
+        )
+    blank = [column for column in frame.columns if not column or column != column.strip()]
+    if blank:
+        raise NotPublishable(f"column {blank[0]!r} begins or ends with a blank, which no CSV can name: rename it")
+    if not len(frame) or not len(frame.columns):
+        raise NotPublishable("X has no row or no column: pass the rows that the estimator was fitted on")
+    return frame
+
+
+def _plain(values: "pd.Series[Any]") -> list[object]:
+    plain = [value.item() if isinstance(value, np.generic) else value for value in values.tolist()]
+    return [None if null else value for value, null in zip(plain, values.isna().tolist(), strict=True)]
