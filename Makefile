@@ -32,7 +32,8 @@ token: $(SETUP)  ## print a token of the development user: make -s token
 	@$(BIN)/python -m serve token
 
 test: $(SETUP)  ## the whole suite, with the coverage gate
-	@$(BIN)/python -m pytest --cov --cov-report=term
+	@$(BIN)/python -m pytest --cov --cov-report=term --numprocesses=auto --maxprocesses=4 \
+	    --dist=loadfile --no-loadscope-reorder
 
 check: $(SETUP)  ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -5,10 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import Api, Server, environment, run
+from tests.server import Api, Server, environment, run, unmeasured
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers begin with the last file: training and the README's tour take long, and nobody shall end with them."""
+    items.sort(key=lambda item: item.path, reverse=hasattr(config, "workerinput"))
 
 
 @pytest.fixture(scope="session")
+@unmeasured()
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with iris in it, made by the command that a user runs; nobody changes it."""
     folder = tmp_path_factory.mktemp("store")

@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -21,11 +22,28 @@ LOG_S = 10.0
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port that nobody listens on now, and that no other worker of pytest-xdist is given meanwhile."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    # Halved, for where it can, Linux gives odd ports to those who listen.
+    return next(port for port in iter(_any_port, None) if port // 2 % workers == worker % workers)
+
+
+def _any_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@contextmanager
+def unmeasured() -> Iterator[None]:
+    """Start processes that coverage leaves alone: it doubles their time, and what they run is not ours or not new."""
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COVERAGE_PROCESS")}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 def environment(**settings: object) -> dict[str, str]:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import ROOT, environment, free_port
+from tests.server import ROOT, environment, free_port, unmeasured
+
+# It trains two models and starts a server twice.
+pytestmark = pytest.mark.timeout(300)
 
 README = (ROOT / "README.md").read_text()
 TOUR = README.partition("## A five-minute tour")[2].partition("\n## ")[0]
@@ -32,6 +35,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     return _paste("\n".join(blocks("sh")), here)
 
 
+@unmeasured()
 def _paste(script: str, here: Path) -> str:
     port = str(free_port())
     env = environment(port=port)
@@ -47,7 +51,7 @@ def _paste(script: str, here: Path) -> str:
         start_new_session=True,
     )
     try:
-        printed, _ = shell.communicate(script, timeout=100)
+        printed, _ = shell.communicate(script, timeout=240)
     finally:
         # Whatever the tour left running goes with its session.
         if _is_alive(shell.pid):

@@ -104,7 +104,9 @@ def check_target(estimator: Any, task: Task, rows: Rows, y: ArrayLike | None) ->
         return
     strange = sorted(set(told.ravel().tolist()) - set(estimator.classes_.tolist()), key=repr)
     if strange:
-        raise NotPublishable(f"y holds {strange[0]!r}, which is no class of the estimator")
+        raise NotPublishable(
+            f"y holds {strange[0]!r}, which is no class of the estimator: pass the classes that it learned, or no y"
+        )
 
 
 def label_map(classes: NDArray[np.generic], labels: Sequence[str] | Mapping[Any, str] | None) -> tuple[Label, ...]:
@@ -122,9 +124,9 @@ def label_map(classes: NDArray[np.generic], labels: Sequence[str] | Mapping[Any,
             raise NotPublishable(f"labels must name exactly the classes {values}")
         texts: list[Any] = [labels[value] for value in values]
     else:
-        told: Any = values if labels is None else labels
+        given: Any = values if labels is None else labels
         # An array's own list holds what Python knows.
-        texts = told.tolist() if hasattr(told, "tolist") else list(told)
+        texts = given.tolist() if hasattr(given, "tolist") else list(given)
     if len(texts) != len(values):
         raise NotPublishable(f"{len(values)} classes need as many different labels, and {len(texts)} were given")
     try:
@@ -135,6 +137,8 @@ def label_map(classes: NDArray[np.generic], labels: Sequence[str] | Mapping[Any,
         raise NotPublishable(
             "classes and labels must be texts, integers or booleans: convert y before fitting"
         ) from error
-    if len({line.label for line in lines}) != len(lines):
+    # As a CSV tells them: there 1 and "1" are one, and so are true and "true".
+    told = {str(line.label).lower() if isinstance(line.label, bool) else str(line.label) for line in lines}
+    if len(told) != len(lines):
         raise NotPublishable(f"{len(lines)} classes need as many different labels, and some of {texts} are the same")
     return lines

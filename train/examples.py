@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context, get_config
 
 from artifacts.bundle import Answer, answer, distance
 from artifacts.columns import Scalar
@@ -50,10 +51,14 @@ class Asked:
             fault = batch.faults[0]
             raise NotPublishable(f"column {fault.column!r}, row {fault.rows[0]} of training: {fault.message}")
         try:
-            return answer(self.estimator, self.labels, batch.data)
+            # A server has not heard of sklearn.set_config, on which an estimator fitted in a notebook may lean.
+            with config_context(transform_output="default", assume_finite=False):
+                return answer(self.estimator, self.labels, batch.data)
         except Exception as error:
             # A third-party estimator may raise anything here; whatever it is, no server could ask it.
-            raise NotPublishable(f"the model does not predict what a caller would send: {error}") from error
+            leans = get_config()["transform_output"] != "default"
+            advice = "; in place of sklearn.set_config, call set_output on the pipeline" if leans else ""
+            raise NotPublishable(f"the model does not predict what a caller would send: {error}{advice}") from error
 
 
 def usual_tolerance(asked: Asked, rows: Rows) -> float:

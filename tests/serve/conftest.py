@@ -11,13 +11,14 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from artifacts import Store
-from tests.server import Api, Server, environment
+from tests.server import Api, Server, environment, unmeasured
 from train import publish
 
 WIDTH = 200
 
 
 @pytest.fixture(scope="session")
+@unmeasured()
 def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     Three small models; nobody changes them.

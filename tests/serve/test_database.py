@@ -13,7 +13,7 @@ from serve.database import connect, migrate
 from serve.errors import DatabaseUnavailable, UserExists
 from serve.users import Scope, Users
 from tests import postgres
-from tests.server import ROOT, Server, environment, run
+from tests.server import ROOT, Server, environment, run, unmeasured
 
 _MIGRATE = "import sys; from serve.database import *; migrate(connect(sys.argv[1]))"
 
@@ -38,6 +38,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return found
 
 
+@unmeasured()
 def test_processes_that_start_together_migrate_once(url: str) -> None:
     """Six processes that migrate an empty database at the same time all succeed, and the table is there."""
     together = [subprocess.Popen([sys.executable, "-c", _MIGRATE, url], cwd=ROOT) for _ in range(6)]

@@ -1,16 +1,14 @@
 """OpenAPI, and its page in a real browser: log in, try it out, read the answer."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.async_api import expect
 
+from tests.browser import open_page
 from tests.server import Api, Server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 OPERATION = "#operations-predictions-predict_iris"
 
 
@@ -51,52 +49,39 @@ def test_the_pages_need_no_other_host(server: Server, path: str) -> None:
     assert server.client.get("/docs/assets/swagger-ui-bundle.js").status_code == 200
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium without a window."""
-    if CHROMIUM is None:
-        assert "SEPAL_TEST_EVERYTHING" not in os.environ, "Chromium is not installed"
-        pytest.skip("Chromium is not installed")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    """Swagger UI, opened."""
-    opened = browser.new_page(base_url=f"http://127.0.0.1:{server.port}")
-    opened.goto("/docs")
-    yield opened
-    opened.close()
-
-
-def test_authorize_and_try_it_out_work(page: Page, server: Server, tmp_path: Path) -> None:
+def test_authorize_and_try_it_out_work(server: Server, tmp_path: Path) -> None:
     """A person logs in by Authorize, presses Try it out and Execute, and reads setosa."""
-    page.get_by_role("button", name="Authorize").first.click()
-    page.get_by_label("username").fill("developer")
-    page.get_by_label("password").fill(server.password)
-    page.get_by_text("select all").click()
-    page.locator(".modal-btn.authorize").click()
-    page.get_by_role("button", name="Close").click()
-    operation = page.locator(OPERATION)
-    operation.locator(".opblock-summary").click()
-    operation.get_by_role("button", name="Try it out").click()
-    operation.get_by_role("button", name="Execute").click()
 
-    answer = operation.locator(".live-responses-table .highlight-code").first
-    expect(answer).to_contain_text('"predictions"', timeout=20_000)
-    expect(answer).to_contain_text('"setosa"')
-    page.screenshot(path=tmp_path / "docs.png", full_page=True)
+    async def try_it_out() -> None:
+        async with open_page(base_url=f"http://127.0.0.1:{server.port}") as page:
+            await page.goto("/docs")
+            await page.get_by_role("button", name="Authorize").first.click()
+            await page.get_by_label("username").fill("developer")
+            await page.get_by_label("password").fill(server.password)
+            await page.get_by_text("select all").click()
+            await page.locator(".modal-btn.authorize").click()
+            await page.get_by_role("button", name="Close").click()
+            operation = page.locator(OPERATION)
+            await operation.locator(".opblock-summary").click()
+            await operation.get_by_role("button", name="Try it out").click()
+            await operation.get_by_role("button", name="Execute").click()
+
+            answer = operation.locator(".live-responses-table .highlight-code").first
+            await expect(answer).to_contain_text('"predictions"', timeout=20_000)
+            await expect(answer).to_contain_text('"setosa"')
+            await page.screenshot(path=tmp_path / "docs.png", full_page=True)
+
+    anyio.run(try_it_out)
 
 
-def test_redoc_shows_the_model(browser: Browser, server: Server) -> None:
+def test_redoc_shows_the_model(server: Server) -> None:
     """ReDoc renders the operation of the model."""
-    page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{server.port}/redoc")
 
-    heading = page.get_by_role("heading").filter(has_text="Predict with iris")
-    expect(heading.first).to_be_visible(timeout=20_000)
-    page.close()
+    async def look() -> None:
+        async with open_page(base_url=f"http://127.0.0.1:{server.port}") as page:
+            await page.goto("/redoc")
+
+            heading = page.get_by_role("heading").filter(has_text="Predict with iris")
+            await expect(heading.first).to_be_visible(timeout=20_000)
+
+    anyio.run(look)

@@ -12,7 +12,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from artifacts import Store
 from serve.tabular.csv_records import BLOCK_ROWS
-from tests.server import Api, Server, environment, slug
+from tests.server import Api, Server, environment, slug, unmeasured
 from train import publish
 
 GOOD, BAD = 3, 10
@@ -25,7 +25,8 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     X = np.arange(10).reshape(-1, 1)
     look_up = FunctionTransformer(partial(np.take, np.linspace(0.0, 1.0, 10)))
     estimator = make_pipeline(look_up, LogisticRegression()).fit(X, X.ravel() > 4)
-    publish(estimator, X, X.ravel() > 4, name="look-up", store=Store(folder))
+    with unmeasured():
+        publish(estimator, X, X.ravel() > 4, name="look-up", store=Store(folder))
     env = environment(artifacts=folder, state=tmp_path_factory.mktemp("state"), log_format="json")
     with Server(env) as running:
         yield Api(running, running.bearer())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serve.development import ensure_secrets
-from tests.server import Server, environment, free_port, run
+from tests.server import Server, environment, free_port, run, unmeasured
 
 SECRET = "s" * 48
 
@@ -176,6 +176,7 @@ def test_an_empty_store_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@unmeasured()
 def test_a_signal_ends_it_orderly(store: Path, tmp_path: Path, workers: int, stop: signal.Signals) -> None:
     """SIGTERM and Ctrl-C end it with exit code 0, and no traceback is left behind."""
     with Server(environment(state=tmp_path, artifacts=store, workers=workers)) as server:

@@ -5,13 +5,12 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
 from train.errors import BelowThreshold
 from train.evaluate import demand, evaluate
-from train.fit import Split
 
 X = pd.DataFrame({"length": [1.0, 2.0, 8.0, 9.0]})
 Y = pd.Series(["short", "short", "long", "long"])
@@ -19,27 +18,32 @@ Y = pd.Series(["short", "short", "long", "long"])
 
 def test_a_perfect_model_scores_one() -> None:
     """All of accuracy, balanced accuracy and F1 are 1, and the confusion is a diagonal."""
-    seen = evaluate(LogisticRegression().fit(X, Y), Split(X, Y, X, Y))
+    seen = evaluate(LogisticRegression().fit(X, Y), "classification", X, Y)
 
+    assert seen.rows == 4
     assert [seen.scores[name] for name in ("accuracy", "balanced_accuracy", "f1_macro")] == [1.0, 1.0, 1.0]
     assert -0.2 < seen.scores["neg_log_loss"] < 0
+    assert seen.confusion is not None
     assert seen.confusion.tolist() == [[2, 0], [0, 2]]
 
 
 def test_only_the_held_rows_judge() -> None:
-    """The rows that the model learnt from do not count: here it knows nothing of the others."""
-    held = pd.Series(["long", "short", "short", "short"])
+    """What is asked about is what is passed, whatever the model learnt from; lists and arrays will do."""
+    held = ["long", "short", "short", "short"]
 
-    seen = evaluate(DummyClassifier(strategy="constant", constant="long").fit(X, Y), Split(X, Y, X, held))
+    seen = evaluate(
+        DummyClassifier(strategy="constant", constant="long").fit(X, Y), "classification", X.to_numpy(), held
+    )
 
     assert seen.scores["accuracy"] == 0.25
     assert seen.scores["balanced_accuracy"] == 0.5
+    assert seen.confusion is not None
     assert seen.confusion.tolist() == [[1, 0], [3, 0]]
 
 
 def test_a_model_without_probabilities_has_no_log_loss() -> None:
     """What needs probabilities is left out where there are none."""
-    seen = evaluate(LinearSVC().fit(X, Y), Split(X, Y, X, Y))
+    seen = evaluate(LinearSVC().fit(X, Y), "classification", X, Y)
 
     assert seen.scores.keys() == {"accuracy", "balanced_accuracy", "f1_macro"}
 
@@ -49,12 +53,34 @@ def test_a_class_that_is_not_held_back_still_has_its_line() -> None:
     three = pd.Series(["long", "middle", "short", "short"])
 
     seen = evaluate(
-        LogisticRegression().fit(X, three), Split(X, three, X.iloc[1:], pd.Series(["middle", "short", "short"]))
+        LogisticRegression().fit(X, three), "classification", X.iloc[1:], pd.Series(["middle", "short", "short"])
     )
 
+    assert seen.confusion is not None
     assert seen.confusion.sum(axis=1).tolist() == [0, 1, 2]
     assert seen.confusion.shape == (3, 3)
     assert np.isfinite(seen.scores["neg_log_loss"])
+
+
+def test_a_perfect_regressor_makes_no_error() -> None:
+    """R² is 1 and the errors are 0, negated as every score is the better for being more; there is no confusion."""
+    amounts = X["length"] * 3 + 1
+
+    seen = evaluate(LinearRegression().fit(X, amounts), "regression", X, amounts)
+
+    assert seen.scores == pytest.approx({"r2": 1, "neg_mean_absolute_error": 0, "neg_root_mean_squared_error": 0})
+    assert (seen.rows, seen.confusion) == (4, None)
+
+
+def test_errors_are_in_the_unit_of_the_target() -> None:
+    """Of 0, 0, 0, 4 the mean misses by 1, 1, 1 and 3; shape (rows, 1) is judged as shape (rows,)."""
+    amounts = np.array([[0.0], [0.0], [0.0], [4.0]])
+
+    seen = evaluate(DummyRegressor().fit(X, amounts), "regression", X, amounts)
+
+    assert seen.scores == pytest.approx(
+        {"r2": 0, "neg_mean_absolute_error": -1.5, "neg_root_mean_squared_error": -math.sqrt(3)}
+    )
 
 
 @pytest.mark.parametrize("reached", [0.9, 0.95, 1.0])

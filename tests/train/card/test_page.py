@@ -1,16 +1,13 @@
 """The model card: complete, one file, and safe whatever a model and its columns are called."""
 
-import os
-import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -21,10 +18,10 @@ from sklearn.tree import DecisionTreeClassifier
 from artifacts import Store
 from artifacts.bundle import CARD, verify
 from artifacts.manifest import Training
+from tests.browser import open_page
 from tests.cards import Carded, Page, numbers
 from train import publish
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = '<script>alert("1")</script>'
 X = pd.DataFrame(numbers(90), columns=["length", "width", "height"])
 Y = np.repeat([0, 1, 2], 30)
@@ -255,34 +252,24 @@ def test_publishing_writes_the_card_with_its_digest(tmp_path: Path) -> None:
     assert page.has_plot("ROC curves")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium without a window."""
-    if CHROMIUM is None:
-        assert "SEPAL_TEST_EVERYTHING" not in os.environ, "Chromium is not installed"
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
-
-
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_browser_shows_the_card_offline(browser: Browser, tmp_path: Path, width: int) -> None:
+def test_a_browser_shows_the_card_offline(tmp_path: Path, width: int) -> None:
     """On a phone and on a screen, without a network: no error, nothing asked for, nothing too wide, all images seen."""
     path = tmp_path / "card.html"
     path.write_bytes(long_names().write())
-    context = browser.new_context(viewport={"width": width, "height": 800}, offline=True)
-    page = context.new_page()
     said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
 
-    page.goto(path.as_uri())
+    async def look() -> None:
+        async with open_page(viewport={"width": width, "height": 800}, offline=True) as page:
+            page.on("console", lambda message: said.append(message.text))
+            page.on("pageerror", lambda error: said.append(str(error)))
+            page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
+            await page.goto(path.as_uri())
+
+            assert await page.evaluate("document.documentElement.scrollWidth") == width
+            drawn = "[...document.images].map(image => image.complete && image.naturalWidth > 100)"
+            assert await page.evaluate(drawn) == [True] * 4
+
+    anyio.run(look)
 
     assert said == []
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    drawn = "[...document.images].map(image => image.complete && image.naturalWidth > 100)"
-    assert page.evaluate(drawn) == [True] * 4
-    context.close()

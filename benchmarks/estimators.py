@@ -1,0 +1,211 @@
+"""
+Every classifier and regressor that scikit-learn lists, published, asked over HTTP and compared with offline.
+
+    python -m benchmarks.estimators docs/estimators.md
+
+Each is fitted on small real data, published with `train.publish`, served by one server, and asked a hundred rows as
+JSON and as CSV. The table says what came of it: the same answers, or a refusal by name. Takes about six minutes.
+"""
+
+import csv
+import io
+import json
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from lightgbm import LGBMClassifier, LGBMRegressor
+from rich.progress import track
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.utils import all_estimators
+from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier, XGBRFRegressor
+
+from artifacts import Store
+from tests.server import Api, Server, environment
+from train import publish
+from train.errors import NotPublishable
+
+ROWS = 100
+TOLERANCE = 1e-9
+
+# What an estimator cannot be made without, or would not fit such small data with.
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    **{
+        name: {"estimator": LogisticRegression(max_iter=1000)}
+        for name in (
+            "ClassifierChain",
+            "FixedThresholdClassifier",
+            "MultiOutputClassifier",
+            "OneVsOneClassifier",
+            "OneVsRestClassifier",
+            "OutputCodeClassifier",
+            "SelfTrainingClassifier",
+            "TunedThresholdClassifierCV",
+        )
+    },
+    **{name: {"estimator": LinearRegression()} for name in ("MultiOutputRegressor", "RegressorChain")},
+    "CCA": {"n_components": 1},
+    "PLSCanonical": {"n_components": 1},
+    "StackingClassifier": {"estimators": [("forest", RandomForestClassifier(10, random_state=0))]},
+    "StackingRegressor": {"estimators": [("linear", LinearRegression())]},
+    "VotingClassifier": {"estimators": [("logistic", LogisticRegression(max_iter=1000))]},
+    "VotingRegressor": {"estimators": [("linear", LinearRegression())]},
+}
+_BINARY = {"FixedThresholdClassifier", "TunedThresholdClassifierCV"}
+_SEVERAL_OUTPUTS = {
+    "ClassifierChain",
+    "MultiOutputClassifier",
+    "MultiOutputRegressor",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
+    "RegressorChain",
+}
+_ONE_COLUMN = {"IsotonicRegression"}
+
+
+@dataclass
+class Trial:
+    """One estimator and what came of it."""
+
+    kind: str
+    name: str
+    estimator: Any
+    result: str = ""
+    apart: float | None = None
+    probabilities: bool = False
+
+    @property
+    def model(self) -> str:
+        """Its name in the store."""
+        return self.name.lower()
+
+    def data(self) -> tuple[pd.DataFrame, Any]:
+        """Iris, or diabetes: with one column, two classes or two outputs where the estimator asks for it."""
+        load = load_iris if self.kind == "classifier" else load_diabetes
+        X, y = load(return_X_y=True, as_frame=True)
+        X = X.rename(columns=lambda name: name.removesuffix(" (cm)").replace(" ", "_"))
+        if self.kind == "classifier":
+            y = (y == 2).astype(int) if self.name in _BINARY else y
+        if self.name in _SEVERAL_OUTPUTS:
+            return X, np.column_stack([y, y])
+        return (X[["bmi"]] if self.name in _ONE_COLUMN else X), y
+
+
+def trials() -> list[Trial]:
+    """All that scikit-learn lists, then those of others and the searches."""
+    found = [
+        Trial(kind, name, _made(name, made))
+        for kind in ("classifier", "regressor")
+        for name, made in all_estimators(type_filter=kind)
+    ]
+    forest, grid = RandomForestClassifier(random_state=0), {"max_depth": [2, 3]}
+    return [
+        *found,
+        Trial("classifier", "GridSearchCV", GridSearchCV(forest, grid, cv=3)),
+        Trial("classifier", "RandomizedSearchCV", RandomizedSearchCV(forest, grid, n_iter=2, cv=3, random_state=0)),
+        Trial("classifier", "LGBMClassifier", LGBMClassifier(n_estimators=20, verbose=-1)),
+        Trial("regressor", "LGBMRegressor", LGBMRegressor(n_estimators=20, verbose=-1)),
+        Trial("classifier", "XGBClassifier", XGBClassifier(n_estimators=20)),
+        Trial("regressor", "XGBRegressor", XGBRegressor(n_estimators=20)),
+        Trial("classifier", "XGBRFClassifier", XGBRFClassifier(n_estimators=20)),
+        Trial("regressor", "XGBRFRegressor", XGBRFRegressor(n_estimators=20)),
+    ]
+
+
+def _made(name: str, made: Any) -> Any:
+    estimator = made(**_ARGUMENTS.get(name, {}))
+    return estimator.set_params(random_state=0) if "random_state" in estimator.get_params() else estimator
+
+
+def bring(trial: Trial, store: Store) -> None:
+    """Fit and publish, or keep the refusal."""
+    X, y = trial.data()
+    with warnings.catch_warnings():
+        # Whether default parameters converge on this data is not what is measured.
+        warnings.simplefilter("ignore")
+        trial.estimator.fit(X, y)
+    try:
+        publish(trial.estimator, X, y, name=trial.model, store=store)
+    except NotPublishable as error:
+        trial.result = f"refused: {error}"
+
+
+def ask(trial: Trial, api: Api) -> None:
+    """The same hundred rows offline, as JSON and as CSV."""
+    X, _ = trial.data()
+    rows = X.iloc[np.linspace(0, len(X) - 1, ROWS).astype(int)]
+    expected = np.asarray(trial.estimator.predict(rows)).ravel()
+    path = f"/api/v1/models/{trial.model}/predict"
+    answer = api.predict(rows.to_numpy().tolist(), path)
+    lines = list(csv.DictReader(io.StringIO(api.post_csv(rows.to_csv(index=False).encode(), f"{path}/csv").text)))
+    if answer.status_code != 200 or len(lines) != ROWS:
+        trial.result = f"wrong: {answer.status_code} {answer.text[:200]}"
+        return
+    told, by_csv = answer.json(), [line["prediction"] for line in lines]
+    if trial.kind == "classifier":
+        trial.probabilities = "probabilities" in told
+        same = told["predictions"] == expected.tolist() and by_csv == list(map(str, expected.tolist()))
+        numbers = trial.estimator.predict_proba(rows) if trial.probabilities else expected
+        trial.apart = _apart(told.get("probabilities", told["predictions"]), numbers)
+    else:
+        same = True
+        trial.apart = max(_apart(told["predictions"], expected), _apart(list(map(float, by_csv)), expected))
+    trial.result = "the same" if same and trial.apart <= TOLERANCE else "wrong"
+
+
+def _apart(got: Any, expected: Any) -> float:
+    return float((np.abs(np.asarray(got) - expected) / np.maximum(1, np.abs(expected))).max())
+
+
+def table(done: list[Trial]) -> Iterator[str]:
+    """The page."""
+    counts = {word: sum(trial.result.startswith(word) for trial in done) for word in ("the same", "refused", "wrong")}
+    yield "# Every estimator\n"
+    yield (
+        f"scikit-learn {version('scikit-learn')}, LightGBM {version('lightgbm')}, XGBoost {version('xgboost-cpu')}: "
+        "each classifier that scikit-learn lists was fitted on iris and each regressor on diabetes, with default "
+        f"parameters, published, and asked {ROWS} rows over HTTP as JSON and as CSV. The answers were compared with "
+        "those of the same object in the process that fitted it. Written by "
+        "`python -m benchmarks.estimators docs/estimators.md`.\n"
+    )
+    yield f"{counts['the same']} answered the same, {counts['refused']} were refused, {counts['wrong']} were wrong.\n"
+    yield "| estimator | answers | largest difference | probabilities |"
+    yield "|---|---|---|---|"
+    for trial in done:
+        apart = "" if trial.apart is None else "0" if trial.apart == 0 else f"{trial.apart:.0e}"
+        yield f"| {trial.name} | {trial.result} | {apart} | {'yes' if trial.probabilities else ''} |"
+
+
+def main() -> int:
+    """Try them all; 1 if one was wrong."""
+    target = Path(sys.argv[1])
+    done = trials()
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "store")
+        for trial in track(done, description="publishing"):
+            bring(trial, store)
+        env = environment(artifacts=store.root, state=Path(folder) / "state", log_format="json")
+        with Server(env) as server:
+            api = Api(server, server.bearer())
+            for trial in track([trial for trial in done if not trial.result], description="asking"):
+                ask(trial, api)
+    target.write_text("\n".join(table(done)) + "\n")
+    wrong = [trial.name for trial in done if not trial.result.startswith(("the same", "refused"))]
+    print(json.dumps({"wrong": wrong}))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

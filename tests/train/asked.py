@@ -1,0 +1,46 @@
+"""Rows of every kind, and what `publish` makes of an estimator that was fitted on them."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from artifacts import Signature
+from artifacts.bundle import as_labels
+from train import publishing
+from train.admission import container_of, label_map, task_of
+from train.examples import Asked
+from train.rows import Rows, as_rows
+
+CHANCE = np.random.default_rng(0)
+ROWS = 60
+X = pd.DataFrame({"length": CHANCE.normal(size=ROWS), "width": CHANCE.normal(size=ROWS)})
+Y = (X["length"] > 0).astype(int)
+WEIGHT = 3 * X["length"] + 9
+COLOUR = CHANCE.choice(["red", "green"], ROWS)
+LINES = pd.Series([f"leaf {place} of a {colour} one" for place, colour in enumerate(COLOUR)], name="line")
+MIXED = X.assign(
+    colour=COLOUR,
+    object=pd.Series(COLOUR, dtype=object).where(X["width"] > -1, None),
+    grade=pd.Categorical(CHANCE.choice([3, 1, 2], ROWS), categories=[3, 1, 2], ordered=True),
+    count=pd.Series(CHANCE.integers(0, 9, ROWS), dtype="Int64").where(X["width"] > 0),
+    alive=(X["length"] > 0).astype("boolean").mask(X["width"] > 1),
+)
+ENCODED = make_pipeline(
+    ColumnTransformer([("texts", OneHotEncoder(), ["colour", "object", "grade"])], remainder=SimpleImputer()),
+    HistGradientBoostingClassifier(max_iter=3),
+)
+
+
+def asked_of(estimator: Any, X: Any) -> tuple[Asked, Rows]:
+    """What `publish` makes of an estimator and its rows, and the rows as it met them."""
+    rows = as_rows(X)
+    rows = rows if container_of(estimator, rows) == rows.container else rows.as_array()
+    signature = Signature(container=rows.container, columns=publishing._columns(rows, "refuse", real=True))
+    lines = label_map(estimator.classes_, None) if task_of(estimator) == "classification" else ()
+    return Asked(estimator, as_labels(lines), signature), rows

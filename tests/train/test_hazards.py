@@ -1,0 +1,137 @@
+"""What would mislead a model is told by name, with advice, and nothing else is."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from train.hazards import suspicions, unfit
+from train.recipes import all_recipes
+
+ROWS = 40
+SHUFFLED = np.random.default_rng(0).permutation(ROWS)
+
+
+def told(**columns: Any) -> list[tuple[str, str]]:
+    """What is said of these columns, and the advice."""
+    frame = pd.DataFrame({"other": np.linspace(0, 1, ROWS), **columns})
+    return [(hazard.what, hazard.advice) for hazard in unfit(frame)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("row", np.arange(ROWS)),
+        ("anything", SHUFFLED + 1000),
+        ("customer_id", SHUFFLED * 7),
+        ("customerId", np.where(SHUFFLED == 3, np.nan, SHUFFLED * 7.0)),
+        ("ID", SHUFFLED * 7),
+        ("code", [f"X-{number}" for number in SHUFFLED]),
+        ("mail", [f"user{number}@example.com" for number in range(ROWS)]),
+    ],
+)
+def test_ids_are_left_out(name: str, values: Any) -> None:
+    """Numbers that count the rows, numbers of such a name, and codes of one word, of which no two are alike."""
+    [(what, advice)] = told(**{name: values})
+
+    assert what == f"column {name!r} tells one row from another, as an id does, and is left out"
+    assert advice == f"if it is none: --keep {name}"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        SHUFFLED * 7,
+        SHUFFLED / 7,
+        SHUFFLED // 2,
+        [f"a remark on {number}" for number in range(ROWS)],
+        [f"X-{number // 2}" for number in range(ROWS)],
+        SHUFFLED % 2 == 0,
+    ],
+    ids=["different numbers", "floats", "twice each", "sentences", "codes that come twice", "booleans"],
+)
+def test_what_differs_is_not_an_id_for_that(values: Any) -> None:
+    """Measures and sentences may all be different and still mean something."""
+    assert told(measure=values) == []
+
+
+def test_few_rows_have_no_ids() -> None:
+    """Of few rows a measure may well count one up to the next."""
+    assert unfit(pd.DataFrame({"size": [3, 1, 2, 4], "name": ["a", "b", "c", "d"]})) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ([5] * ROWS, "is always 5"),
+        (["x" * 90] * ROWS, f"is always '{'x' * 38}…"),
+        ([True] * ROWS, "is always True"),
+        ([np.nan] * ROWS, "has no value at all"),
+    ],
+)
+def test_what_never_differs_is_left_out(values: Any, what: str) -> None:
+    """A column of one value, or of none, teaches nothing; callers need not send it."""
+    assert told(same=values) == [(f"column 'same' {what}, and is left out", "callers need not send it")]
+
+
+def test_one_value_and_nulls_differ() -> None:
+    """That something is missing may mean something."""
+    assert told(sometimes=np.where(SHUFFLED > 10, 1.0, np.nan)) == []
+
+
+def test_dates_are_left_out() -> None:
+    """The advice is to make numbers of them, or to judge by the latest rows; names are quoted to be pasted."""
+    [(what, advice)] = told(**{"day of sale": [f"2026-01-{1 + row % 28:02}" for row in range(ROWS)]})
+
+    assert what == "column 'day of sale' holds dates, and is left out"
+    assert advice.endswith("--time-column 'day of sale'")
+
+
+def test_what_has_no_name_is_left_out() -> None:
+    """The index that pandas writes could not be sent."""
+    [(what, _)] = told(**{"Unnamed: 0": SHUFFLED * 7.5})
+
+    assert what.startswith("column 'Unnamed: 0' has no name, so that no caller could send it")
+
+
+def test_what_is_to_be_kept_is_kept() -> None:
+    """--keep overrules what a column looks like, but not that it holds nothing."""
+    frame = pd.DataFrame({"year": np.arange(ROWS) + 1980, "same": 1, "id": np.arange(ROWS)})
+
+    assert [hazard.column for hazard in unfit(frame, keep=["year", "same"])] == ["same", "id"]
+
+
+@pytest.mark.parametrize("name", list(all_recipes()))
+def test_real_tables_lose_nothing(name: str) -> None:
+    """No column of the recipes' tables is taken for what it is not."""
+    X, _ = all_recipes()[name].load()
+
+    assert unfit(X) == []
+    assert list(suspicions(X)) == []
+
+
+def test_nearly_numbers_are_named() -> None:
+    """A few cells make texts of a column of numbers: most likely they mean null."""
+    frame = pd.DataFrame({"horsepower": [str(90 + row) for row in range(ROWS - 4)] + ["?"] * 3 + ["-"]})
+
+    [hazard] = suspicions(frame)
+
+    assert hazard.what == "column 'horsepower' is text, and would be numbers but for '-', '?' in 4 of 40 rows"
+    assert hazard.advice == "if this means null: --nulls '-,?'"
+    assert hazard.column is None
+
+
+def test_decimal_commas_are_named() -> None:
+    """A server reads points only."""
+    [hazard] = suspicions(pd.DataFrame({"price": [f"{row},50" for row in range(ROWS)]}))
+
+    assert hazard.what == "column 'price' is text: its numbers have a decimal comma"
+
+
+@pytest.mark.parametrize(
+    "values", [["a", "b"] * 20, ["1", "x"] * 20, [1.0] * ROWS, np.array([True, np.nan] * 20, dtype=object)]
+)
+def test_texts_are_not_suspected(values: Any) -> None:
+    """Texts, a mixture of both, numbers and booleans are what they are."""
+    assert list(suspicions(pd.DataFrame({"kind": values}))) == []

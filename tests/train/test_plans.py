@@ -1,0 +1,117 @@
+"""From a recipe or from any table to what is learned, and by what it is judged."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from train.errors import ColumnMissing, NothingToLearn
+from train.plans import Question, of_recipe, of_table
+from train.recipes import all_recipes
+from train.tables import Table
+
+ROWS = 60
+CHANCE = np.random.default_rng(0)
+
+
+def table(**more: Any) -> Table:
+    """A table with a good column, a target and these columns."""
+    frame = pd.DataFrame({"good": CHANCE.normal(size=ROWS), "kind": ["a", "b"] * 30, **more})
+    return Table("rows.csv", frame, ("NA",))
+
+
+@pytest.mark.parametrize("name", list(all_recipes()))
+def test_a_recipe_says_it_all(name: str) -> None:
+    """The estimator tells the task before it is fitted; what the recipe promises is handed on."""
+    recipe = all_recipes()[name]
+
+    plan = of_recipe(recipe, folds=4)
+
+    assert plan.rows.task == ("regression" if name == "diabetes" else "classification")
+    assert (plan.name, plan.source, plan.folds) == (name, recipe.source, 4)
+    assert (plan.csv_nulls, plan.labels, plan.thresholds) == (recipe.csv_nulls, recipe.labels, recipe.thresholds)
+    assert plan.hazards == ()
+
+
+def test_a_table_is_found_out() -> None:
+    """Task, nulls and columns come from the values; each thing that is left out is told."""
+    plan = of_table(table(id=np.arange(ROWS), same=1, code=[0, 1] * 30), Question("kind"), name="mine")
+
+    assert plan.rows.task == "classification"
+    assert plan.rows.X.columns.tolist() == ["good", "code"]
+    assert plan.notes == (
+        "classification: 'kind' holds 2 different texts",
+        "read as null, here and by the server: an empty cell, 'NA'",
+    )
+    assert [hazard.what.split(" and ")[0] for hazard in plan.hazards] == [
+        "column 'id' tells one row from another, as an id does,",
+        "column 'same' is always 1,",
+        "column 'code' by itself predicts 'kind' with a score of 1.0000",
+    ]
+    assert (plan.name, plan.source, plan.csv_nulls, plan.folds) == ("mine", "rows.csv", ("NA",), 5)
+
+
+def test_what_is_dropped_is_not_learned() -> None:
+    """Neither are the target and the time column; what is dropped raises no warning."""
+    question = Question("kind", drop=("id", "same"), time_column="day")
+    plan = of_table(table(id=np.arange(ROWS), same=1, day=np.arange(ROWS)[::-1]), question, name="mine")
+
+    assert plan.rows.X.columns.tolist() == ["good"]
+    assert plan.hazards == ()
+    assert plan.rows.in_time
+    assert plan.rows.X_held.index.tolist() == list(range(11, -1, -1))
+
+
+def test_what_is_kept_is_learned() -> None:
+    """A column that only looks like an id can be kept."""
+    plan = of_table(table(year=np.arange(ROWS) + 1960), Question("kind", keep=("year",)), name="mine")
+
+    assert plan.rows.X.columns.tolist() == ["good", "year"]
+
+
+def test_rows_without_a_time_are_left_out() -> None:
+    """They are counted, and the others stand in their order."""
+    days = [f"2026-{1 + row % 12:02}-01" if row else "soon" for row in range(ROWS)]
+
+    plan = of_table(table(day=days), Question("kind", time_column="day"), name="mine")
+
+    assert len(plan.rows.X) + len(plan.rows.X_held) == ROWS - 1
+    assert plan.hazards[0].what == "rows without a date or number in 'day' are left out: 1 of 60"
+
+
+def test_rare_classes_mean_fewer_folds() -> None:
+    """A class of four rows has three to learn from, and so three folds."""
+    plan = of_table(table(kind=["a", "b"] * 28 + ["c"] * 4), Question("kind"), name="mine")
+
+    assert plan.folds == 3
+    assert plan.hazards[-1].what == "3 folds instead of 5, since the rarest class has too few rows"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        Question("knid"),
+        Question("kind", drop=("knid",)),
+        Question("kind", keep=("knid",)),
+        Question("kind", time_column="knid"),
+    ],
+)
+def test_columns_must_be_there(question: Question) -> None:
+    """Each column that is named is looked for before anything is done."""
+    with pytest.raises(ColumnMissing, match=r"no column 'knid'; it has good, kind\. Did you mean 'kind'"):
+        of_table(table(), question, name="mine")
+
+
+@pytest.mark.parametrize(
+    ("more", "drop", "reason"),
+    [
+        ({}, ("good",), "no column is left to learn from: the target is its only column"),
+        ({"id": np.arange(ROWS)}, ("good",), "no column is left to learn from: column 'id' tells one row from another"),
+        ({"kind": "a"}, (), "has not two classes"),
+    ],
+)
+def test_something_must_be_left(more: dict[str, Any], drop: tuple[str, ...], reason: str) -> None:
+    """Without columns or classes there is nothing to learn, and the message says why."""
+    with pytest.raises(NothingToLearn, match=reason):
+        of_table(table(**more), Question("kind", drop=drop), name="mine")

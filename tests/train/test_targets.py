@@ -1,0 +1,99 @@
+"""What a column asks for, and which rows can teach it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from train.admission import Task
+from train.errors import NothingToLearn
+from train.targets import target_of
+
+
+def column(values: Any) -> "pd.Series[Any]":
+    """A column called `kind`."""
+    return pd.Series(values, name="kind")
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "reason"),
+    [
+        (["a", "b"] * 10, "classification", "'kind' holds 2 different texts"),
+        ([True, False] * 10, "classification", "'kind' holds 2 different booleans"),
+        ([0, 1] * 10, "classification", "'kind' holds 2 different whole numbers"),
+        ([0.0, 1.0, np.nan, np.nan] * 5, "classification", "'kind' holds 2 different whole numbers"),
+        ([3, 4, 5, 6, 7] * 10, "classification", "'kind' holds 5 different whole numbers"),
+        ([3, 4, 5, 6, 7] * 9, "regression", "'kind' holds 5 different whole numbers"),
+        (list(range(21)) * 20, "regression", "'kind' holds 21 different whole numbers"),
+        ([0.5, 1.5] * 10, "regression", "'kind' holds 2 different numbers"),
+    ],
+    ids=["texts", "booleans", "two", "holes", "few", "few rows each", "many", "fractions"],
+)
+def test_the_task_is_found_out(values: Any, task: str, reason: str) -> None:
+    """Texts, booleans and few whole numbers are classes; other numbers are quantities."""
+    target = target_of(column(values))
+
+    assert (target.task, target.reason) == (task, reason)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_the_task_can_be_said(task: Task) -> None:
+    """What is said is done, if the values allow it."""
+    target = target_of(column(list(range(10)) * 3), task=task)
+
+    assert target.task == task
+    assert len(target.y) == 30
+
+
+def test_rows_without_a_target_are_left_out() -> None:
+    """They are counted, and what was read as null is named, for it may be a class."""
+    target = target_of(column(["a", "b", None] * 10), nulls=["NA"])
+
+    assert target.y.index.tolist() == [row for row in range(30) if row % 3 != 2]
+    [hazard] = target.hazards
+    assert hazard.what == "rows without 'kind' (an empty cell, or 'NA') are left out: 10 of 30"
+    assert "--nulls" in hazard.advice
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (np.array([True, np.nan, False] * 10, dtype=object), "bool"),
+        ([1.0, np.nan, 0.0] * 10, "int64"),
+        ([0.5, np.nan, 1.5] * 10, "float64"),
+        ([float(2**60), np.nan, 0.0] * 10, "float64"),
+    ],
+)
+def test_nulls_leave_no_trace_in_the_type(values: Any, dtype: str) -> None:
+    """Booleans are not objects and whole numbers are not floats for the rows that lack them."""
+    assert target_of(column(values), task="regression" if dtype == "float64" else None).y.dtype == dtype
+
+
+def test_a_class_too_rare_is_left_out() -> None:
+    """Two rows of a class cannot teach, be judged and be in two folds; three can."""
+    target = target_of(column(["a"] * 10 + ["b"] * 3 + ["c"] * 2))
+
+    assert sorted(set(target.y)) == ["a", "b"]
+    [hazard] = target.hazards
+    assert hazard.what == "class 'c' is left out: with 2 of 15 rows it is too rare to be both learned and judged"
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "reason"),
+    [
+        (["a", "b"] * 4, None, "8 rows tell 'kind': fewer than 10"),
+        ([None] * 20, None, "has no value at all"),
+        ([np.nan] * 20, "regression", "has no value at all"),
+        (["a"] * 20, None, "has not two classes of 3 rows"),
+        ([1.5] * 20, None, "is always the same"),
+        ([f"name {number}" for number in range(20)], None, "holds 20 values in 20 rows: no classes"),
+        (["a", "b"] * 10, "regression", "holds 'a', and regression predicts numbers"),
+        ([True, False] * 10, "regression", "holds True, and regression predicts numbers"),
+        ([0.5, 1.5] * 10, "classification", "holds 0.5: classes are texts, whole numbers or booleans"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused(values: Any, task: Task | None, reason: str) -> None:
+    """The message says what the column holds and what would be needed."""
+    with pytest.raises(NothingToLearn, match=reason):
+        target_of(column(values), task=task)

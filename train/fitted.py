@@ -1,0 +1,179 @@
+"""A fitted model that somebody brings in a file, and a sample of the rows that it is for."""
+
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+import sklearn
+from numpy.typing import NDArray
+from sklearn.exceptions import InconsistentVersionWarning
+
+from artifacts.signature import Table as Data
+from train.admission import task_of
+from train.errors import ColumnMissing, ModelNotLoaded, NotPublishable
+from train.evaluate import evaluate
+from train.tables import Table, kind_of
+from train.targets import plain
+
+DANGER = (
+    "loading a model runs code that is in its file, with all that you may do on this machine: "
+    "load {path} only if you know who made it"
+)
+
+
+def load(path: Path) -> Any:
+    """
+    The fitted estimator in a file that joblib or pickle wrote; loading runs code that is in the file.
+
+    Raises:
+        ModelNotLoaded: It is no such file, or another scikit-learn fitted what is in it.
+        NotPublishable: What is in it is no fitted classifier or regressor.
+    """
+    demand_file(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", InconsistentVersionWarning)
+            estimator = joblib.load(path)
+    except InconsistentVersionWarning as error:
+        raise ModelNotLoaded(
+            f"{path.name} was fitted by scikit-learn {error.original_sklearn_version}, and here is "
+            f"{error.current_sklearn_version}: fit it anew here, or install the one that fitted it, "
+            "for training and for the server"
+        ) from error
+    except ModuleNotFoundError as error:
+        raise ModelNotLoaded(
+            f"{path.name} needs the module {error.name!r}: install its package, here and where the server runs"
+        ) from error
+    except Exception as error:
+        # Unpickling runs what the file says, and may fail in any way.
+        raise ModelNotLoaded(
+            f"{path.name} cannot be loaded ({type(error).__name__}: {error}): it is no file of joblib or pickle, "
+            f"or was written by other versions than those here, such as scikit-learn {sklearn.__version__}"
+        ) from error
+    task_of(estimator)
+    return estimator
+
+
+def demand_file(path: Path) -> None:
+    """
+    Look whether there is a file at all.
+
+    Raises:
+        ModelNotLoaded: There is none.
+    """
+    if not path.is_file():
+        raise ModelNotLoaded(f"there is no file {path}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """
+    Rows that a model is for.
+
+    Attributes:
+        data: As the estimator was fitted on them, as far as it tells: a frame, an array or a series.
+        columns: The names of an array's columns.
+        y: What was to be predicted, in the type of the model's classes; None if nobody says.
+    """
+
+    data: Data
+    columns: list[str] | None = None
+    y: "pd.Series[Any] | None" = None
+
+
+def sample_of(estimator: Any, table: Table, *, target: str | None = None) -> Sample:
+    """
+    The rows of a table for an estimator; those without a target are left out.
+
+    Raises:
+        ColumnMissing: The table has not all of its columns.
+        NotPublishable: The table cannot be brought to what it was fitted on, or the target is not what it predicts.
+    """
+    if target is None:
+        return _sample(estimator, table, table.frame)
+    table.demand(target)
+    frame = table.frame.dropna(subset=[target])
+    if frame.empty:
+        raise NotPublishable(f"{table.source} has no row with a {target!r}: leave out --target, or say which it is")
+    sample = _sample(estimator, table, frame.drop(columns=target))
+    return replace(sample, y=_told(estimator, plain(frame[target])))
+
+
+def scores(estimator: Any, sample: Sample) -> dict[str, float]:
+    """Scores on the sample, so named that nobody takes them for scores on rows that the model has not seen."""
+    if sample.y is None:
+        return {}
+    found = evaluate(estimator, task_of(estimator), sample.data, sample.y).scores
+    return {f"sample_{name}": score for name, score in found.items()}
+
+
+def _sample(estimator: Any, table: Table, frame: pd.DataFrame) -> Sample:
+    names, width = getattr(estimator, "feature_names_in_", None), getattr(estimator, "n_features_in_", None)
+    if names is not None and not _are_made_up(names):
+        return Sample(_floats(frame[_named(names, table, frame)]))
+    if width is None:
+        return Sample(_texts(frame))
+    if width != frame.shape[1]:
+        raise NotPublishable(
+            f"the model was fitted on {width} columns without names, and {table.source} has {frame.shape[1]} "
+            f"({', '.join(map(str, frame))}): leave in the sample those that it was fitted on, in their order"
+        )
+    return Sample(_array(frame), columns=[str(name) for name in frame])
+
+
+def _are_made_up(names: Sequence[str]) -> bool:
+    """Whether they are those that LightGBM gives to the columns of an array."""
+    return list(names) == [f"Column_{place}" for place in range(len(names))]
+
+
+def _named(names: Sequence[str], table: Table, frame: pd.DataFrame) -> list[str]:
+    """The columns of the frame by the estimator's names; LightGBM keeps names with underscores."""
+    known = {re.sub(r"\W", "_", str(name)): str(name) for name in frame} | {str(name): str(name) for name in frame}
+    missing = [str(name) for name in names if name not in known]
+    if missing:
+        raise ColumnMissing(*missing, columns=[str(name) for name in frame], source=table.source)
+    return [known[name] for name in names]
+
+
+def _floats(frame: pd.DataFrame) -> pd.DataFrame:
+    """A sample of whole numbers does not say that the model was fitted on integers."""
+    return frame.astype({name: float for name in frame if frame[name].dtype.kind in "iu"})
+
+
+def _array(frame: pd.DataFrame) -> "NDArray[Any]":
+    is_numeric = all(values.dtype.kind in "iufb" for _, values in frame.items())
+    return frame.to_numpy(dtype=float) if is_numeric else _floats(frame).to_numpy(dtype=object)
+
+
+def _texts(frame: pd.DataFrame) -> "pd.DataFrame | pd.Series[Any]":
+    """The one column of texts, for an estimator that begins with a vectorizer; without any, the numbers."""
+    names = [name for name in frame if kind_of(frame[name]) in {"category", "text"}]
+    if not names:
+        return _floats(frame)
+    if len(names) > 1:
+        raise NotPublishable(
+            "the model does not say which columns it was fitted on, and so takes one column of texts: the sample has "
+            f"{', '.join(map(str, names))}; leave one of them in it"
+        )
+    return frame[names[0]]
+
+
+def _told(estimator: Any, y: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The target in the type of the model's own answers."""
+    if task_of(estimator) == "regression":
+        if y.dtype.kind not in "iuf":
+            raise NotPublishable(f"{y.name!r} holds {y.tolist()[0]!r}, and the model predicts numbers")
+        return y
+    classes = estimator.classes_
+    # Classes that are texts of digits were read as numbers.
+    told = y.astype(str) if y.dtype.kind in "iu" and isinstance(classes.tolist()[0], str) else y
+    strange = sorted(set(told.tolist()) - set(classes.tolist()), key=repr)
+    if strange:
+        known = ", ".join(map(repr, classes.tolist()[:8]))
+        raise NotPublishable(f"{y.name!r} holds {strange[0]!r}, which is no class of the model: it has {known}")
+    return told.astype(object).astype(classes.dtype)

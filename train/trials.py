@@ -1,0 +1,52 @@
+"""A model tried on rows that it has not seen: fold by fold, then on those that were held back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, pstdev
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from train.evaluate import Evaluation, evaluate
+from train.fit import Progress, cross_validate, fit
+from train.plans import Plan
+
+SCORES = {"classification": "accuracy", "regression": "r2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """
+    A fitted model and how it did.
+
+    Attributes:
+        score: What the folds were scored by.
+        folds: A score a fold.
+        evaluation: What the held-back rows say.
+    """
+
+    estimator: Any
+    score: str
+    folds: Sequence[float]
+    evaluation: Evaluation
+
+    @property
+    def cross_validated(self) -> dict[str, float]:
+        """Mean and deviation of the folds, by the names that a manifest has for them."""
+        return {f"cv_{self.score}_mean": fmean(self.folds), f"cv_{self.score}_std": pstdev(self.folds)}
+
+
+def run(plan: Plan, *, progress: Progress) -> Trial:
+    """
+    Cross-validate, fit and judge.
+
+    Raises:
+        TooFewRows: The plan has more folds than its rows allow.
+    """
+    rows = plan.rows
+    # A fold may hold nothing of a column; what is then divided by nothing does no harm.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        folds = cross_validate(plan.estimator, rows, folds=plan.folds, progress=progress)
+        estimator = fit(clone(plan.estimator), rows)
+    return Trial(estimator, SCORES[rows.task], folds, evaluate(estimator, rows.task, rows.X_held, rows.y_held))
