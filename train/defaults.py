@@ -22,6 +22,8 @@ from train.admission import Task
 from train.fit import SEED
 from train.tables import kind_of
 
+# Up to so many rows a line helps the trees; of more rows they learn by themselves what it knows.
+FEW_ROWS = 2_000
 # A text becomes so many numbers, by way of so many counts of its parts of three and four letters.
 TEXT_NUMBERS = 30
 TEXT_PARTS = 2**12
@@ -32,9 +34,9 @@ def pipeline(task: Task, X: pd.DataFrame) -> Pipeline:
     """
     An unfitted model for these columns, which takes nulls and unknown categories in all of them.
 
-    Boosted trees and a linear model, whose answers are averaged: on small tables the two together are better than
-    either, and their probabilities far better than those of trees alone. docs/decisions/0007-default-pipeline.md
-    has the figures.
+    Boosted trees; on a small table also a linear model, and the answers of the two averaged: there they are better
+    together than either, and their probabilities far better than those of trees. The figures stand in
+    docs/decisions/0007-default-pipeline.md.
 
     Args:
         task: What it shall do.
@@ -52,26 +54,27 @@ def pipeline(task: Task, X: pd.DataFrame) -> Pipeline:
         ],
         sparse_threshold=0,
     )
-    return make_pipeline(columns, _average(task, len(categories)))
+    # Of the columns that come to the model, the first are codes of categories.
+    codes = list(range(len(categories)))
+    return make_pipeline(columns, _trees(task, codes) if len(X) > FEW_ROWS else _average(task, codes))
 
 
-def _average(task: Task, categories: int) -> Any:
-    """Of trees and a line; of the columns that come to them, the first ones are codes of categories."""
-    codes = list(range(categories))
+def _trees(task: Task, codes: list[int]) -> Any:
     # Early stopping would hold rows back once more, and fails where one of them is the only one of its class.
     chosen: dict[str, Any] = {"categorical_features": codes, "early_stopping": False, "random_state": SEED}
     if task == "regression":
-        line = _line(codes, RidgeCV(PENALTIES))
-        return VotingRegressor([("trees", HistGradientBoostingRegressor(**chosen)), ("line", line)])
-    line = _line(codes, LogisticRegression(max_iter=1000))
-    return VotingClassifier([("trees", HistGradientBoostingClassifier(**chosen)), ("line", line)], voting="soft")
+        return HistGradientBoostingRegressor(**chosen)
+    return HistGradientBoostingClassifier(**chosen)
 
 
-def _line(codes: list[int], model: Any) -> Pipeline:
-    columns = ColumnTransformer(
+def _average(task: Task, codes: list[int]) -> Any:
+    one_hot = ColumnTransformer(
         [("categories", OneHotEncoder(handle_unknown="ignore"), codes)], remainder=StandardScaler()
     )
-    return make_pipeline(columns, model)
+    if task == "regression":
+        return VotingRegressor([("trees", _trees(task, codes)), ("line", make_pipeline(one_hot, RidgeCV(PENALTIES)))])
+    line = make_pipeline(one_hot, LogisticRegression(max_iter=1000))
+    return VotingClassifier([("trees", _trees(task, codes)), ("line", line)], voting="soft")
 
 
 def _text() -> Pipeline:

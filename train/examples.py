@@ -18,11 +18,11 @@ from train.profile import invent
 from train.rows import Rows
 
 TOLERANCE = 1e-9
-# Sums in single precision: 2e-5 was measured over a thousand columns, and more where large ones cancel.
-SINGLE_TOLERANCE = 1e-4
 EXAMPLES = 32
 # So many rows are sent the way of a caller and compared.
 PROVED = 10_000
+# And so many of them are sent each by itself.
+_ALONE = 16
 _SEED = 0
 
 
@@ -61,18 +61,6 @@ class Asked:
             raise NotPublishable(f"the model does not predict what a caller would send: {error}{advice}") from error
 
 
-def usual_tolerance(asked: Asked, rows: Rows) -> float:
-    """
-    How far numbers may differ by the order of their sums alone: more where the estimator answers in single precision.
-
-    Raises:
-        NotPublishable: It does not answer.
-    """
-    methods = ["predict", "predict_proba"] if asked.has_probabilities else ["predict"]
-    dtypes = [_directly(asked, rows.sample(1), method).dtype for method in methods]
-    return SINGLE_TOLERANCE if any(dtype.kind == "f" and dtype.itemsize < 8 for dtype in dtypes) else TOLERANCE
-
-
 def prove(asked: Asked, rows: Rows, *, tolerance: float) -> tuple[list[list[object]], Answer]:
     """
     Show that rows which come as plain values are answered like the rows that the estimator was fitted on.
@@ -88,18 +76,45 @@ def prove(asked: Asked, rows: Rows, *, tolerance: float) -> tuple[list[list[obje
     expected = _offline(asked, sample)
     table = sample.values()
     got = asked.answer(table)
-    if asked.labels is None:
-        apart = distance(got.labels, expected.labels)
-    else:
-        apart = 0.0 if np.array_equal(got.labels, expected.labels) else np.inf
-    if expected.probabilities is not None and got.probabilities is not None:
-        apart = max(apart, distance(got.probabilities, expected.probabilities))
+    apart, alone = _apart(got, expected), _alone(asked, table, got)
     if not apart <= tolerance:
         raise NotPublishable(
             f"{kind} answers otherwise for rows that come from outside than for these rows: is it the X that it was "
-            f"fitted on, and is nothing in predict random? The answers are {apart:g} apart, and may be {tolerance:g}"
+            f"fitted on, and is nothing in predict random? {_told(apart, tolerance)}"
         )
+    if not alone <= tolerance:
+        raise NotPublishable(f"{kind} answers otherwise for a row alone than among others. {_told(alone, tolerance)}")
     return table, got
+
+
+def _apart(got: Answer, expected: Answer) -> float:
+    """How far two answers to the same rows are apart; infinitely where a label differs."""
+    if isinstance(expected.labels[0], float):
+        return distance(got.labels, expected.labels)
+    if not np.array_equal(got.labels, expected.labels):
+        return np.inf
+    if got.probabilities is None or expected.probabilities is None:
+        return 0.0
+    return distance(got.probabilities, expected.probabilities)
+
+
+def _told(apart: float, tolerance: float) -> str:
+    if np.isinf(apart):
+        return "It gives another class"
+    return (
+        f"The answers are {apart:g} apart, and may be {tolerance:g}; where that is the rounding of single precision, "
+        "fit on float64, or publish with a tolerance of 1e-4"
+    )
+
+
+def _alone(asked: Asked, table: Sequence[Sequence[object]], together: Answer) -> float:
+    """How far the answers to single rows are from those to all of them in one call, at most."""
+    count = len(together.labels)
+    rows = np.unique(np.linspace(0, count - 1, min(_ALONE, count)).astype(int))
+    spread = together.probabilities
+    same = [Answer(together.labels[[row]], None if spread is None else spread[[row]]) for row in rows]
+    single = [asked.answer([[column[row]] for column in table]) for row in rows]
+    return max(_apart(got, expected) for got, expected in zip(single, same, strict=True))
 
 
 def _directly(asked: Asked, rows: Rows, method: str) -> NDArray[Any]:

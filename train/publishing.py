@@ -21,7 +21,7 @@ from train import card
 from train.admission import check_target, container_of, label_map, task_of
 from train.errors import NotPublishable
 from train.evaluate import Evaluation, evaluate
-from train.examples import Asked, choose, examples_of, invented, prove, usual_tolerance
+from train.examples import TOLERANCE, Asked, choose, examples_of, invented, prove
 from train.isolation import load_elsewhere
 from train.profile import MOST_CATEGORIES, profile_column, profile_spread
 from train.rows import Rows, as_rows
@@ -46,7 +46,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     examples: bool = True,
     promote: bool = True,
     source: str = "",
-    tolerance: float | None = None,
+    tolerance: float = TOLERANCE,
     store: Store | None = None,
 ) -> Manifest:
     """
@@ -70,8 +70,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         examples: Whether rows of training may be shown as examples; if not, they are made up.
         promote: Whether the new version becomes the champion.
         source: Where the rows are from, for the card.
-        tolerance: How far a number may differ when the model is asked again; by default 1e-9, and 1e-4 where the
-            estimator answers in single precision.
+        tolerance: How far a number may differ when the model is asked again; beyond 1, in parts of its size.
+            Single precision needs more than the default.
         store: Where to; by default the store of SEPAL_ARTIFACTS.
 
     Returns:
@@ -82,7 +82,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         ArtifactError: No store can hold it: its name is none, or what was written does not answer as it did.
     """
     check_name(name)
-    if tolerance is not None and not 0 <= tolerance < np.inf:
+    if not 0 <= tolerance < np.inf:
         raise NotPublishable(f"tolerance must be a finite number, 0 or more, and is {tolerance}")
     if unknown not in get_args(Unknown):
         raise NotPublishable(f"unknown is {unknown!r}, and must be one of {', '.join(get_args(Unknown))}")
@@ -99,7 +99,6 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     )
     _check_names(signature, lines)
     asked = Asked(estimator, as_labels(lines), signature)
-    tolerance = usual_tolerance(asked, rows) if tolerance is None else tolerance
     table, answers = prove(asked, rows, tolerance=tolerance)
     pickled = _pickle(estimator)
     held_back = _as_fitted(held_back, rows) if held_back else None

@@ -14,8 +14,8 @@ from artifacts import Manifest, Store
 from train.plans import Plan
 from train.trials import Trial
 
-console = Console(highlight=False)
-errors = Console(highlight=False, stderr=True)
+console = Console(highlight=False, emoji=False)
+errors = Console(highlight=False, emoji=False, stderr=True)
 
 
 def refusal(error: Exception) -> None:
@@ -26,6 +26,14 @@ def refusal(error: Exception) -> None:
 def warning(what: str, advice: str = "") -> None:
     """What may go wrong, and what to do about it."""
     console.print(f"[yellow]warning:[/] {escape(what)}{escape(f' ({advice})') if advice else ''}", soft_wrap=True)
+
+
+def answer(question: str) -> str:
+    """What somebody types; nothing where the input has ended."""
+    try:
+        return console.input(question, markup=False)
+    except EOFError:
+        return ""
 
 
 def plan(drawn: Plan) -> None:

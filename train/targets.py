@@ -109,7 +109,8 @@ def _classes(known: "pd.Series[Any]") -> tuple["pd.Series[Any]", list[Hazard]]:
     rare = counts[counts < FEWEST_OF_A_CLASS]
     hazards = [
         Hazard(
-            f"class {value!r} is left out: with {count} of {len(known)} rows it is too rare to be both learned and judged",
+            f"class {value!r} is left out: with {count} of {len(known)} rows it is too rare "
+            "to be both learned and judged",
             "find more rows of it, or join it with another class",
         )
         for value, count in rare.items()

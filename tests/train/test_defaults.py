@@ -99,6 +99,12 @@ def test_it_is_good_on_small_tables(name: str, least: float) -> None:
     assert cross_val_score(pipeline("regression" if name == "diabetes" else "classification", X), X, y).mean() > least
 
 
+@pytest.mark.parametrize(("rows", "model"), [(2_000, "VotingRegressor"), (2_001, "HistGradientBoostingRegressor")])
+def test_many_rows_need_no_line(rows: int, model: str) -> None:
+    """Of a large table, trees learn by themselves what a line knows."""
+    assert type(pipeline("regression", pd.DataFrame({"number": np.arange(rows)}))[-1]).__name__ == model
+
+
 def test_its_probabilities_are_honest() -> None:
     """Trees alone are as sure of their mistakes as of the rest; here that costs 0.36."""
     X, y = all_recipes()["iris"].load()

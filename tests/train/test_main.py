@@ -1,6 +1,7 @@
 """The command line of training, and the way of one model through it."""
 
 import hashlib
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from artifacts.store import POINTERS
 from tests.server import ROOT, environment, run
 from train import __main__
 from train.__main__ import main
+from train.arguments import parse, parser
 from train.errors import BelowThreshold
 from train.plans import of_recipe
 from train.recipes import Recipe, all_recipes
@@ -174,9 +176,15 @@ def test_the_examples_of_the_help_make_sense(capsys: pytest.CaptureFixture[str])
 
     told = capsys.readouterr().out
     examples = [line.split("python -m train ")[1] for line in told.splitlines() if line.startswith("    python -m")]
-    parser = __main__._parser()
-    ways = [__main__._check(parser, parser.parse_args(shlex.split(example))) for example in examples]
-    assert set(ways) == {"recipe", "csv", "model"}
+    assert {parse(shlex.split(example))[0] for example in examples} == {"recipe", "csv", "model"}
+
+
+def test_every_option_is_documented() -> None:
+    """docs/training.md names each option of the command line, and no other."""
+    named = set(re.findall(r"`(--[a-z-]+)", (ROOT / "docs" / "training.md").read_text()))
+
+    options = {option for action in parser()._actions for option in action.option_strings if option.startswith("--")}
+    assert named == options - {"--help"}
 
 
 def test_more_folds_than_rows_are_explained(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

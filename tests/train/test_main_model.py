@@ -18,7 +18,6 @@ from sklearn.pipeline import make_pipeline
 
 from artifacts import Store
 from tests.server import Api, Server, environment, run
-from train import report
 from train.__main__ import main
 
 IRIS = load_iris(as_frame=True)
@@ -143,7 +142,7 @@ def test_at_a_terminal_it_is_asked(
 ) -> None:
     """Only yes is yes."""
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    monkeypatch.setattr(report.console, "input", lambda *_, **__: answer)
+    monkeypatch.setattr("builtins.input", lambda *_: answer)
 
     assert main(brought) == code
 
