@@ -43,7 +43,7 @@ class Estimator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Shape (rows,) of labels or numbers; shape (rows, classes) of probabilities, or None where the model has none."""
+    """Shape (rows,) of labels, None for no class, or of numbers; (rows, classes) of probabilities, where it has any."""
 
     labels: NDArray[np.object_]
     probabilities: NDArray[np.float64] | None
@@ -84,8 +84,18 @@ def answer(
     if labels is None:
         return Answer(np.asarray(predicted, dtype=np.float64).reshape(len(data)).astype(object), None)
     # Some give a column and not a row of classes.
-    found = np.searchsorted(cast(Any, estimator).classes_, np.asarray(predicted).reshape(len(data)))
-    return Answer(labels[found], spread)
+    flat = np.asarray(predicted).reshape(len(data))
+    return Answer(_translate(cast(Any, estimator).classes_, labels, flat), spread)
+
+
+def _translate(
+    classes: NDArray[np.generic], labels: NDArray[np.object_], predicted: NDArray[np.generic]
+) -> NDArray[np.object_]:
+    """Each class's label; None for what is no class, such as the `outlier_label` of a neighbours' vote."""
+    found = np.minimum(np.searchsorted(classes, predicted), len(classes) - 1)
+    told = labels[found]
+    told[classes[found] != predicted] = None
+    return told
 
 
 def as_labels(lines: tuple[Label, ...]) -> NDArray[np.object_] | None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import (
     AwareDatetime,
@@ -17,6 +17,7 @@ from pydantic import (
     StrictInt,
     StrictStr,
     ValidationError,
+    model_validator,
 )
 
 from artifacts.columns import Scalar
@@ -93,6 +94,12 @@ class Promise(_Frozen):
     examples: Examples
     reference: dict[str, Distribution]
     training: Training | None = None
+
+    @model_validator(mode="after")
+    def _classes_are_of_a_classifier(self) -> Self:
+        if bool(self.classes) != (self.task == "classification"):
+            raise ValueError("a classifier has classes, and a regressor has none")
+        return self
 
 
 class _Identity(_Frozen):

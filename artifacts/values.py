@@ -22,10 +22,13 @@ MESSAGES = {
     "not-an-integer": "expected a whole number",
     "null": "expected a value: training saw no null here",
     "out-of-range": "expected a value that fits into {dtype}",
+    "text-too-long": "expected a text of at most {limit} characters",
     "unknown-category": "expected one of the categories that training saw: {known}",
 }
 # What stands for a value at fault until its row is left out.
 _FILLERS: dict[str, Scalar] = {"float": 0.0, "integer": 0, "boolean": False, "category": None, "text": ""}
+# numpy gives every text of an array the room of the longest.
+_ROOM = 1024
 _MOST_NAMED = 8
 _LONGEST_NAMED = 32
 
@@ -50,6 +53,7 @@ class Check:
         self._filler = column.known[0] if column.categories else _FILLERS[column.kind]
         self._known = frozenset(column.known) if column.kind == "category" else None
         self._is_numeric = column.kind in {"float", "integer"}
+        self._longest = _longest(column)
         nothing = {type(None)} if column.nullable else set()
         self._plain = frozenset(_plain_types(column) | nothing)
 
@@ -65,7 +69,7 @@ class Check:
         """All values at once; None where one of them needs a closer look."""
         if self._is_numeric and not _are_small(values, 10**max_digits):
             return None
-        if not self._are_known(values):
+        if not self._are_known(values) or not self._are_short(values):
             return None
         try:
             with np.errstate(over="ignore"):
@@ -81,6 +85,9 @@ class Check:
             return True
         strange = set(values) - self._known - {None}
         return not strange or (self._column.unknown == "pass" and float not in set(map(type, strange)))
+
+    def _are_short(self, values: Sequence[Any]) -> bool:
+        return not self._longest or max(map(len, values), default=0) <= self._longest
 
     def _one_by_one(self, values: Sequence[object], max_digits: int) -> tuple[Array, list[Fault]]:
         """What is right is cast, each mistake is filed under its code."""
@@ -102,6 +109,8 @@ class Check:
             return None if self._column.nullable else Wrong("null")
         if self._is_numeric and isinstance(value, int) and abs(value) >= limit:
             return Wrong("integer-too-long")
+        if self._longest and isinstance(value, str) and len(value) > self._longest:
+            return Wrong("text-too-long")
         judged = self._judge(value)
         # An integer among objects has no bounds of its own, and 1e300 is one of 301 digits.
         if self._is_numeric and self._column.dtype == "object" and isinstance(judged, int) and abs(judged) >= limit:
@@ -111,7 +120,8 @@ class Check:
     def _message(self, code: str, max_digits: int) -> str:
         named = [_printable(value) for value in self._column.known[:_MOST_NAMED]]
         more = ["..."] if len(self._column.categories) > _MOST_NAMED else []
-        return MESSAGES[code].format(dtype=self._column.dtype, limit=max_digits, known=", ".join(named + more))
+        limit = self._longest if code == "text-too-long" else max_digits
+        return MESSAGES[code].format(dtype=self._column.dtype, limit=limit, known=", ".join(named + more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +143,7 @@ def builder(column: Column) -> Callable[[Sequence[Any]], Array]:
         return _objects(np.nan if column.null == "nan" else None)
     if dtype in {"str", "string"}:
         return lambda values: pd.array(values, dtype=pd.StringDtype(na_value=np.nan if dtype == "str" else pd.NA))
-    if dtype[0] in "IUFb" and dtype not in {"U", "bool"}:
+    if dtype == "boolean" or (dtype != "U" and dtype[0].isupper()):
         return _masked(dtype)
     return lambda values: np.array(values, dtype=dtype)
 
@@ -173,6 +183,14 @@ def _levels(column: Column) -> Callable[[Sequence[Any]], Array]:
         return pd.Categorical.from_codes(found, dtype=dtype)
 
     return build
+
+
+def _longest(column: Column) -> int:
+    """How many characters a text may have in an array of texts; 0 is as many as it likes."""
+    if column.dtype != "U":
+        return 0
+    seen = column.maximum if column.kind == "text" else max((len(str(value)) for value in column.known), default=0)
+    return max(_ROOM, int(seen or 0))
 
 
 def _are_small(values: Sequence[Any], limit: int) -> bool:

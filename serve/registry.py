@@ -117,8 +117,9 @@ def _load_model(store: Store, name: str, limits: Limits) -> Served:
     for version in sorted(set(aliases.values())):
         try:
             bundle = store.load(name, version)
+            versions[version] = Model(name, version, bundle, request_model(bundle.manifest, limits))
         except ArtifactError as error:
             failures[version] = str(error)
-        else:
-            versions[version] = Model(name, version, bundle, request_model(bundle.manifest, limits))
+        except Exception as error:  # noqa: BLE001  # one version, whatever is wrong with it, stops no other
+            failures[version] = f"{type(error).__name__}: {error}"
     return Served(name, versions, aliases, failures)

@@ -64,10 +64,9 @@ class Rows:
             raise InvalidInput("mixed-instances", "send all rows as vectors or all as objects, not both")
         rows = [row for row in value if isinstance(row, list | dict)]
         longest = max(map(len, rows))
-        if longest > self.limits.max_columns:
-            raise InvalidInput(
-                "too-many-features", f"a row has {longest} values, and at most {self.limits.max_columns} may be"
-            )
+        most = max(self.limits.max_columns, self._width)
+        if longest > most:
+            raise InvalidInput("too-many-features", f"a row has {longest} values, and at most {most} may be")
         return self._rows(value, kind=list if list in kinds else dict)
 
     def _rows(self, rows: list[Any], *, kind: type) -> Batch:

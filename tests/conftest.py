@@ -27,7 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for iris that never shows a value that was sent."""
     state = tmp_path_factory.mktemp("state")
-    env = environment(artifacts=store, state=state, error_values="false", log_format="json")
+    env = environment(artifacts=store, state=state, error_values="false", log_format="json", token_ttl_s=36_000)
     with Server(env) as running:
         yield running
 

@@ -16,9 +16,9 @@ from pydantic_core import PydanticSerializationError
 from artifacts import ArtifactSettings, Column, Manifest, Promise, Signature, Store
 from artifacts.bundle import Content, as_labels
 from artifacts.columns import Unknown
-from artifacts.manifest import Label, Training, check_name
+from artifacts.manifest import Examples, Label, Training, check_name
 from train import card
-from train.admission import check_target, container_of, label_map, task_of
+from train.admission import Task, check_target, container_of, label_map, task_of
 from train.errors import NotPublishable
 from train.evaluate import Evaluation, evaluate
 from train.examples import TOLERANCE, Asked, choose, examples_of, invented, prove
@@ -102,7 +102,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     table, answers = prove(asked, rows, tolerance=tolerance)
     pickled = _pickle(estimator)
     held_back = _as_fitted(held_back, rows) if held_back else None
-    evaluation = evaluate(estimator, task, *held_back) if held_back else None
+    evaluation = _judge(estimator, task, held_back) if held_back else None
     promise = _promise(
         task=task,
         estimator=repr(estimator),
@@ -112,7 +112,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         scores={**(evaluation.scores if evaluation else {}), **(scores or {})},
         libraries=_libraries(),
         requires=load_elsewhere(pickled),
-        examples=examples_of(asked, choose(table, answers) if examples else invented(signature)),
+        examples=examples_of(asked, choose(table, answers)) if examples else _made_up(asked),
         reference={column.name: profile_spread(rows.frame[column.name], column) for column in signature.columns},
         training=_training(rows, y, evaluation, source),
     )
@@ -129,6 +129,15 @@ def _as_fitted(held_back: tuple[Any, ArrayLike], rows: Rows) -> tuple[Any, Array
     if list(held.frame.columns) != list(rows.frame.columns):
         raise NotPublishable("held_back has other columns than X")
     return (held.as_array() if rows.container == "array" and held.container == "frame" else held).data, y
+
+
+def _judge(estimator: Any, task: Task, held_back: tuple[Any, ArrayLike]) -> Evaluation:
+    try:
+        return evaluate(estimator, task, *held_back)
+    except ValueError as error:
+        raise NotPublishable(
+            f"the model does not predict held_back: {error}; leave such rows out, or make the pipeline take them"
+        ) from error
 
 
 def _columns(rows: Rows, unknown: Unknown, *, real: bool) -> tuple[Column, ...]:
@@ -151,10 +160,19 @@ def _cells(csv_nulls: Sequence[str]) -> tuple[str, ...]:
 
 def _check_names(signature: Signature, lines: tuple[Label, ...]) -> None:
     told = (str(line.label).lower() if isinstance(line.label, bool) else line.label for line in lines)
-    taken = _TAKEN | {f"probability_{label}" for label in told}
+    taken = _TAKEN | {f"probability_{label}".strip() for label in told}
     clash = sorted(taken.intersection(signature.names))
     if clash:
         raise NotPublishable(f"a column is called {clash[0]!r}, as one of those that a CSV answer adds: rename it")
+
+
+def _made_up(asked: Asked) -> Examples:
+    try:
+        return examples_of(asked, invented(asked.signature))
+    except NotPublishable as error:
+        raise NotPublishable(
+            f"{error}; these values were made up from the columns: allow examples, or let the pipeline take any value"
+        ) from error
 
 
 def _promise(**known: Any) -> Promise:

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -136,19 +138,21 @@ def _records(text: str, delimiter: str, source: str) -> Iterator[tuple[int, list
 
 def _header(text: str, sought: Sequence[str], source: str) -> tuple[list[str], str]:
     """The names of the columns, and the delimiter that yields them."""
-    found: list[tuple[list[str], str]] = []
+    found: list[tuple[int, bool, int, list[str], str]] = []
     broken: list[TableUnreadable] = []
     for delimiter in DELIMITERS:
         try:
-            _, cells = next(_records(text, delimiter, source))
+            first, *rows = [cells for _, cells in islice(_records(text, delimiter, source), 2)]
         except TableUnreadable as error:
             # With another delimiter the quotes may be in their places.
             broken.append(error)
             continue
-        found.append(([cell.strip() for cell in cells], delimiter))
-    if not found:
+        names = [cell.strip() for cell in first]
+        fits = len(names) > 1 and [len(cells) for cells in rows] == [len(names)]
+        found.append((len(set(sought).intersection(names)), fits, len(names), names, delimiter))
+    *_, width, header, delimiter = max(found, key=itemgetter(0, 1, 2), default=(0, [], ""))
+    if broken and width < 2:
         raise broken[0]
-    header, delimiter = max(found, key=lambda read: (len(set(sought).intersection(read[0])), len(read[0])))
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise TableUnreadable(f"{source} has more than one column {twice[0]!r}: rename all but one of them")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from train.admission import Task
 from train.errors import NothingToLearn
-from train.hazards import Hazard
+from train.hazards import Hazard, suspicions
 
 # Fewer rows cannot both teach and judge.
 FEWEST_ROWS = 10
@@ -53,6 +53,8 @@ def target_of(column: "pd.Series[Any]", *, task: Task | None = None, nulls: Sequ
     known = plain(column.dropna())
     if known.empty:
         raise NothingToLearn(f"column {column.name!r} has no value at all: there is nothing to predict")
+    if task is None:
+        _demand_clear(known)
     hazards = _absent(column, known, nulls)
     found, reason = _task_of(known)
     task = task or found
@@ -60,6 +62,11 @@ def target_of(column: "pd.Series[Any]", *, task: Task | None = None, nulls: Sequ
     if len(y) < FEWEST_ROWS:
         raise NothingToLearn(f"{len(y)} rows tell {column.name!r}: fewer than {FEWEST_ROWS} cannot teach and judge")
     return Target(task, y, reason, (*hazards, *rare))
+
+
+def _demand_clear(known: "pd.Series[Any]") -> None:
+    for hazard in suspicions(known.to_frame()):
+        raise NothingToLearn(f"{hazard.what}; {hazard.advice}, or take its texts for classes: --task classification")
 
 
 def plain(known: "pd.Series[Any]") -> "pd.Series[Any]":

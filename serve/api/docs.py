@@ -112,7 +112,8 @@ def _documented(operation: dict[str, Any], model: Model, *, suffix: str = "") ->
     return {
         **copy.deepcopy(operation),
         "summary": f"Predict with {model.name}" + (" (the default model)" if suffix else ""),
-        "operationId": "_".join(filter(None, ("predict", model.name, suffix))),
+        # A capital letter, as no model's name has one.
+        "operationId": "predictDefault" if suffix else f"predict_{model.name}",
         "requestBody": {"required": True, "content": {"application/json": {"schema": reference, "examples": kinds}}},
     }
 

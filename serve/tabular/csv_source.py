@@ -122,11 +122,12 @@ class CsvSource:
 
     def _check_header(self, added: Sequence[str]) -> None:
         names = [name.strip() for name in self.header]
-        if len(names) > self._options.max_columns:
-            raise InvalidInput("too-many-features", f"the CSV has more than {self._options.max_columns} columns")
+        most = max(self._options.max_columns, len(self._signature.names))
+        if len(names) > most:
+            raise InvalidInput("too-many-features", f"the CSV has more than {most} columns")
         if len(set(names)) < len(names):
             raise InvalidInput("csv-columns", "the first line names a column twice")
-        taken = [name for name in added if name in names]
+        taken = [name for name in added if name.strip() in names]
         if taken:
             raise InvalidInput("csv-columns", f"the answer adds a column {taken[0]}: rename the one that was sent")
 

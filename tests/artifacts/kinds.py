@@ -92,7 +92,8 @@ def fitting(one: Column) -> st.SearchStrategy[Any]:
         low, high = bounds(one)
         return absent | st.integers(low, high) | st.sampled_from([low, high])
     width: Any = 8 * float_of(one).itemsize
-    return absent | st.floats(allow_nan=False, allow_infinity=False, width=width) | st.integers(-(10**4), 10**4)
+    most = float(np.finfo(float_of(one)).max)
+    return absent | st.floats(-most, most, width=width) | st.integers(-(10**4), 10**4)
 
 
 def bounds(one: Column) -> tuple[int, int]:

@@ -258,7 +258,7 @@ def test_a_label_map_of_other_classes_is_refused(folder: Path) -> None:
 
 def test_a_classifier_without_label_map_is_incomplete(regressor: Path) -> None:
     """A manifest that calls a regressor a classifier lacks the map of its labels."""
-    amend(regressor, lambda manifest: manifest.update(task="classification"))
+    amend(regressor, lambda manifest: manifest.update(task="classification", classes=["short", "long"]))
 
     with pytest.raises(ArtifactIncomplete, match=f"^missing: {LABELS}$"):
         bundle.read(regressor)

@@ -129,6 +129,8 @@ def test_what_states_no_format_is_no_manifest(document: bytes) -> None:
         ({"created_at": "2026-01-02T03:04:05"}, "created_at"),
         ({"task": "clustering"}, "task"),
         ({"classes": [1.5]}, "classes.0"),
+        ({"classes": []}, "a classifier has classes, and a regressor has none"),
+        ({"task": "regression"}, "a classifier has classes, and a regressor has none"),
         ({"files": {"model.joblib": "ABC"}}, "files.model.joblib"),
         ({"scores": {"accuracy": None}}, "scores.accuracy"),
         ({"signature": {"container": "frame", "columns": [{"name": "a"}]}}, "signature.columns.0"),

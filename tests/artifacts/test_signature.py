@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -18,7 +18,7 @@ IN_FRAMES = [one for one in COLUMNS if one.dtype != "U"]
 FRAME = Signature(container="frame", columns=tuple(IN_FRAMES))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_batch_may_be_cut_anywhere(data: st.DataObject) -> None:
     """Rows checked in two parts give the same bits, the same good rows and the same faults as in one."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from artifacts.columns import Column
@@ -23,8 +23,8 @@ from tests.artifacts.kinds import (
 )
 
 # There are many columns, and each of these tests is run for every one of them.
-few = settings(deadline=None, max_examples=25)
-many = settings(deadline=None, max_examples=300)
+few = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+many = settings(few, max_examples=300)
 
 
 @EVERY_COLUMN
@@ -115,6 +115,8 @@ TEXTS = {"known": ["red", "green"]}
         (column("boolean", "boolean"), "true", "not-a-boolean"),
         (column("text", "str"), 1, "not-a-text"),
         (column("text", "U"), None, "null"),
+        (column("text", "U"), "a" * 1025, "text-too-long"),
+        (column("text", "U", minimum=1, maximum=2000), "a" * 2001, "text-too-long"),
         (column("category", "str", **TEXTS), "blue", "unknown-category"),
         (column("category", "str", **TEXTS), 1, "not-a-text"),
         (column("category", "str", **TEXTS, unknown="pass"), 1, "not-a-text"),
@@ -171,6 +173,19 @@ def test_the_longest_integer_is_the_callers_to_set(dtype: str, value: int, max_d
     checked = check(column("float" if dtype[0] == "f" else "integer", dtype), [1, value], max_digits=max_digits)
 
     assert checked.mistakes == [(code, 1)]
+
+
+@pytest.mark.parametrize(
+    ("one", "length"),
+    [(column("text", "U"), 1024), (column("text", "U", minimum=1, maximum=2000), 2000), (column("text", "str"), 10**5)],
+    ids=["array", "trained", "frame"],
+)
+def test_a_text_has_room(one: Column, length: int) -> None:
+    """In numpy's arrays each text takes the room of the longest, so there is a limit; elsewhere there is none."""
+    checked = check(one, ["a" * length, 1])
+
+    assert checked.mistakes == [("not-a-text", 1)]
+    assert list(map(len, checked.values)) == [length]
 
 
 @pytest.mark.parametrize(("null", "value"), [("nan", np.nan), ("none", None)])

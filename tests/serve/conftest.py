@@ -58,6 +58,7 @@ def zoo(zoo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         csv_nulls='["NA"]',
         csv_escape="all",
         log_format="json",
+        token_ttl_s=36_000,
     )
     with Server(env) as running:
         yield Api(running, running.bearer())

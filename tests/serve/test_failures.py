@@ -1,32 +1,30 @@
 """What happens when the server itself fails: nothing of it reaches the caller, and all of it the log."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import httpx2
-import numpy as np
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 
 from artifacts import Store
 from serve.tabular.csv_records import BLOCK_ROWS
-from tests.server import Api, Server, environment, slug, unmeasured
+from tests.server import ROOT, Api, Server, environment, slug, unmeasured
 from train import publish
 
-GOOD, BAD = 3, 10
+GOOD, BAD = str(ROOT / "LICENSE"), "nowhere"
 
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server for a model with a mistake of its own: a look-up that has ten entries, and takes any integer."""
+    """A server for a model with a mistake of its own: it takes texts for the names of files."""
     folder = tmp_path_factory.mktemp("broken")
-    X = np.arange(10).reshape(-1, 1)
-    look_up = FunctionTransformer(partial(np.take, np.linspace(0.0, 1.0, 10)))
-    estimator = make_pipeline(look_up, LogisticRegression()).fit(X, X.ravel() > 4)
+    X = [str(ROOT / name) for name in ("LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md")]
+    y = [False, True, True, True]
+    estimator = make_pipeline(CountVectorizer(input="filename"), LogisticRegression()).fit(X, y)
     with unmeasured():
-        publish(estimator, X, X.ravel() > 4, name="look-up", store=Store(folder))
+        publish(estimator, X, y, name="files", store=Store(folder))
     env = environment(artifacts=folder, state=tmp_path_factory.mktemp("state"), log_format="json")
     with Server(env) as running:
         yield Api(running, running.bearer())
@@ -47,22 +45,22 @@ def test_a_failure_is_logged_with_its_reason(broken: Api) -> None:
     failed = broken.predict([[BAD]])
 
     line = broken.server.line("request failed", failed.headers["x-request-id"])
-    assert "IndexError" in line["exception"]
+    assert "FileNotFoundError" in line["exception"]
     assert broken.server.line('"event": "request"', failed.headers["x-request-id"])["status"] == 500
     assert "ASGI" not in broken.server.log.read_text()
 
 
 def test_a_failure_in_the_first_block_has_a_status(broken: Api) -> None:
     """A CSV that fails before anything was answered is a 500 problem."""
-    failed = broken.post_csv(f"x0\n{GOOD}\n{BAD}\n".encode())
+    failed = broken.post_csv(f"text\n{GOOD}\n{BAD}\n".encode())
 
     assert (failed.status_code, slug(failed)) == (500, "internal")
 
 
-@pytest.mark.parametrize("tail", [str(BAD), '"3'], ids=["the model fails", "a quote is not closed"])
+@pytest.mark.parametrize("tail", [BAD, '"3'], ids=["the model fails", "a quote is not closed"])
 def test_half_an_answer_is_never_taken_for_the_whole(broken: Api, tail: str) -> None:
     """What fails after the first block ends the connection before the last chunk: a client gets an error."""
-    body = "x0\n" + f"{GOOD}\n" * BLOCK_ROWS + f"{tail}\n"
+    body = "text\n" + f"{GOOD}\n" * BLOCK_ROWS + f"{tail}\n"
 
     with pytest.raises(httpx2.RemoteProtocolError, match=r"incomplete|without sending complete"):
         broken.post_csv(body.encode())
@@ -71,7 +69,7 @@ def test_half_an_answer_is_never_taken_for_the_whole(broken: Api, tail: str) -> 
 
 def test_a_caller_who_breaks_off_is_no_failure(broken: Api) -> None:
     """A quote that is not closed is the caller's affair: one line of warning, no traceback."""
-    body = "x0\n" + f"{GOOD}\n" * (BLOCK_ROWS + 1) + '"3\n'
+    body = "text\n" + f"{GOOD}\n" * (BLOCK_ROWS + 1) + '"3\n'
 
     with pytest.raises(httpx2.RemoteProtocolError):
         broken.post_csv(body.encode())

@@ -50,13 +50,13 @@ def test_a_model_without_probabilities_answers_what_it_can(zoo: Api) -> None:
 
 
 def test_a_body_of_nothing_else_is_answered_soon(api: Api) -> None:
-    """A thousand rows that the model refuses are a thousand rows without an answer, and not a thousand calls."""
+    """A thousand rows that the model refuses are a thousand rows without an answer, tried for so long and no longer."""
     rows = [HUGE[1]] * 1000
 
     answer = strict_json(api.predict(rows, on_error="report", probabilities="false"))
 
     assert answer["predictions"] == [None] * 1000
-    assert {entry["code"] for entry in answer["errors"]} == {"no-answer"}
+    assert {entry["code"] for entry in answer["errors"]} <= {"no-answer", "not-asked"}
     assert len(answer["errors"]) == 1000
 
 

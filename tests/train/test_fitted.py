@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import sklearn
 from lightgbm import LGBMClassifier
+from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -25,6 +26,17 @@ X = pd.DataFrame({"sepal length": np.arange(20.0), "width": np.arange(20.0) ** 2
 Y = pd.Series(["short", "long"] * 10, name="kind")
 NAMED = LogisticRegression(max_iter=10_000).fit(X, Y)
 NAMELESS = LogisticRegression(max_iter=10_000).fit(X.to_numpy(), Y)
+
+
+class Nameless(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A transformer that keeps nothing of what it was fitted on."""
+
+    def fit(self, _X: Any, _y: Any = None) -> Any:
+        self.is_fitted_ = True
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.asarray(X)
 
 
 def table(**columns: Any) -> Table:
@@ -157,6 +169,16 @@ def test_a_vectorizer_gets_its_column() -> None:
     assert scores(model, sample)["sample_accuracy"] == 1
     with pytest.raises(NotPublishable, match="the sample has a, b; leave one of them in it"):
         sample_of(model, table(a=["x", "y"], b=["x", "y"]))
+
+
+def test_a_pipeline_that_tells_nothing_may_take_numbers() -> None:
+    """A first step of somebody's own keeps neither names nor a number of columns."""
+    model = make_pipeline(Nameless(), LogisticRegression()).fit(X, Y)
+
+    sample = sample_of(model, table(width=[1, 2]))
+
+    assert isinstance(sample.data, pd.DataFrame)
+    assert sample.data.to_dict("list") == {"width": [1.0, 2.0]}
 
 
 @pytest.mark.parametrize(

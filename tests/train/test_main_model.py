@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
+from unittest.mock import Mock
 
 import joblib
 import pytest
@@ -131,18 +132,18 @@ def test_nobody_loads_a_file_unasked(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
-@pytest.mark.parametrize(("answer", "code"), [("Yes", 0), ("n", 1), ("", 1)])
+@pytest.mark.parametrize(("answer", "code"), [("Yes", 0), ("n", 1), (EOFError, 1)])
 def test_at_a_terminal_it_is_asked(
     root: Path,
     brought: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    answer: str,
+    answer: object,
     code: int,
 ) -> None:
-    """Only yes is yes."""
+    """Only yes is yes; the end of the input is not."""
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    monkeypatch.setattr("builtins.input", lambda *_: answer)
+    monkeypatch.setattr("builtins.input", Mock(side_effect=[answer]))
 
     assert main(brought) == code
 

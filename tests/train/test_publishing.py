@@ -193,13 +193,14 @@ def test_labels_are_told_instead_of_classes(store: Store) -> None:
 
 
 def test_the_store_of_the_environment_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a store, SEPAL_ARTIFACTS says where to; without columns, an array's are x0, x1, ..."""
+    """Without a store, SEPAL_ARTIFACTS says where to; what was fitted on X.to_numpy() is asked under X's names."""
     monkeypatch.setenv("SEPAL_ARTIFACTS", str(tmp_path / "named"))
+    estimator = LogisticRegression().fit(X.to_numpy(), Y)
 
-    published = publish(LogisticRegression().fit(X.to_numpy(), Y), X.to_numpy(), name="model")
+    published = publish(estimator, X, name="model")
 
-    assert Store(tmp_path / "named").resolve("model") == 1
-    assert published.signature.names == ["x0", "x1"]
+    assert_same(Store(tmp_path / "named").load("model", 1), estimator, X.to_numpy())
+    assert (published.signature.container, published.signature.names) == ("array", ["length", "width"])
 
 
 def test_no_row_of_training_is_shown_where_none_may_be(store: Store) -> None:

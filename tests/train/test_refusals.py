@@ -84,8 +84,10 @@ def test_what_cannot_be_served_is_refused(store: Store, estimator: Any, X: Any, 
         ({"csv_nulls": [-999]}, "csv_nulls is a list of cells"),
         ({"columns": ["a", "b"]}, "columns are for arrays"),
         ({"labels": "ab"}, "labels is one text: pass a list"),
+        ({"held_back": (X, Y[1:])}, "held_back has 40 rows of X and 39 of y"),
+        ({"held_back": (X[["length"]], Y)}, "held_back has other columns than X"),
     ],
-    ids=str,
+    ids=str.split("infinite negative unknown text number columns labels short narrow"),
 )
 def test_what_was_not_meant_is_refused(store: Store, more: dict[str, Any], advice: str) -> None:
     """A text where a list is asked for, or a word that means nothing here, is not taken for something else."""

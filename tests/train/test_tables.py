@@ -45,6 +45,16 @@ def test_the_delimiter_is_the_one_that_yields_what_is_sought(write: Write) -> No
     assert read(path, sought=["target"]).frame.columns.tolist() == ["a, b, c", "target"]
 
 
+def test_the_delimiter_is_the_one_that_the_rows_have(write: Write) -> None:
+    """A header alone may mislead: its rows are parted alike."""
+    assert read(write("a, b, c;d\n1;2\n")).frame.columns.tolist() == ["a, b, c", "d"]
+
+
+def test_quotes_tell_the_delimiter_too(write: Write) -> None:
+    """Where one delimiter breaks the quotes, another may have them in their places."""
+    assert read(write('a;"b, ""c"""\n1;2\n')).frame.columns.tolist() == ["a", 'b, "c"']
+
+
 def test_what_was_read_as_null_is_told(write: Write) -> None:
     """The tokens of pandas are nulls, and those that this file has are told; the empty cell is always one."""
     table = read(write("a,b,c\n1,NA,x\n,2,n/a\n3,NA,y\n"))
@@ -74,6 +84,7 @@ def test_the_nulls_can_be_named(write: Write) -> None:
         ("a,b\n1,2\n\n3,4,5\n", "has 3 cells on line 4, and its header has 2"),
         ('a,b\n"1\n2",2\n3\n', "has 1 cells on line 4, and its header has 2"),
         ('a,b\n1,2\n"3,4\n5,6\n', "cannot be read on line 3: unexpected end of data"),
+        ('a,"b\n1,2\n', "cannot be read on line 1: unexpected end of data"),
         ("a,b, a \n1,2,3\n", "has more than one column 'a'"),
         ("a,b\n1,x\n1e999,y\n", "has inf in column 'a', and no model learns from numbers beyond 1e[+]100"),
         ("a,b\n1,x\n-1e101,y\n", "has 1e[+]101 in column 'a'"),
