@@ -100,6 +100,8 @@ def run(plan: Plan, store: Store, *, promote: bool, **more: Any) -> None:
     with _threads_for(len(rows.X)):
         trial = trials.run(plan, progress=report.progress)
         report.scores(trial, plan.labels)
+        for doubt in trials.doubts(trial, plan):
+            report.warning(doubt.what, doubt.advice)
         demand(plan.thresholds, trial.evaluation.scores)
         manifest = publish(
             trial.estimator,

@@ -102,8 +102,8 @@ def _told(apart: float, tolerance: float) -> str:
     if np.isinf(apart):
         return "It gives another class"
     return (
-        f"The answers are {apart:g} apart, and may be {tolerance:g}; where that is the rounding of single precision, "
-        "fit on float64, or publish with a tolerance of 1e-4"
+        f"The answers are {apart:g} apart, and may be {tolerance:g}; where that is rounding, as in single precision or "
+        "where large terms cancel, fit on float64 and scaled columns, or publish with a tolerance, such as 1e-4"
     )
 
 

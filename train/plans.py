@@ -100,6 +100,8 @@ def of_table(table: Table, question: Question, *, name: str) -> Plan:
         NothingToLearn: No two classes, no column or too few rows are left.
     """
     table.demand(question.target, *question.drop, *question.keep, *question.by_time)
+    if question.target in question.drop:
+        raise NothingToLearn(f"{question.target!r} is what is to be predicted, and cannot be dropped")
     frame, timeless = _in_order(table.frame, question.time_column)
     target = target_of(frame[question.target], task=question.task, nulls=table.nulls)
     X, unfits = _features(frame.loc[target.y.index], question)

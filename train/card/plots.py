@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 POINTS = 500
 _MOST_CLASSES = 20
+# Characters that stand side by side below a confusion matrix.
+_ROOM_BELOW = 36
 _MOST_COLUMNS = 15
 _FEWEST_CALIBRATED = 20
 
@@ -66,7 +68,7 @@ def _confusion(judged: Judged, counts: NDArray[np.int64], axes: "Axes") -> Words
         ax=axes,
         cmap="Blues",
         colorbar=False,
-        xticks_rotation="horizontal" if len(kept) <= 3 else "vertical",
+        xticks_rotation="horizontal" if sum(len(judged.names[place]) for place in kept) <= _ROOM_BELOW else "vertical",
         im_kw={"interpolation": "none", "vmin": 0, "vmax": 1},
     )
     for place, text in np.ndenumerate(display.text_):
