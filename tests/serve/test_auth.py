@@ -78,7 +78,7 @@ def test_a_login_hands_out_what_oauth_promises(server: Server) -> None:
     assert answer.json() | {"access_token": ""} == {
         "access_token": "",
         "token_type": "Bearer",
-        "expires_in": 600,
+        "expires_in": 36_000,
         "scope": "predict",
     }
     assert answer.headers["cache-control"] == "no-store"

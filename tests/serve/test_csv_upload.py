@@ -104,7 +104,7 @@ def test_an_upload_over_the_limit_is_413(api: Api) -> None:
     assert api.predict([ROW]).status_code == 200
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(60, func_only=True)
 @pytest.mark.parametrize(
     "cell",
     [
@@ -118,10 +118,12 @@ def test_an_upload_over_the_limit_is_413(api: Api) -> None:
 )
 def test_a_hostile_cell_takes_no_longer_than_another(api: Api, cell: str) -> None:
     """Whether a cell of 64 KiB is a number is found out in time proportional to its length."""
+    before_s = api.server.cpu_s
+
     answer = api.post_csv(table(f"{cell},3.5,1.4,0.2", LINE))
 
     assert column(answer, "prediction") == ["", "setosa"]
-    assert answer.elapsed.total_seconds() < 5
+    assert api.server.cpu_s - before_s < 5
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory of another process")

@@ -222,7 +222,7 @@ def test_a_body_at_the_limit_is_read(api: Api) -> None:
     assert api.post_json(GOOD.ljust(4 * 2**20)).json()["predictions"] == ["setosa"]
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(20, func_only=True)
 @pytest.mark.parametrize(
     "body",
     [
@@ -254,7 +254,9 @@ def test_a_body_at_the_limit_is_read(api: Api) -> None:
 )
 def test_a_hostile_body_is_answered_at_once(api: Api, body: bytes) -> None:
     """However 4 MiB are made, the time they take is in proportion to their length."""
+    before_s = api.server.cpu_s
+
     answer = api.post_json(body)
 
     assert answer.status_code in {200, 400, 422}
-    assert answer.elapsed.total_seconds() < 5
+    assert api.server.cpu_s - before_s < 5

@@ -46,12 +46,13 @@ def test_20_mistakes_are_not_truncated(api: Api) -> None:
     assert answer.json()["errors_truncated"] is False
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(20, func_only=True)
 @pytest.mark.parametrize("cell", ['""', "null", "true", "[]", f'"{CANARY}"'])
 def test_100000_mistakes_are_told_at_once(zoo: Api, cell: str) -> None:
     """A body full of mistakes gets a short answer, and soon."""
     row = "[" + ",".join([cell] * WIDTH) + "]"
     body = instances("[" + ",".join([row] * 500) + "]")
+    before_s = zoo.server.cpu_s
 
     answer = zoo.server.client.post(
         "/api/v1/models/wide/predict", content=body, headers={**zoo.headers, "Content-Type": "application/json"}
@@ -59,7 +60,7 @@ def test_100000_mistakes_are_told_at_once(zoo: Api, cell: str) -> None:
 
     assert "100000 mistakes" in answer.json()["detail"]
     assert len(answer.content) <= 16 * 1024
-    assert answer.elapsed.total_seconds() < 5
+    assert zoo.server.cpu_s - before_s < 5
 
 
 @pytest.mark.parametrize("size", [100, 900 * 1024])

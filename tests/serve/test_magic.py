@@ -149,11 +149,12 @@ def test_archives_in_archives_are_not_opened(api: Api) -> None:
             for number in range(16):
                 archive.writestr(f"{number}.zip", bomb)
         bomb = buffer.getvalue()
+    before_s = api.server.cpu_s
 
     answer = api.post_csv(bomb)
 
     assert slug(answer) == "unsupported-media-type"
-    assert answer.elapsed.total_seconds() < 1
+    assert api.server.cpu_s - before_s < 1
     assert_refused_in_silence(api, answer)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from artifacts import Store
 from serve.development import ensure_secrets
-from tests.server import Server, environment, free_port, run, unmeasured
+from tests import tiny
+from tests.server import Api, Server, environment, free_port, run, unmeasured
 
 SECRET = "s" * 48
 
@@ -223,3 +225,19 @@ def test_a_state_folder_that_is_none_is_named(store: Path, tmp_path: Path) -> No
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1
     assert str(tmp_path / "file") in ended.stderr
+
+
+@unmeasured()
+def test_a_version_that_is_wrong_in_a_way_nobody_thought_of_stops_no_other(tmp_path: Path) -> None:
+    """The server starts and serves the others; the one says that it is not available."""
+    store = Store(tmp_path / "store")
+    tiny.make().publish(store)
+    tiny.make().publish(store, model="odd")
+    manifest = tmp_path / "store" / "odd" / "1" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"maximum": 9', '"maximum": null', 1))
+
+    with Server(environment(artifacts=store.root, state=tmp_path / "state", log_format="json")) as server:
+        api = Api(server, server.bearer())
+
+        assert api.predict([[1.0, 2]], "/api/v1/models/tiny/predict").status_code == 200
+        assert api.predict([[1.0, 2]], "/api/v1/models/odd/predict").status_code == 503
