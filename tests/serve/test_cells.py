@@ -56,14 +56,14 @@ def test_texts_stay_as_they_came(cell: str) -> None:
 
 def test_an_empty_cell_is_null() -> None:
     """In a column of texts as in any other, quoted or not."""
-    assert _read(["", "a"], **TEXT, minimum=1) == [None, "a"]
+    assert _read(["", "a"], **TEXT, minimum=1, maximum=9) == [None, "a"]
 
 
 def test_an_empty_cell_is_the_empty_text_where_training_saw_it_and_no_null() -> None:
     """Training on empty texts, as fillna('') leaves them, is not answered with a null."""
-    assert _read(["", "a"], **TEXT, minimum=0) == ["", "a"]
+    assert _read(["", "a"], **TEXT, minimum=0, maximum=9) == ["", "a"]
     assert _read(["", "a"], **_category("", "a")) == ["", "a"]
-    assert _read(["", "a"], **TEXT, minimum=0, nullable=True) == [None, "a"]
+    assert _read(["", "a"], **TEXT, minimum=0, maximum=9, nullable=True) == [None, "a"]
 
 
 def test_a_category_that_is_called_like_a_null_stays_one() -> None:
