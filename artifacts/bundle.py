@@ -80,15 +80,24 @@ def answer(
     # What overflows is found in the answer; a warning for each would let callers fill the log.
     with np.errstate(all="ignore"):
         predicted = estimator.predict(data)
-        spread = np.asarray(cast(Any, estimator).predict_proba(data), dtype=np.float64) if asked else None
+        spread = cast(Any, estimator).predict_proba(data) if asked else None
+    return translate(estimator, labels, predicted, spread)
+
+
+def translate(
+    estimator: Estimator, labels: NDArray[np.object_] | None, predicted: ArrayLike, spread: ArrayLike | None
+) -> Answer:
+    """What an estimator said, in the words of the label map; without one, numbers."""
+    # Some give a column and not a row of them.
+    flat = np.asarray(predicted)
+    flat = flat.reshape(len(flat))
     if labels is None:
-        return Answer(np.asarray(predicted, dtype=np.float64).reshape(len(data)).astype(object), None)
-    # Some give a column and not a row of classes.
-    flat = np.asarray(predicted).reshape(len(data))
-    return Answer(_translate(cast(Any, estimator).classes_, labels, flat), spread)
+        return Answer(flat.astype(np.float64).astype(object), None)
+    told = _labels_of(cast(Any, estimator).classes_, labels, flat)
+    return Answer(told, None if spread is None else np.asarray(spread, dtype=np.float64))
 
 
-def _translate(
+def _labels_of(
     classes: NDArray[np.generic], labels: NDArray[np.object_], predicted: NDArray[np.generic]
 ) -> NDArray[np.object_]:
     """Each class's label; None for what is no class, such as the `outlier_label` of a neighbours' vote."""

@@ -100,6 +100,14 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_S)
 
+    def memory_mib(self, *, peak: bool = False) -> int:
+        """Resident memory; with `peak`, the most since this was last asked without."""
+        folder = Path(f"/proc/{self.process.pid}")
+        if not peak:
+            (folder / "clear_refs").write_text("5")
+        lines = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+        return int(lines["VmHWM" if peak else "VmRSS"].split()[0]) // 1024
+
     @property
     def cpu_s(self) -> float:
         """Seconds of a processor that it has taken so far: what else runs on the machine does not lengthen them."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context, get_config
 
-from artifacts.bundle import Answer, answer, distance
+from artifacts.bundle import Answer, answer, distance, translate
 from artifacts.columns import Scalar
 from artifacts.manifest import Examples
 from artifacts.signature import Signature
@@ -144,13 +144,14 @@ def _offline(asked: Asked, rows: Rows) -> Answer:
         raise NotPublishable(f"{kind} predicts no finite number for some rows of X, and JSON has no other")
     if asked.labels is not None and not np.isin(predicted, asked.estimator.classes_).all():
         raise NotPublishable(f"{kind} predicts what is none of its classes")
+    spread = None
     if asked.has_probabilities:
         spread = _directly(asked, rows, "predict_proba")
         if spread.shape != (count, len(asked.estimator.classes_)):
             raise NotPublishable(f"{kind} does not give a probability a class")
         if not np.isfinite(spread).all():
             raise NotPublishable(f"{kind} gives no finite probabilities for some rows of X, and JSON has no other")
-    return answer(asked.estimator, asked.labels, rows.data)
+    return translate(asked.estimator, asked.labels, predicted, spread)
 
 
 def choose(table: Sequence[Sequence[object]], answers: Answer) -> list[list[Any]]:

@@ -16,6 +16,7 @@ from pydantic_core import PydanticSerializationError
 from artifacts import ArtifactSettings, Column, Manifest, Promise, Signature, Store
 from artifacts.bundle import Content, as_labels
 from artifacts.columns import Unknown
+from artifacts.csv_names import added_columns
 from artifacts.manifest import Examples, Label, Training, check_name
 from train import card
 from train.admission import Task, check_target, container_of, label_map, task_of
@@ -27,8 +28,6 @@ from train.profile import MOST_CATEGORIES, profile_column, profile_spread
 from train.rows import Rows, as_rows
 
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib")
-# What a CSV answer adds; serve writes these names.
-_TAKEN = {"prediction", "error"}
 
 
 def publish(  # noqa: PLR0913  # one call for all that a model is; each of these has a default
@@ -159,9 +158,8 @@ def _cells(csv_nulls: Sequence[str]) -> tuple[str, ...]:
 
 
 def _check_names(signature: Signature, lines: tuple[Label, ...]) -> None:
-    told = (str(line.label).lower() if isinstance(line.label, bool) else line.label for line in lines)
-    taken = _TAKEN | {f"probability_{label}".strip() for label in told}
-    clash = sorted(taken.intersection(signature.names))
+    added = {name.strip() for name in added_columns([line.label for line in lines])}
+    clash = sorted(added.intersection(signature.names))
     if clash:
         raise NotPublishable(f"a column is called {clash[0]!r}, as one of those that a CSV answer adds: rename it")
 

@@ -10,13 +10,14 @@ from typing import BinaryIO
 import numpy as np
 from pydantic_core import to_json
 
+from artifacts.csv_names import added_columns
 from artifacts.signature import Batch, Signature
 from artifacts.values import Fault
 from serve.errors import InvalidInput
 from serve.tabular.cells import reader
 from serve.tabular.csv_records import Record, blocks, records
 from serve.tabular.magic import HEAD_BYTES, refuse_foreign
-from serve.tabular.options import DELIMITERS, CsvOptions, added_columns
+from serve.tabular.options import DELIMITERS, CsvOptions
 
 _CHUNK = 2**20
 # What a row of the answer counts in its block: this for each probability, and a part of the names, which NDJSON repeats

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from artifacts.csv_names import added_columns, as_text
 from artifacts.values import Fault
 from serve.tabular.csv_source import Block, CsvSource
-from serve.tabular.options import NUMBER, CsvOptions, added_columns, as_text
+from serve.tabular.options import NUMBER, CsvOptions
 
 # What ends a row while it is written: Python before 3.13 quotes a cell for the characters of its line terminator only,
 # and a bare \r would end the row for whoever reads it. The NUL, which no cell has, tells it from a \r\n in a cell.

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
+from artifacts.csv_names import added_columns
 from artifacts.values import Fault
 from serve.errors import InvalidInput
 from serve.tabular.csv_source import Block, CsvSource
-from serve.tabular.options import CsvOptions, added_columns
+from serve.tabular.options import CsvOptions
 
 # Line breaks that JSON leaves as they are in a text, and that some readers of lines break at.
 _LINE_BREAKS = {sign.encode(): f"\\u{ord(sign):04x}".encode() for sign in "\x85\u2028\u2029"}

@@ -22,15 +22,6 @@ WIDE = "/api/v1/models/wide/predict/csv"
 PATIENCE_S = 20.0
 
 
-def _memory_mib(api: Api, *, peak: bool = False) -> int:
-    """Resident memory of the server, at most since this was last asked without `peak`."""
-    folder = Path(f"/proc/{api.server.process.pid}")
-    if not peak:
-        (folder / "clear_refs").write_text("5")
-    lines = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-    return int(lines["VmHWM" if peak else "VmRSS"].split()[0]) // 1024
-
-
 def _spools(api: Api) -> int:
     """How many nameless files of the temporary folder the server has open."""
     found = 0
@@ -100,13 +91,13 @@ def test_rows_full_of_mistakes_take_little_memory(zoo: Api, lines: list[str], ac
     """What is told of a row is bounded, and so is the block."""
     body = table(*lines, header=",".join(f"x{place}" for place in range(WIDTH)))
     headers = {**zoo.headers, "Content-Type": "text/csv", "Accept": accept}
-    before = _memory_mib(zoo)
+    before = zoo.server.memory_mib()
 
     with zoo.server.client.stream("POST", WIDE, content=body, headers=headers) as answer:
         sizes = [len(piece) for piece in answer.iter_bytes()]
 
     assert sum(sizes) > len(body)
-    assert _memory_mib(zoo, peak=True) - before < 64
+    assert zoo.server.memory_mib(peak=True) - before < 64
 
 
 def test_some_mistakes_of_a_row_are_told(zoo: Api) -> None:
@@ -126,13 +117,13 @@ def test_long_names_in_every_line_take_little_memory(api: Api) -> None:
     name = "n" * 60_000
     body = table(*[f"{LINE},1"] * 1000, header=f"{HEADER},{name}")
     headers = {**api.headers, "Content-Type": "text/csv", "Accept": NDJSON}
-    before = _memory_mib(api)
+    before = api.server.memory_mib()
 
     with api.server.client.stream("POST", "/api/v1/predict/csv", content=body, headers=headers) as answer:
         last = list(answer.iter_lines())[-1]
 
     assert json.loads(last)[name] == "1"
-    assert _memory_mib(api, peak=True) - before < 32
+    assert api.server.memory_mib(peak=True) - before < 32
 
 
 def test_an_upload_comes_through_whole(api: Api) -> None:

@@ -1,7 +1,6 @@
 """How a CSV reaches the running server: forms, media types, sizes, and tables made to do harm."""
 
 import sys
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -143,21 +142,12 @@ def test_a_hostile_cell_takes_no_longer_than_another(api: Api, cell: str) -> Non
 )
 def test_a_hostile_table_takes_little_memory(api: Api, body: bytes) -> None:
     """16 MiB are never parsed into many times their size, nor into one block."""
-    before = _memory_mib(api)
+    before = api.server.memory_mib()
 
     answer = api.post_csv(body)
 
     assert answer.status_code in {200, 422}
-    assert _memory_mib(api, peak=True) - before < 48
-
-
-def _memory_mib(api: Api, *, peak: bool = False) -> int:
-    """Resident memory of the server, at most since this was last asked without `peak`."""
-    folder = Path(f"/proc/{api.server.process.pid}")
-    if not peak:
-        (folder / "clear_refs").write_text("5")
-    lines = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-    return int(lines["VmHWM" if peak else "VmRSS"].split()[0]) // 1024
+    assert api.server.memory_mib(peak=True) - before < 48
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,17 @@
 """Values that every column takes, and that are too large for what the model makes of them."""
 
-import pytest
+from pathlib import Path
+from typing import Any
 
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from artifacts import Store
+from serve.inference import Inference
+from serve.registry import Model, Registry
+from serve.schema import PredictRequest
+from serve.telemetry import Metrics
+from tests import tiny
 from tests.bodies import LINE, ROW, column, mistakes, records, strict_json, table
 from tests.server import Api, slug
 
@@ -67,3 +77,29 @@ def test_what_overflows_is_no_line_of_the_log(api: Api) -> None:
     api.predict([HUGE[1]] * 10)
 
     assert not any("RuntimeWarning" in line for line in api.server.lines[before:])
+
+
+class Refusing(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
+    """Refuses a whole batch for one long row."""
+
+    def predict(self, X: Any) -> Any:
+        if (X["length"] > 100).any():
+            raise ValueError("too long")
+        return super().predict(X)
+
+
+def test_what_is_not_asked_for_want_of_time_is_told_so(tmp_path: Path) -> None:
+    """Rows that were never tried alone are not said to be without an answer."""
+    store = Store(tmp_path)
+    tiny.make(estimator=Refusing()).publish(store)
+    bundle = store.load("tiny", 1)
+    model = Model("tiny", 1, bundle, PredictRequest)
+    batch = bundle.manifest.signature.check([[0.5, 999.0, 6.0], [1, 2, 9]])
+
+    patient = Inference(Registry(), Metrics()).predict(model, batch)
+    hasty = Inference(Registry(), Metrics(), patience_s=0).predict(model, batch)
+
+    assert patient.labels.tolist() == ["short", None, "long"]
+    assert [(fault.code, fault.rows.tolist()) for fault in patient.faults] == [("no-answer", [1])]
+    assert hasty.labels.tolist() == [None, None, None]
+    assert [(fault.code, fault.rows.tolist()) for fault in hasty.faults] == [("not-asked", [0, 1, 2])]
