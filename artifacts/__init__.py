@@ -1,6 +1,7 @@
 """The contract between train and serve: what one writes, the other reads, and neither is known here."""
 
-from artifacts.bundle import Answer, Bundle
+from artifacts.answers import Answer
+from artifacts.bundle import Bundle
 from artifacts.columns import Column
 from artifacts.errors import ArtifactError
 from artifacts.manifest import Manifest, Promise

@@ -1,20 +1,19 @@
 """One version on disk: written whole, verified before anything of it is unpickled."""
 
 import hashlib
-import io
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from artifacts.answers import Answer, label_map
 from artifacts.errors import (
     ArtifactDigest,
     ArtifactFormat,
@@ -25,6 +24,8 @@ from artifacts.errors import (
     ArtifactUnreadable,
 )
 from artifacts.manifest import Label, Manifest, Promise, parse
+from artifacts.runtimes import Runtime
+from artifacts.runtimes.original import Estimator, Original, unpickle
 from artifacts.signature import Table
 
 MANIFEST = "manifest.json"
@@ -35,85 +36,29 @@ CARD = "card.html"
 _label_map = TypeAdapter(tuple[Label, ...])
 
 
-class Estimator(Protocol):
-    """What is asked of a model: a class or a number a row. One with `predict_proba` gives a probability a class."""
-
-    def predict(self, X: Table, /) -> NDArray[np.generic]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Shape (rows,) of labels, None for no class, or of numbers; (rows, classes) of probabilities, where it has any."""
-
-    labels: NDArray[np.object_]
-    probabilities: NDArray[np.float64] | None
-
-
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One version in memory, verified; never changed once built."""
+    """
+    One version in memory, verified; never changed once built.
+
+    Attributes:
+        labels: Shape (classes + 1,), see `Answer.map`.
+        runtime: What answers.
+    """
 
     manifest: Manifest
     labels: NDArray[np.object_] | None
-    _estimator: Estimator
+    runtime: Runtime
 
     @property
     def has_probabilities(self) -> bool:
         """Whether the model says how sure it is."""
-        return self.labels is not None and hasattr(self._estimator, "predict_proba")
+        return self.runtime.has_probabilities
 
-    def predict(self, data: Table, *, probabilities: bool = True) -> Answer:
-        """
-        Answer a checked batch.
-
-        Labels come from `predict`, never from the largest probability: the two differ for estimators that
-        tune their threshold or calibrate after the decision.
-        """
-        return answer(self._estimator, self.labels, data, probabilities=probabilities)
-
-
-def answer(
-    estimator: Estimator, labels: NDArray[np.object_] | None, data: Table, *, probabilities: bool = True
-) -> Answer:
-    """Ask an estimator, and translate its classes by the label map; without one, it predicts numbers."""
-    asked = probabilities and labels is not None and hasattr(estimator, "predict_proba")
-    # What overflows is found in the answer; a warning for each would let callers fill the log.
-    with np.errstate(all="ignore"):
-        predicted = estimator.predict(data)
-        spread = cast(Any, estimator).predict_proba(data) if asked else None
-    return translate(estimator, labels, predicted, spread)
-
-
-def translate(
-    estimator: Estimator, labels: NDArray[np.object_] | None, predicted: ArrayLike, spread: ArrayLike | None
-) -> Answer:
-    """What an estimator said, in the words of the label map; without one, numbers."""
-    # Some give a column and not a row of them.
-    flat = np.asarray(predicted)
-    flat = flat.reshape(len(flat))
-    if labels is None:
-        return Answer(flat.astype(np.float64).astype(object), None)
-    told = _labels_of(cast(Any, estimator).classes_, labels, flat)
-    return Answer(told, None if spread is None else np.asarray(spread, dtype=np.float64))
-
-
-def _labels_of(
-    classes: NDArray[np.generic], labels: NDArray[np.object_], predicted: NDArray[np.generic]
-) -> NDArray[np.object_]:
-    """Each class's label; None for what is no class, such as the `outlier_label` of a neighbours' vote."""
-    found = np.minimum(np.searchsorted(classes, predicted), len(classes) - 1)
-    told = labels[found]
-    told[classes[found] != predicted] = None
-    return told
-
-
-def as_labels(lines: tuple[Label, ...]) -> NDArray[np.object_] | None:
-    """Shape (classes,): the label of each class, in the estimator's order; None where there are no classes."""
-    if not lines:
-        return None
-    labels = np.empty(len(lines), dtype=object)
-    labels[:] = [line.label for line in lines]
-    return labels
+    def predict(self, table: Table, *, probabilities: bool = True) -> Answer:
+        """Answer a checked table."""
+        told = self.runtime.predict(table, probabilities=probabilities)
+        return Answer(told.predicted, told.probabilities, self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,24 +116,29 @@ def read(folder: Path) -> Bundle:
         ArtifactSelfTest: The model no longer answers as it did.
     """
     manifest, contents = verify(folder)
-    estimator = _unpickle(contents[MODEL])
-    lines = _read_labels(manifest, contents, estimator) if manifest.task == "classification" else ()
-    bundle = Bundle(manifest, as_labels(lines), estimator)
+    lines = _read_labels(manifest, contents) if manifest.task == "classification" else ()
+    runtime = Original(_estimator(contents[MODEL], lines), manifest.signature, classifies=bool(lines))
+    bundle = Bundle(manifest, label_map([line.label for line in lines]), runtime)
     self_test(bundle)
     return bundle
 
 
-def _read_labels(manifest: Manifest, contents: Mapping[str, bytes], estimator: Estimator) -> tuple[Label, ...]:
+def _read_labels(manifest: Manifest, contents: Mapping[str, bytes]) -> tuple[Label, ...]:
     try:
         lines = _label_map.validate_json(contents[LABELS])
     except ValidationError as error:
         raise ArtifactFormat(f"{LABELS} is not a list of class and label") from error
-    classes = getattr(estimator, "classes_", None)
-    if not lines or not isinstance(classes, np.ndarray) or classes.tolist() != [line.value for line in lines]:
-        raise ArtifactUnloadable(f"{LABELS} does not name the classes of the model, one line a class")
     if manifest.classes != tuple(line.label for line in lines):
         raise ArtifactFormat(f"{MANIFEST} lists other classes than {LABELS}")
     return lines
+
+
+def _estimator(pickled: bytes, lines: tuple[Label, ...]) -> Estimator:
+    estimator = unpickle(pickled, file=MODEL)
+    classes = getattr(estimator, "classes_", None)
+    if lines and (not isinstance(classes, np.ndarray) or classes.tolist() != [line.value for line in lines]):
+        raise ArtifactUnloadable(f"{LABELS} does not name the classes of the model, one line a class")
+    return estimator
 
 
 def verify(folder: Path) -> tuple[Manifest, Mapping[str, bytes]]:
@@ -301,14 +251,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _unpickle(pickled: bytes) -> Estimator:
-    try:
-        loaded: object = joblib.load(io.BytesIO(pickled))
-    except Exception as error:
-        # Unpickling runs code, which may raise anything; the reason's class is all that is passed on.
-        raise ArtifactUnloadable(f"{MODEL} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not hasattr(loaded, "predict"):
-        raise ArtifactUnloadable(f"{MODEL} holds a {type(loaded).__name__}, which cannot predict")
-    return cast(Estimator, loaded)

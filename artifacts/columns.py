@@ -1,9 +1,8 @@
 """What one column of a table is: its kind, its dtype, and what training saw in it."""
 
-from typing import Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 import numpy as np
-import pandas as pd
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -14,6 +13,9 @@ from pydantic import (
     StrictStr,
     model_validator,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Scalar: TypeAlias = bool | int | float | str | None
 Kind: TypeAlias = Literal["float", "integer", "boolean", "category", "text"]
@@ -82,8 +84,11 @@ class Column(BaseModel):
         return "" in self.known if self.kind == "category" else self.kind == "text" and self.minimum == 0
 
     @property
-    def level_dtype(self) -> pd.CategoricalDtype:
+    def level_dtype(self) -> "pd.CategoricalDtype":
         """The pandas dtype of a column of dtype `category`."""
+        # A server whose models need no frame never imports pandas.
+        import pandas as pd
+
         return pd.CategoricalDtype(pd.Index(self.known, dtype=self.levels), ordered=self.ordered)
 
     @model_validator(mode="after")

@@ -1,30 +1,49 @@
 """The columns of a model together: the check of a batch, and what the estimator is handed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from artifacts.columns import Column
-from artifacts.values import Array, Check, Fault
+from artifacts.values import Array, Check, Fault, builder
 
-# Generic to the type checker only: pydantic reads this at run time.
-Table: TypeAlias = NDArray[np.generic] | pd.DataFrame | pd.Series
+if TYPE_CHECKING:
+    from artifacts.frames import Fitted
+
 Container: TypeAlias = Literal["array", "frame", "series"]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Rows as one array a column, in the model's order and all of one length."""
+
+    arrays: tuple[Array, ...]
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def __getitem__(self, rows: slice | NDArray[Any]) -> "Columns":
+        return Columns(tuple(array[rows] for array in self.arrays))
+
+
+Table: TypeAlias = NDArray[Any] | Columns
+"""What a runtime is asked: shape (rows, columns) where all are of one dtype, else one array a column."""
+
+_NUMBERS = {"float16", "float32", "float64", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """
-    Rows after the check: the good ones as the estimator was fitted, the mistakes of the others.
+    Rows after the check: the good ones as a runtime is asked them, the mistakes of the others.
 
     Attributes:
-        data: Shape (good rows, columns), an array, a frame or a series with the dtypes of training.
+        data: Shape (good rows, columns).
         good: Shape (rows,), which of the rows that came in are in `data`.
         faults: Every mistake; a row is good exactly when no fault names it.
     """
@@ -96,17 +115,39 @@ class Signature(BaseModel):
         keep = good[rows]
         every = bool(keep.all())
         arrays = [array if every else array[keep] for array, _ in casts]
-        return Batch(self._assemble(arrays), good, (*faults, *found))
+        return Batch(self.table(arrays), good, (*faults, *found))
 
-    def _assemble(self, arrays: Sequence[Array]) -> Table:
-        """Join checked columns to what the estimator was fitted on."""
-        if self.container == "frame":
-            return pd.DataFrame({name: _kept(array) for name, array in zip(self.names, arrays, strict=True)})
+    def table(self, arrays: Sequence[Array]) -> Table:
+        """Join checked arrays, one a column, to what a runtime is asked."""
+        is_matrix = self.container == "array" or self._is_uniform
+        return np.column_stack(arrays) if is_matrix else Columns(tuple(arrays))
+
+    def assemble(self, rows: Sequence[Sequence[Any]]) -> Table:
+        """Make a table of rows of values that all are right; nothing is checked here."""
+        if self._is_uniform:
+            return np.array(rows, dtype=self.columns[0].dtype)
+        columns = zip(*rows, strict=True)
+        return self.table([build(values) for build, values in zip(self._builders, columns, strict=True)])
+
+    def as_fitted(self, table: Table) -> "Fitted":
+        """A table as what the estimator was fitted on: an array, a frame or a series, with the dtypes of training."""
+        if self.container == "array":
+            return cast("NDArray[Any]", table)
+        # A server that asks no estimator need not import pandas.
+        from artifacts import frames
+
+        if isinstance(table, np.ndarray):
+            return frames.named(self.names, table)
         if self.container == "series":
-            return pd.Series(_kept(arrays[0]), name=self.names[0])
-        return np.column_stack(cast("Sequence[NDArray[np.generic]]", arrays))
+            return frames.series(self.columns[0], table.arrays[0])
+        return frames.frame(self.columns, table.arrays)
 
+    @cached_property
+    def _builders(self) -> list[Callable[[Sequence[Any]], Array]]:
+        return [builder(column) for column in self.columns]
 
-def _kept(array: Array) -> "Array | pd.Series[Any]":
-    """An array that pandas takes as it is: of objects that are all texts it would make its own dtype of texts."""
-    return pd.Series(array, dtype=object) if array.dtype == object else array
+    @cached_property
+    def _is_uniform(self) -> bool:
+        """Whether every column holds numbers of one and the same dtype of numpy's."""
+        dtypes = {column.dtype for column in self.columns}
+        return len(dtypes) == 1 and dtypes.pop() in _NUMBERS

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.extensions import ExtensionArray
 
 from artifacts.columns import Column, Scalar
 
-Array: TypeAlias = NDArray[Any] | ExtensionArray
+Array: TypeAlias = NDArray[Any]
 
 MESSAGES = {
     "integer-too-long": "expected a number of at most {limit} digits",
@@ -77,7 +75,7 @@ class Check:
         except OverflowError:
             return None
         # What a narrow float cannot hold has become infinite.
-        return None if isinstance(array, np.ndarray) and array.dtype.kind == "f" and np.isinf(array).any() else array
+        return None if array.dtype.kind == "f" and np.isinf(array).any() else array
 
     def _are_known(self, values: Sequence[Any]) -> bool:
         """Whether all may pass for categories without a closer look; an unknown float may be no number at all."""
@@ -135,31 +133,31 @@ Judge: TypeAlias = Callable[[object], Scalar | Wrong]
 
 
 def builder(column: Column) -> Callable[[Sequence[Any]], Array]:
-    """What turns values that are right, None for a null, into an array of a column's very dtype."""
+    """
+    What turns values that are right, None for a null, into an array.
+
+    It has the column's very dtype where that is one of numpy's. What only pandas has, texts, categories and integers
+    with nulls, is an array of objects, of which `frames.cast` makes the rest where an estimator wants it.
+    """
     dtype = column.dtype
-    if dtype == "category":
-        return _levels(column)
     if dtype == "object":
         return _objects(np.nan if column.null == "nan" else None)
-    if dtype in {"str", "string"}:
-        return lambda values: pd.array(values, dtype=pd.StringDtype(na_value=np.nan if dtype == "str" else pd.NA))
+    if dtype in {"category", "str", "string"}:
+        return _objects(None)
     if dtype == "boolean" or (dtype != "U" and dtype[0].isupper()):
-        return _masked(dtype)
+        return _bounded("bool" if dtype == "boolean" else dtype.lower())
     return lambda values: np.array(values, dtype=dtype)
 
 
-def _masked(dtype: str) -> Callable[[Sequence[Any]], Array]:
-    """Of the dtypes of pandas that have a mask for their nulls; by way of floats, integers would lose digits."""
-    filled = np.dtype(bool if dtype == "boolean" else dtype.lower())
-    kinds = {"b": pd.arrays.BooleanArray, "i": pd.arrays.IntegerArray, "u": pd.arrays.IntegerArray}
-    make: Callable[[NDArray[Any], NDArray[np.bool_]], Array] = kinds.get(filled.kind, pd.arrays.FloatingArray)
+def _bounded(dtype: str) -> Callable[[Sequence[Any]], Array]:
+    """Of what has a mask for its nulls: by way of floats, integers would lose digits."""
+    objects = _objects(None)
 
     def build(values: Sequence[Any]) -> Array:
-        mask = np.fromiter((value is None for value in values), dtype=bool, count=len(values))
-        array: NDArray[Any] = np.array([0 if value is None else value for value in values], dtype=filled)
-        if filled.kind == "f" and np.isinf(array).any():
+        held: Array = np.array([value for value in values if value is not None], dtype=dtype)
+        if held.dtype.kind == "f" and np.isinf(held).any():
             raise OverflowError
-        return make(array, mask)
+        return objects(values)
 
     return build
 
@@ -169,18 +167,6 @@ def _objects(null: object) -> Callable[[Sequence[Any]], Array]:
         array = np.empty(len(values), dtype=object)
         array[:] = values if null is None else [null if value is None else value for value in values]
         return array
-
-    return build
-
-
-def _levels(column: Column) -> Callable[[Sequence[Any]], Array]:
-    """Of pandas' categories; an unknown one that passes is a null to pandas."""
-    dtype = column.level_dtype
-    codes = {value: code for code, value in enumerate(column.known)}
-
-    def build(values: Sequence[Any]) -> Array:
-        found = np.fromiter((codes.get(value, -1) for value in values), dtype=np.intp, count=len(values))
-        return pd.Categorical.from_codes(found, dtype=dtype)
 
     return build
 

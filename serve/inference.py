@@ -3,12 +3,14 @@
 from collections import deque
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts import Batch
-from artifacts.bundle import Answer, Bundle, self_test
+from artifacts import Answer, Batch
+from artifacts.answers import NO_CLASS, Told
+from artifacts.bundle import Bundle, self_test
 from artifacts.signature import Table
 from artifacts.values import Fault
 from serve.registry import Model, Registry
@@ -29,15 +31,23 @@ class Predictions:
     The answer to a batch, a row a row.
 
     Attributes:
-        labels: Shape (rows,) of labels, of a regressor numbers; None where the row was not good.
+        predicted: Shape (rows,), see `Told.predicted`; -1 or NaN where the row was not good.
         probabilities: Shape (rows, classes), NaN where the row was not good; None if not asked for or not had.
         faults: The batch's, and one for the rows that the model itself has no answer for.
     """
 
     model: Model
-    labels: NDArray[np.object_]
+    predicted: NDArray[Any]
     probabilities: NDArray[np.float64] | None
     faults: tuple[Fault, ...]
+
+    @property
+    def labels(self) -> NDArray[np.object_]:
+        """Shape (rows,) of labels, of a regressor numbers; None where there is no answer."""
+        told = Answer(self.predicted, None, self.model.bundle.labels).labels
+        if self.model.bundle.labels is None:
+            told[np.isnan(self.predicted)] = None
+        return told
 
 
 class Inference:
@@ -50,21 +60,18 @@ class Inference:
 
     def predict(self, model: Model, batch: Batch, *, probabilities: bool = True) -> Predictions:
         """One call of the model for all good rows of a batch."""
-        rows = len(batch.good)
-        labels = np.full(rows, None, dtype=object)
-        wanted = probabilities and model.bundle.has_probabilities
-        spread = np.full((rows, len(model.bundle.manifest.classes)), np.nan) if wanted else None
-        if not batch.good.any():
-            return Predictions(model, labels, spread, batch.faults)
+        every = len(batch.data) == len(batch.good)
+        if not len(batch.data):
+            nothing = _nothing(model.bundle, len(batch.good), probabilities=probabilities)
+            return Predictions(model, nothing.predicted, nothing.probabilities, batch.faults)
         answer, silent = self._ask(model.bundle, batch.data, probabilities=probabilities)
-        labels[batch.good] = answer.labels
-        if spread is not None:
-            spread[batch.good] = answer.probabilities
         unanswered = sum(len(rows) for rows in silent.values())
-        self._predictions.labels(model.name, str(model.version)).inc(len(answer.labels) - unanswered)
+        self._predictions.labels(model.name, str(model.version)).inc(len(answer.predicted) - unanswered)
         messages = {"no-answer": _UNANSWERED, "not-asked": _UNASKED}
         found = [Fault(code, messages[code], np.flatnonzero(batch.good)[rows]) for code, rows in silent.items()]
-        return Predictions(model, labels, spread, (*batch.faults, *found))
+        if not every:
+            answer = _among(_nothing(model.bundle, len(batch.good), probabilities=probabilities), batch.good, answer)
+        return Predictions(model, answer.predicted, answer.probabilities, (*batch.faults, *found))
 
     def canary(self) -> None:
         """
@@ -77,33 +84,32 @@ class Inference:
             for model in served.versions.values():
                 self_test(model.bundle)
 
-    def _ask(self, bundle: Bundle, data: Table, *, probabilities: bool) -> tuple[Answer, dict[str, NDArray[np.intp]]]:
+    def _ask(self, bundle: Bundle, table: Table, *, probabilities: bool) -> tuple[Told, dict[str, NDArray[np.intp]]]:
         """The answer to all rows, and by code which have none: refused, nothing finite said of them, or never asked."""
-        unasked = np.zeros(len(data), dtype=bool)
+        unasked = np.zeros(len(table), dtype=bool)
+        answer: Told
         try:
-            answer = bundle.predict(data, probabilities=probabilities)
+            answer = bundle.predict(table, probabilities=probabilities)
         except _REFUSALS:
-            answer, unasked = self._ask_in_parts(bundle, data, probabilities=probabilities)
-        silent = np.array([label is None for label in answer.labels], dtype=bool) & ~unasked
-        numbers = answer.labels[:, None].astype(float) if bundle.labels is None else answer.probabilities
-        if numbers is not None:
-            silent |= ~np.isfinite(numbers).all(axis=1) & ~unasked
-        answer.labels[silent] = None
-        codes = {"no-answer": np.flatnonzero(silent), "not-asked": np.flatnonzero(unasked)}
+            answer, unasked = self._ask_in_parts(bundle, table, probabilities=probabilities)
+        silent = _is_nothing(answer.predicted)
+        if answer.probabilities is not None:
+            silent |= ~np.isfinite(answer.probabilities).all(axis=1)
+        if silent.any():
+            answer = _without(answer, silent)
+        codes = {"no-answer": np.flatnonzero(silent & ~unasked), "not-asked": np.flatnonzero(unasked)}
         return answer, {code: rows for code, rows in codes.items() if rows.size}
 
-    def _ask_in_parts(self, bundle: Bundle, data: Table, *, probabilities: bool) -> tuple[Answer, NDArray[np.bool_]]:
+    def _ask_in_parts(self, bundle: Bundle, table: Table, *, probabilities: bool) -> tuple[Told, NDArray[np.bool_]]:
         """
-        Ask again in halves, and halves of halves: a label is None where the model refuses.
+        Ask again in halves, and halves of halves: nothing is told where the model refuses.
 
         scikit-learn refuses a whole batch for one row that becomes infinite on its way. After so long that someone
         must mean it, what is left is not asked, and its rows are told so.
         """
-        labels = np.full(len(data), None, dtype=object)
-        wanted = probabilities and bundle.has_probabilities
-        spread = np.full((len(data), len(bundle.manifest.classes)), np.nan) if wanted else None
-        unasked = np.zeros(len(data), dtype=bool)
-        parts, deadline = deque([(0, len(data))]), monotonic() + self._patience_s
+        told = _nothing(bundle, len(table), probabilities=probabilities)
+        unasked = np.zeros(len(table), dtype=bool)
+        parts, deadline = deque([(0, len(table))]), monotonic() + self._patience_s
         while parts:
             # The largest first: when time is up, as many rows as can be have their answer.
             start, stop = parts.popleft()
@@ -111,12 +117,35 @@ class Inference:
                 unasked[start:stop] = True
                 continue
             try:
-                answer = bundle.predict(data[start:stop], probabilities=probabilities)
+                answer = bundle.predict(table[start:stop], probabilities=probabilities)
             except _REFUSALS:
                 middle = (start + stop) // 2
                 parts.extend([(start, middle), (middle, stop)] if start < middle else [])
                 continue
-            labels[start:stop] = answer.labels
-            if spread is not None:
-                spread[start:stop] = answer.probabilities
-        return Answer(labels, spread), unasked
+            told = _among(told, slice(start, stop), answer)
+        return told, unasked
+
+
+def _nothing(bundle: Bundle, rows: int, *, probabilities: bool) -> Told:
+    """No answer to so many rows."""
+    classes = len(bundle.manifest.classes)
+    spread = np.full((rows, classes), np.nan) if probabilities and bundle.has_probabilities else None
+    return Told(np.full(rows, NO_CLASS) if classes else np.full(rows, np.nan), spread)
+
+
+def _among(told: Told, rows: NDArray[np.bool_] | slice, answer: Told) -> Told:
+    """Put the answer to some of the rows in its place."""
+    told.predicted[rows] = answer.predicted
+    if told.probabilities is not None:
+        told.probabilities[rows] = answer.probabilities
+    return told
+
+
+def _is_nothing(predicted: NDArray[Any]) -> NDArray[np.bool_]:
+    nothing: NDArray[np.bool_] = ~np.isfinite(predicted) if predicted.dtype.kind == "f" else predicted == NO_CLASS
+    return nothing
+
+
+def _without(answer: Told, silent: NDArray[np.bool_]) -> Told:
+    nothing = np.nan if answer.predicted.dtype.kind == "f" else NO_CLASS
+    return Told(np.where(silent, nothing, answer.predicted), answer.probabilities)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from artifacts import Manifest, Signature
-from artifacts.bundle import as_labels
+from artifacts.answers import label_map
 from artifacts.manifest import Training
 from train import card
-from train.admission import label_map, task_of
+from train.admission import lines_of, task_of
 from train.evaluate import Evaluation, evaluate
 from train.examples import Asked, choose, examples_of, prove
 from train.profile import MOST_CATEGORIES, profile_column, profile_spread
@@ -95,14 +95,14 @@ class Carded:
         """What writes the card, and the manifest that it is written for."""
         task = task_of(self.estimator)
         rows = as_rows(self.X, self.columns)
-        lines = label_map(self.estimator.classes_, self.labels) if task == "classification" else ()
+        lines = lines_of(self.estimator.classes_, self.labels) if task == "classification" else ()
         most = 0 if rows.container == "series" else MOST_CATEGORIES
         columns = tuple(
             profile_column(values, name=str(name), dtype=str(values.dtype), unknown=self.unknown, most_categories=most)
             for name, values in rows.frame.items()
         )
         signature = Signature(container=rows.container, columns=columns)
-        asked = Asked(self.estimator, as_labels(lines), signature)
+        asked = Asked(self.estimator, label_map([line.label for line in lines]), signature)
         judged = self.evaluation or (evaluate(self.estimator, task, *self.held_back) if self.held_back else None)
         known = {
             "model": "tiny",

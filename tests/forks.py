@@ -80,7 +80,7 @@ def state(root: Path, *, known: set[int]) -> dict[str, Any]:
 
 def _loads(store: Store, version: int) -> bool:
     try:
-        answer = store.load("tiny", version).predict(tiny.X)
+        answer = store.load("tiny", version).predict(tiny.table())
     except ArtifactError:
         return False
     return tuple(answer.labels) == ("short",) * 3 + ("long",) * 3

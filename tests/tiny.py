@@ -10,8 +10,11 @@ import pandas as pd
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from artifacts import Column, Manifest, Promise, Signature, Store
-from artifacts.bundle import Content, answer, as_labels
+from artifacts.answers import Answer, label_map
+from artifacts.bundle import Content
 from artifacts.manifest import Distribution, Examples, Label
+from artifacts.runtimes.original import ask
+from artifacts.signature import Table
 
 X = pd.DataFrame({"length": [0.5, 1.0, 1.5, 5.0, 5.5, 6.0], "leaves": [1, 2, 3, 7, 8, 9]})
 Y = [0, 0, 0, 1, 1, 1]
@@ -57,7 +60,8 @@ def make_regressor(*, scale: float = 1.0, **promised: Any) -> Tiny:
 
 
 def _made(estimator: Any, lines: tuple[Label, ...], *, task: Any, **promised: Any) -> Tiny:
-    answers = answer(estimator, as_labels(lines), X)
+    told = ask(estimator, X, classifies=bool(lines), probabilities=bool(lines) and hasattr(estimator, "predict_proba"))
+    answers = Answer(told.predicted, told.probabilities, label_map([line.label for line in lines]))
     promise = Promise(
         task=task,
         estimator=repr(estimator),
@@ -80,6 +84,11 @@ def _made(estimator: Any, lines: tuple[Label, ...], *, task: Any, **promised: An
 def signature() -> Signature:
     """A length and a count, in a frame."""
     return Signature(container="frame", columns=(column("length", "float64"), column("leaves", "int64")))
+
+
+def table() -> Table:
+    """The six rows as a runtime is asked them."""
+    return signature().table([X["length"].to_numpy(), X["leaves"].to_numpy()])
 
 
 def column(name: str, dtype: str, *, nullable: bool = False) -> Column:

@@ -109,7 +109,7 @@ def check_target(estimator: Any, task: Task, rows: Rows, y: ArrayLike | None) ->
         )
 
 
-def label_map(classes: NDArray[np.generic], labels: Sequence[str] | Mapping[Any, str] | None) -> tuple[Label, ...]:
+def lines_of(classes: NDArray[np.generic], labels: Sequence[str] | Mapping[Any, str] | None) -> tuple[Label, ...]:
     """
     What the caller is told for each class.
 

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context, get_config
 
-from artifacts.bundle import Answer, answer, distance, translate
+from artifacts.answers import Answer
+from artifacts.bundle import distance
 from artifacts.columns import Scalar
 from artifacts.manifest import Examples
+from artifacts.runtimes.original import ask, told_of
 from artifacts.signature import Signature
 from train.errors import NotPublishable
 from train.profile import invent
@@ -28,7 +30,7 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A fitted estimator and its labels, asked as a server would."""
+    """A fitted estimator and its label map, see `Answer.map`, asked as a server would."""
 
     estimator: Any
     labels: NDArray[np.object_] | None
@@ -53,12 +55,18 @@ class Asked:
         try:
             # A server has not heard of sklearn.set_config, on which an estimator fitted in a notebook may lean.
             with config_context(transform_output="default", assume_finite=False):
-                return answer(self.estimator, self.labels, batch.data)
+                told = ask(
+                    self.estimator,
+                    self.signature.as_fitted(batch.data),
+                    classifies=self.labels is not None,
+                    probabilities=self.has_probabilities,
+                )
         except Exception as error:
             # A third-party estimator may raise anything here; whatever it is, no server could ask it.
             leans = get_config()["transform_output"] != "default"
             advice = "; in place of sklearn.set_config, call set_output on the pipeline" if leans else ""
             raise NotPublishable(f"the model does not predict what a caller would send: {error}{advice}") from error
+        return Answer(told.predicted, told.probabilities, self.labels)
 
 
 def prove(asked: Asked, rows: Rows, *, tolerance: float) -> tuple[list[list[object]], Answer]:
@@ -89,9 +97,9 @@ def prove(asked: Asked, rows: Rows, *, tolerance: float) -> tuple[list[list[obje
 
 def _apart(got: Answer, expected: Answer) -> float:
     """How far two answers to the same rows are apart; infinitely where a label differs."""
-    if isinstance(expected.labels[0], float):
-        return distance(got.labels, expected.labels)
-    if not np.array_equal(got.labels, expected.labels):
+    if expected.map is None:
+        return distance(got.predicted, expected.predicted)
+    if not np.array_equal(got.predicted, expected.predicted):
         return np.inf
     if got.probabilities is None or expected.probabilities is None:
         return 0.0
@@ -109,10 +117,10 @@ def _told(apart: float, tolerance: float) -> str:
 
 def _alone(asked: Asked, table: Sequence[Sequence[object]], together: Answer) -> float:
     """How far the answers to single rows are from those to all of them in one call, at most."""
-    count = len(together.labels)
+    count = len(together.predicted)
     rows = np.unique(np.linspace(0, count - 1, min(_ALONE, count)).astype(int))
     spread = together.probabilities
-    same = [Answer(together.labels[[row]], None if spread is None else spread[[row]]) for row in rows]
+    same = [Answer(together.predicted[[row]], None if spread is None else spread[[row]], together.map) for row in rows]
     single = [asked.answer([[column[row]] for column in table]) for row in rows]
     return max(_apart(got, expected) for got, expected in zip(single, same, strict=True))
 
@@ -151,7 +159,8 @@ def _offline(asked: Asked, rows: Rows) -> Answer:
             raise NotPublishable(f"{kind} does not give a probability a class")
         if not np.isfinite(spread).all():
             raise NotPublishable(f"{kind} gives no finite probabilities for some rows of X, and JSON has no other")
-    return translate(asked.estimator, asked.labels, predicted, spread)
+    told = told_of(asked.estimator, predicted, spread, classifies=asked.labels is not None)
+    return Answer(told.predicted, told.probabilities, asked.labels)
 
 
 def choose(table: Sequence[Sequence[object]], answers: Answer) -> list[list[Any]]:

@@ -13,7 +13,7 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.exceptions import InconsistentVersionWarning
 
-from artifacts.signature import Table as Data
+from artifacts.frames import Fitted
 from train.admission import task_of
 from train.errors import ColumnMissing, ModelNotLoaded, NotPublishable
 from train.evaluate import evaluate
@@ -81,7 +81,7 @@ class Sample:
         y: What was to be predicted, in the type of the model's classes; None if nobody says.
     """
 
-    data: Data
+    data: Fitted
     columns: list[str] | None = None
     y: "pd.Series[Any] | None" = None
 

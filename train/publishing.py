@@ -14,12 +14,13 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from artifacts import ArtifactSettings, Column, Manifest, Promise, Signature, Store
-from artifacts.bundle import Content, as_labels
+from artifacts.answers import label_map
+from artifacts.bundle import Content
 from artifacts.columns import Unknown
 from artifacts.csv_names import added_columns
 from artifacts.manifest import Examples, Label, Training, check_name
 from train import card
-from train.admission import Task, check_target, container_of, label_map, task_of
+from train.admission import Task, check_target, container_of, lines_of, task_of
 from train.errors import NotPublishable
 from train.evaluate import Evaluation, evaluate
 from train.examples import TOLERANCE, Asked, choose, examples_of, invented, prove
@@ -92,12 +93,12 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     check_target(estimator, task, rows, y)
     if task == "regression" and labels is not None:
         raise NotPublishable("labels are for classes, and a regressor has none")
-    lines = label_map(estimator.classes_, labels) if task == "classification" else ()
+    lines = lines_of(estimator.classes_, labels) if task == "classification" else ()
     signature = Signature(
         container=rows.container, columns=_columns(rows, unknown, real=examples), csv_nulls=_cells(csv_nulls)
     )
     _check_names(signature, lines)
-    asked = Asked(estimator, as_labels(lines), signature)
+    asked = Asked(estimator, label_map([line.label for line in lines]), signature)
     table, answers = prove(asked, rows, tolerance=tolerance)
     pickled = _pickle(estimator)
     held_back = _as_fitted(held_back, rows) if held_back else None

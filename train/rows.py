@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from artifacts.signature import Container, Table
+from artifacts.frames import Fitted
+from artifacts.signature import Container
 from train.errors import NotPublishable
 
 _TEXT = "text"
@@ -24,7 +25,7 @@ class Rows:
         frame: The same under column names; an array of texts has become objects.
     """
 
-    data: Table
+    data: Fitted
     frame: pd.DataFrame
 
     @property

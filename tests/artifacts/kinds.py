@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from hypothesis import strategies as st
 
+from artifacts import frames
 from artifacts.columns import Column
-from artifacts.values import Array, Check, Fault
+from artifacts.values import Check, Fault
 
 TEXTS, INTEGERS, FLOATS, BOOLEANS = ["b", "a", ""], [3, -1, 2**60], [2.0, 0.5], [True, False]
 LEVELS: dict[str, Sequence[Any]] = {
@@ -154,7 +155,7 @@ def cast(one: Column, value: Any) -> Any:
 class Checked:
     """The array of the good values of a column, which ones they were, and the mistakes of the others."""
 
-    array: Array
+    array: Any
     good: list[bool]
     faults: list[Fault]
 
@@ -176,4 +177,4 @@ def check(one: Column, cells: Sequence[object], *, max_digits: int = 64) -> Chec
     good = np.ones(len(cells), dtype=bool)
     for fault in faults:
         good[fault.rows] = False
-    return Checked(array[good], good.tolist(), faults)
+    return Checked(frames.cast(one, array[good]), good.tolist(), faults)

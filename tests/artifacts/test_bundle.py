@@ -13,7 +13,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
 
 from artifacts import bundle
-from artifacts.bundle import CARD, LABELS, MANIFEST, MODEL, Content, answer
+from artifacts.answers import Answer, label_map
+from artifacts.bundle import CARD, LABELS, MANIFEST, MODEL, Content
 from artifacts.errors import (
     ArtifactDigest,
     ArtifactFormat,
@@ -21,6 +22,7 @@ from artifacts.errors import (
     ArtifactMissing,
     ArtifactUnloadable,
 )
+from artifacts.runtimes.original import ask
 from tests import tiny
 from tests.artifacts.folders import amend, seal, write
 
@@ -39,7 +41,7 @@ def test_what_was_written_is_read(folder: Path) -> None:
     """A version answers after the disk as its examples promise, to the last bit."""
     read = bundle.read(folder)
 
-    answer = read.predict(tiny.X)
+    answer = read.predict(tiny.table())
     assert read.has_probabilities
     assert tuple(answer.labels.tolist()) == read.manifest.examples.predictions == ("short",) * 3 + ("long",) * 3
     assert np.array_equal(np.asarray(answer.probabilities), np.asarray(read.manifest.examples.probabilities))
@@ -58,7 +60,7 @@ def test_a_regressor_has_no_label_map(regressor: Path) -> None:
     """A version that predicts numbers is its model and a manifest; what it says are floats, and no probabilities."""
     read = bundle.read(regressor)
 
-    answer = read.predict(tiny.X)
+    answer = read.predict(tiny.table())
     assert {path.name for path in regressor.iterdir()} == {MODEL, MANIFEST}
     assert (read.labels, read.has_probabilities, answer.probabilities) == (None, False, None)
     assert answer.labels.tolist() == list(read.manifest.examples.predictions)
@@ -82,9 +84,9 @@ def test_a_card_is_one_more_file_with_its_digest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("task", "labels"), [("regression", None), ("classification", ["short", "long"])])
 def test_an_answer_is_one_a_row(task: str, labels: list[str] | None) -> None:
     """An estimator that gives a column, as some do that were fitted on one, is understood like one that gives a row."""
-    told = None if labels is None else np.array(labels, dtype=object)
+    told = ask(Columnar(), tiny.X, classifies=labels is not None, probabilities=False)
 
-    answered = answer(Columnar(), told, tiny.X)
+    answered = Answer(told.predicted, told.probabilities, label_map(labels or ()))
 
     assert answered.labels.tolist() == ([0.0] * 6 if labels is None else ["short"] * 6)
     assert answered.probabilities is None
@@ -92,7 +94,7 @@ def test_an_answer_is_one_a_row(task: str, labels: list[str] | None) -> None:
 
 def test_probabilities_are_left_out_when_nobody_asks(folder: Path) -> None:
     """Labels alone cost no second call of the model."""
-    answer = bundle.read(folder).predict(tiny.X, probabilities=False)
+    answer = bundle.read(folder).predict(tiny.table(), probabilities=False)
 
     assert answer.probabilities is None
     assert answer.labels.tolist()[0] == "short"
@@ -103,7 +105,7 @@ def test_a_model_without_probabilities_has_none(tmp_path: Path) -> None:
     read = bundle.read(write(tmp_path / "1", tiny.make(estimator=Perceptron())))
 
     assert not read.has_probabilities
-    assert read.predict(tiny.X).probabilities is None
+    assert read.predict(tiny.table()).probabilities is None
 
 
 @pytest.mark.parametrize("labels", [(0, 1), (False, True), ("0", 0)], ids=repr)
@@ -111,7 +113,7 @@ def test_labels_keep_their_type(tmp_path: Path, labels: tuple[Any, Any]) -> None
     """A caller who was promised false gets false, neither 0 nor "0"."""
     read = bundle.read(write(tmp_path / "1", tiny.make(labels=labels)))
 
-    answered = read.predict(tiny.X).labels.tolist()
+    answered = read.predict(tiny.table()).labels.tolist()
     assert list(map(repr, answered)) == [repr(labels[0])] * 3 + [repr(labels[1])] * 3
 
 
@@ -251,6 +253,14 @@ def test_a_label_map_that_is_none_is_refused(folder: Path, content: bytes) -> No
 def test_a_label_map_of_other_classes_is_refused(folder: Path) -> None:
     """A class too few would give every later class its neighbour's label."""
     seal(folder, LABELS, b'[{"class": 0, "label": "short"}]')
+
+    with pytest.raises(ArtifactFormat, match=f"other classes than {LABELS}"):
+        bundle.read(folder)
+
+
+def test_a_label_map_of_another_estimator_is_refused(folder: Path) -> None:
+    """The lines name the classes of the very estimator that answers, in its order."""
+    seal(folder, LABELS, b'[{"class": 1, "label": "short"}, {"class": 0, "label": "long"}]')
 
     with pytest.raises(ArtifactUnloadable, match=f"{LABELS} does not name the classes"):
         bundle.read(folder)

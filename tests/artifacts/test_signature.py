@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from artifacts.signature import Signature
+from artifacts.signature import Batch, Signature
 from artifacts.values import Fault
 from tests.artifacts.kinds import COLUMNS, LEVELS, anything, column, fitting
 
@@ -31,10 +31,15 @@ def test_a_batch_may_be_cut_anywhere(data: st.DataObject) -> None:
         signature.check(list(zip(*part, strict=True)) or [()] * len(columns)) for part in (rows, rows[:cut], rows[cut:])
     )
 
-    joined = pd.concat([pd.DataFrame(part.data) for part in parts], ignore_index=True)
-    pd.testing.assert_frame_equal(joined, pd.DataFrame(whole.data), check_exact=True)
+    joined = pd.concat([fitted(signature, part) for part in parts], ignore_index=True)
+    pd.testing.assert_frame_equal(joined, fitted(signature, whole), check_exact=True)
     assert [*parts[0].good, *parts[1].good] == whole.good.tolist()
     assert _mistakes(parts[0].faults) | _mistakes(parts[1].faults, after=cut) == _mistakes(whole.faults)
+
+
+def fitted(signature: Signature, batch: Batch) -> Any:
+    """The good rows as what an estimator was fitted on."""
+    return signature.as_fitted(batch.data)
 
 
 def _mistakes(faults: tuple[Fault, ...], *, after: int = 0) -> set[tuple[str, str | None, int]]:
@@ -46,11 +51,12 @@ def test_the_container_is_that_of_training(container: Any, kind: type) -> None:
     """An estimator that was fitted on an array gets an array, one that was fitted on a frame gets a frame."""
     columns = (column("float", "float32"), column("float", "float32", nullable=False))
 
-    batch = Signature(container=container, columns=columns).check([[1, 2], [3.5, None]])
+    signature = Signature(container=container, columns=columns)
+    data = fitted(signature, signature.check([[1, 2], [3.5, None]]))
 
-    assert isinstance(batch.data, kind)
-    assert np.asarray(batch.data).dtype == np.float32
-    assert np.asarray(batch.data).tolist() == [[1.0, 3.5]]
+    assert isinstance(data, kind)
+    assert np.asarray(data).dtype == np.float32
+    assert np.asarray(data).tolist() == [[1.0, 3.5]]
 
 
 @pytest.mark.parametrize("dtype", ["str", "string", "object"])
@@ -58,9 +64,10 @@ def test_a_series_is_for_one_column(dtype: str) -> None:
     """A vectorizer gets a series of the name and the dtype of training, and a signature of two columns is none."""
     one = column("text", dtype)
 
-    data = Signature(container="series", columns=(one,)).check([["a", "b", 1]]).data
+    signature = Signature(container="series", columns=(one,))
+    data = fitted(signature, signature.check([["a", "b", 1]]))
 
-    pd.testing.assert_series_equal(pd.Series(data), pd.Series(["a", "b"], name=one.name, dtype=dtype))
+    pd.testing.assert_series_equal(data, pd.Series(["a", "b"], name=one.name, dtype=dtype))
     with pytest.raises(ValidationError, match="a series is one column"):
         Signature(container="series", columns=(one, one))
 
@@ -87,9 +94,10 @@ def test_objects_that_are_all_texts_stay_objects() -> None:
     """A frame's column of objects is not made one of pandas' texts, which an encoder would not know again."""
     known = column("category", "object", known=["a", "b"])
 
-    data = Signature(container="frame", columns=(known, column("float", "object"))).check([["a", "b"], [1.5, 2]]).data
+    signature = Signature(container="frame", columns=(known, column("float", "object")))
+    data = fitted(signature, signature.check([["a", "b"], [1.5, 2]]))
 
-    assert pd.DataFrame(data).dtypes.tolist() == [object, object]
+    assert data.dtypes.tolist() == [object, object]
 
 
 @pytest.mark.parametrize("cells", [[], ["bad"]], ids=["empty", "bad"])
@@ -97,7 +105,7 @@ def test_a_frame_keeps_the_dtype_of_each_column(cells: list[str]) -> None:
     """A frame of every dtype has exactly these, also when no row is good, or none came."""
     batch = FRAME.check([cells] * len(IN_FRAMES))
 
-    frame = pd.DataFrame(batch.data)
+    frame = fitted(FRAME, batch)
     assert len(frame) == 0
     assert frame.dtypes.astype(str).to_dict() == {one.name: one.dtype for one in IN_FRAMES}
     assert all(frame[one.name].dtype == one.level_dtype for one in IN_FRAMES if one.dtype == "category")

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 
-from artifacts import Store
-from artifacts.bundle import Answer
+from artifacts import Answer, Store
 from tests.server import Api
 
 
@@ -25,7 +24,7 @@ def rows(store: Path) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def offline(store: Path, rows: pd.DataFrame) -> Answer:
     """What the published model answers in this process."""
-    return Store(store).load("iris", 1).predict(rows)
+    return Store(store).load("iris", 1).predict(rows.to_numpy())
 
 
 def test_vectors_are_answered_as_offline(api: Api, rows: pd.DataFrame, offline: Answer) -> None:

@@ -11,9 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from artifacts import Signature
-from artifacts.bundle import as_labels
+from artifacts.answers import label_map
 from train import publishing
-from train.admission import container_of, label_map, task_of
+from train.admission import container_of, lines_of, task_of
 from train.examples import Asked
 from train.rows import Rows, as_rows
 
@@ -42,5 +42,5 @@ def asked_of(estimator: Any, X: Any) -> tuple[Asked, Rows]:
     rows = as_rows(X)
     rows = rows if container_of(estimator, rows) == rows.container else rows.as_array()
     signature = Signature(container=rows.container, columns=publishing._columns(rows, "refuse", real=True))
-    lines = label_map(estimator.classes_, None) if task_of(estimator) == "classification" else ()
-    return Asked(estimator, as_labels(lines), signature), rows
+    lines = lines_of(estimator.classes_, None) if task_of(estimator) == "classification" else ()
+    return Asked(estimator, label_map([line.label for line in lines]), signature), rows

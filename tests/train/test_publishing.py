@@ -187,7 +187,7 @@ def test_labels_are_told_instead_of_classes(store: Store) -> None:
     """Callers hear a class's label; a version that is not promoted leaves the champion where it is."""
     publish(FITTED, X, name="model", labels={1: "long", 0: "short"}, promote=False, store=store)
 
-    told = store.load("model", 1).predict(X).labels.tolist()
+    told = store.load("model", 1).predict(X.to_numpy()).labels.tolist()
     assert told == np.where(FITTED.predict(X), "long", "short").tolist()
     assert store.aliases("model") == {}
 

@@ -117,10 +117,11 @@ def test_a_frame_comes_back_as_it_was(frame: pd.DataFrame) -> None:
     """The plain values of any frame pass the check, and become that frame: dtypes, levels, nulls and every bit."""
     rows = as_rows(frame)
 
-    batch = signature_of(rows).check(rows.values())
+    signature = signature_of(rows)
+    batch = signature.check(rows.values())
 
     assert batch.faults == ()
-    back = pd.DataFrame(batch.data)
+    back = pd.DataFrame(signature.as_fitted(batch.data))
     pd.testing.assert_frame_equal(back, frame, check_exact=True)
     for name in frame:
         assert list(map(repr, back[name])) == list(map(repr, frame[name]))

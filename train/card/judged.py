@@ -48,7 +48,7 @@ class Judged:
         rows = rows.take(chosen)
         if asked.signature.container == "array" and rows.container == "frame":
             rows = rows.as_array()
-        labels: list[Any] = [] if asked.labels is None else asked.labels.tolist()
+        labels: list[Any] = [] if asked.labels is None else asked.labels[:-1].tolist()
         has_probabilities = bool(labels) and hasattr(estimator, "predict_proba")
         with quiet():
             predicted = np.asarray(estimator.predict(rows.data)).ravel()

@@ -86,7 +86,7 @@ def writer(
     """
     plots = plots_of(asked, *held_back, evaluation) if held_back and evaluation else []
     told = None if y is None else np.asarray(y).ravel()
-    classes = [] if asked.labels is None else list(_classes(asked.estimator, asked.labels, told, evaluation))
+    classes = [] if asked.labels is None else list(_classes(asked.estimator, asked.labels[:-1], told, evaluation))
     spread = _spread(told) if asked.labels is None and told is not None else None
     return lambda manifest: _write(manifest, evaluation, plots, classes, spread)
 

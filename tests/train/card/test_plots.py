@@ -16,10 +16,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
 from artifacts import Signature
-from artifacts.bundle import as_labels
+from artifacts.answers import label_map
 from tests import tiny
 from tests.cards import Carded, Page, numbers
-from train.admission import Task, label_map
+from train.admission import Task, lines_of
 from train.card.figures import INK, Plot, Undrawn
 from train.card.plots import plots_of
 from train.evaluate import Evaluation, evaluate
@@ -34,9 +34,9 @@ FITTED = LogisticRegression().fit(X, Y)
 def draw(estimator: Any, X: Any, y: Any, *, labels: list[str] | None = None, **more: Any) -> dict[str, Plot | Undrawn]:
     """Every plot, by its title."""
     is_classifier = hasattr(estimator, "classes_")
-    lines = label_map(estimator.classes_, labels) if is_classifier else ()
+    lines = lines_of(estimator.classes_, labels) if is_classifier else ()
     columns = tuple(tiny.column(name, "float64") for name in X.columns)
-    asked = Asked(estimator, as_labels(lines), Signature(container="frame", columns=columns))
+    asked = Asked(estimator, label_map([line.label for line in lines]), Signature(container="frame", columns=columns))
     task: Task = "classification" if is_classifier else "regression"
     evaluation = more.pop("evaluation", None) or evaluate(estimator, task, X, y)
     return {plot.title: plot for plot in plots_of(asked, X, y, evaluation, **more)}
@@ -218,7 +218,9 @@ def test_rows_may_come_in_another_container() -> None:
     signature = Signature(container="array", columns=())
     evaluation = evaluate(fitted, "classification", X.to_numpy(), Y)
 
-    plots = plots_of(Asked(fitted, as_labels(label_map(fitted.classes_, None)), signature), X, Y, evaluation)
+    plots = plots_of(
+        Asked(fitted, label_map([line.label for line in lines_of(fitted.classes_, None)]), signature), X, Y, evaluation
+    )
 
     assert all(isinstance(plot, Plot) for plot in plots)
     assert "length" in svg(plots[-1])

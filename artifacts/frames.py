@@ -1,0 +1,59 @@
+"""Checked columns as pandas holds them: for estimators that were fitted on a frame, and for nobody else."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionArray
+
+from artifacts.columns import Column
+
+Fitted: TypeAlias = NDArray[Any] | pd.DataFrame | pd.Series
+"""What an estimator can be fitted on."""
+
+
+def frame(columns: Sequence[Column], arrays: Sequence[NDArray[Any]]) -> pd.DataFrame:
+    """One array a column, each in the dtype of training."""
+    return pd.DataFrame(
+        {column.name: _kept(cast(column, array)) for column, array in zip(columns, arrays, strict=True)}
+    )
+
+
+def named(names: Sequence[str], rows: NDArray[Any]) -> pd.DataFrame:
+    """Shape (rows, columns) of one dtype, under the names of training."""
+    return pd.DataFrame(rows, columns=list(names))
+
+
+def series(column: Column, array: NDArray[Any]) -> "pd.Series[Any]":
+    """One column by itself."""
+    return pd.Series(_kept(cast(column, array)), name=column.name)
+
+
+def cast(column: Column, array: NDArray[Any]) -> NDArray[Any] | ExtensionArray:
+    """A checked array, None for a null, in the very dtype of its column."""
+    dtype = column.dtype
+    if dtype == "category":
+        codes = {value: code for code, value in enumerate(column.known)}
+        # An unknown one that passes is a null to pandas.
+        found = np.fromiter((codes.get(value, -1) for value in array), dtype=np.intp, count=len(array))
+        return pd.Categorical.from_codes(found, dtype=column.level_dtype)
+    if dtype in {"str", "string"}:
+        return pd.array(array, dtype=pd.StringDtype(na_value=np.nan if dtype == "str" else pd.NA))
+    if dtype == "boolean" or (dtype != "U" and dtype[0].isupper()):
+        return _masked(array, np.dtype(bool if dtype == "boolean" else dtype.lower()))
+    return array
+
+
+def _masked(array: NDArray[Any], dtype: np.dtype[Any]) -> ExtensionArray:
+    mask = np.fromiter((value is None for value in array), dtype=bool, count=len(array))
+    held: NDArray[Any] = np.array([0 if value is None else value for value in array], dtype=dtype)
+    kinds = {"b": pd.arrays.BooleanArray, "i": pd.arrays.IntegerArray, "u": pd.arrays.IntegerArray}
+    make: Callable[..., ExtensionArray] = kinds.get(dtype.kind, pd.arrays.FloatingArray)
+    return make(held, mask)
+
+
+def _kept(array: NDArray[Any] | ExtensionArray) -> "NDArray[Any] | ExtensionArray | pd.Series[Any]":
+    """An array that pandas takes as it is: of objects that are all texts it would make its own dtype of texts."""
+    return pd.Series(array, dtype=object) if array.dtype == object else array

@@ -1,0 +1,17 @@
+"""What executes a model: the estimator itself, or a program that was proved to answer like it."""
+
+from typing import Protocol
+
+from artifacts.answers import Told
+from artifacts.signature import Table
+
+
+class Runtime(Protocol):
+    """Answers for a checked table; anything that an estimator raises for its rows may come out of it."""
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether it says how sure it is."""
+
+    def predict(self, table: Table, *, probabilities: bool) -> Told:
+        """One class or number a row, and if asked for and had, a probability a class."""
