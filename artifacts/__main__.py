@@ -7,7 +7,7 @@ from pathlib import Path
 
 from artifacts.bundle import CARD
 from artifacts.columns import Column
-from artifacts.description import curl, example_of, name, names, seen
+from artifacts.description import curl, example_of, executed, name, names, seen
 from artifacts.errors import ArtifactError
 from artifacts.manifest import Manifest
 from artifacts.settings import ArtifactSettings
@@ -110,6 +110,8 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
         yield "learned", f"from {manifest.training.rows} rows; {manifest.training.held_back} others were held back"
         if manifest.training.source:
             yield "source", name(manifest.training.source, longest=200)
+    if manifest.execution:
+        yield "answered by", executed(manifest.execution)
     yield "requires", ", ".join(manifest.requires)
     if manifest.signature.csv_nulls:
         yield "csv nulls", names(("an empty cell", *manifest.signature.csv_nulls))

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,16 @@ from artifacts.errors import (
 )
 from artifacts.manifest import Label, Manifest, Promise, parse
 from artifacts.runtimes import Runtime
-from artifacts.runtimes.original import Estimator, Original, unpickle
+from artifacts.runtimes.original import SKLEARN, Estimator, Original, unpickle
+from artifacts.runtimes.program import Chosen, unpack
+from artifacts.settings import Engine
 from artifacts.signature import Table
 
 MANIFEST = "manifest.json"
 MODEL = "model.joblib"
 LABELS = "labels.json"
 CARD = "card.html"
+PROGRAMS = "runtime.npz"
 
 _label_map = TypeAdapter(tuple[Label, ...])
 
@@ -70,12 +73,14 @@ class Content:
         pickled: The estimator, as joblib writes it.
         labels: One line a class, in the estimator's order; empty where it predicts numbers.
         card: Writes the page for people once the version has its number; None where nobody wants one.
+        programs: What answers in place of the estimator, see `runtimes.program.pack`; None where nothing does.
     """
 
     promise: Promise
     pickled: bytes
     labels: tuple[Label, ...] = ()
     card: Callable[[Manifest], bytes] | None = None
+    programs: bytes | None = None
 
 
 def write(folder: Path, content: Content, *, model: str, version: int) -> Manifest:
@@ -87,6 +92,8 @@ def write(folder: Path, content: Content, *, model: str, version: int) -> Manife
     contents = {MODEL: content.pickled}
     if content.labels:
         contents[LABELS] = _label_map.dump_json(content.labels, indent=2, by_alias=True)
+    if content.programs is not None:
+        contents[PROGRAMS] = content.programs
     known = {**dict(content.promise), "model": model, "version": version, "created_at": datetime.now(UTC)}
     manifest = Manifest(**known, files=_digests(contents))
     if content.card:
@@ -102,9 +109,13 @@ def _digests(contents: Mapping[str, bytes]) -> dict[str, str]:
     return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
 
-def read(folder: Path) -> Bundle:
+def read(folder: Path, *, engine: Engine = "auto") -> Bundle:
     """
     Load a version: manifest, digests, the very bytes that were digested, then the model's own examples.
+
+    Args:
+        folder: Of the version.
+        engine: `auto` takes what was measured to be the quickest; where that is a program, nothing is unpickled.
 
     Raises:
         ArtifactMissing: There is no such folder, or it holds no manifest.
@@ -117,8 +128,7 @@ def read(folder: Path) -> Bundle:
     """
     manifest, contents = verify(folder)
     lines = _read_labels(manifest, contents) if manifest.task == "classification" else ()
-    runtime = Original(_estimator(contents[MODEL], lines), manifest.signature, classifies=bool(lines))
-    bundle = Bundle(manifest, label_map([line.label for line in lines]), runtime)
+    bundle = Bundle(manifest, label_map([line.label for line in lines]), _runtime(manifest, contents, lines, engine))
     self_test(bundle)
     return bundle
 
@@ -131,6 +141,15 @@ def _read_labels(manifest: Manifest, contents: Mapping[str, bytes]) -> tuple[Lab
     if manifest.classes != tuple(line.label for line in lines):
         raise ArtifactFormat(f"{MANIFEST} lists other classes than {LABELS}")
     return lines
+
+
+def _runtime(manifest: Manifest, contents: Mapping[str, bytes], lines: tuple[Label, ...], engine: Engine) -> Runtime:
+    choice = manifest.execution.choice if manifest.execution and engine == "auto" else {1: SKLEARN}
+    programs: dict[str, Runtime] = dict(unpack(contents[PROGRAMS])) if {SKLEARN} != set(choice.values()) else {}
+    if SKLEARN in choice.values():
+        estimator = _estimator(contents[MODEL], lines)
+        programs[SKLEARN] = Original(estimator, manifest.signature, classifies=bool(lines))
+    return Chosen(programs, choice)
 
 
 def _estimator(pickled: bytes, lines: tuple[Label, ...]) -> Estimator:
@@ -147,7 +166,9 @@ def verify(folder: Path) -> tuple[Manifest, Mapping[str, bytes]]:
     with handed_out(), os.scandir(folder) as entries:
         is_plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
     listed = {*manifest.files, MANIFEST}
-    needed = {MODEL, LABELS} if manifest.task == "classification" else {MODEL}
+    needed = {MODEL} | ({LABELS} if manifest.task == "classification" else set())
+    if manifest.execution and set(manifest.execution.choice.values()) != {SKLEARN}:
+        needed.add(PROGRAMS)
     missing = {name for name in listed | needed if not is_plain.get(name, False)}
     unlisted = is_plain.keys() - listed
     if missing or unlisted:
@@ -193,7 +214,7 @@ def handed_out() -> Iterator[None]:
 
 def self_test(bundle: Bundle) -> None:
     """
-    Ask the model its own examples.
+    Ask the model its own examples, in each way in which it may be executed.
 
     Raises:
         ArtifactSelfTest: A label differs, or a number by more than the manifest's tolerance.
@@ -205,8 +226,14 @@ def self_test(bundle: Bundle) -> None:
         raise ArtifactSelfTest("the examples are not rows of the model's columns") from error
     if batch.faults:
         raise ArtifactSelfTest("the examples do not pass the columns' own check")
+    for runtime in bundle.runtime.parts:
+        _test(replace(bundle, runtime=runtime), batch.data)
+
+
+def _test(bundle: Bundle, table: Table) -> None:
+    examples = bundle.manifest.examples
     try:
-        got = bundle.predict(batch.data, probabilities=examples.probabilities is not None)
+        got = bundle.predict(table, probabilities=examples.probabilities is not None)
     except Exception as error:
         # A third-party estimator may raise anything here; whatever it is, the version is not fit to serve.
         raise ArtifactSelfTest(f"the model fails on its own examples: {type(error).__name__}") from error

@@ -4,9 +4,10 @@ import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from artifacts.columns import Column, Scalar
-from artifacts.manifest import Distribution, Manifest, Prediction, Promise
+from artifacts.manifest import Distribution, Execution, Manifest, Prediction, Promise, limit
 
 # Where a server of the README answers.
 API = "http://127.0.0.1:8000/api/v1"
@@ -47,6 +48,16 @@ def example_of(manifest: Promise) -> Example | None:
 
 def _burden(row: Sequence[Scalar]) -> tuple[int, int]:
     return sum(value is None or value == "" for value in row), len(json.dumps(row))
+
+
+def executed(execution: Execution) -> str:
+    """What answers for how many rows: "treelite; from 253 rows on trees"."""
+    sizes = sorted(execution.choice)
+    told = [execution.choice[sizes[0]]]
+    for low, high in pairwise(sizes):
+        if execution.choice[low] != execution.choice[high]:
+            told.append(f"from {limit(low, high)} rows on {execution.choice[high]}")
+    return "; ".join(told)
 
 
 def curl(manifest: Manifest, example: Example) -> str:

@@ -40,10 +40,25 @@ def cast(column: Column, array: NDArray[Any]) -> NDArray[Any] | ExtensionArray:
         found = np.fromiter((codes.get(value, -1) for value in array), dtype=np.intp, count=len(array))
         return pd.Categorical.from_codes(found, dtype=column.level_dtype)
     if dtype in {"str", "string"}:
-        return pd.array(array, dtype=pd.StringDtype(na_value=np.nan if dtype == "str" else pd.NA))
+        return _texts(array, np.nan if dtype == "str" else pd.NA)
     if dtype == "boolean" or (dtype != "U" and dtype[0].isupper()):
         return _masked(array, np.dtype(bool if dtype == "boolean" else dtype.lower()))
-    return array
+    return with_nulls(column, array)
+
+
+def with_nulls(column: Column, array: NDArray[Any]) -> NDArray[Any]:
+    """Among objects a null is the None or the NaN of training, for scikit-learn tells them apart."""
+    if column.dtype != "object" or column.null == "none" or not column.nullable:
+        return array
+    return np.array([np.nan if value is None else value for value in array] or array, dtype=object)
+
+
+def _texts(array: NDArray[Any], null: Any) -> ExtensionArray:
+    try:
+        return pd.array(array, dtype=pd.StringDtype(na_value=null))
+    except UnicodeEncodeError:
+        # Half a character, which JSON can bring, is no text to Arrow.
+        return pd.array(array, dtype=pd.StringDtype("python", na_value=null))
 
 
 def _masked(array: NDArray[Any], dtype: np.dtype[Any]) -> ExtensionArray:

@@ -1,6 +1,7 @@
 """What a model promises: everything about one version that is known without unpickling it."""
 
 import json
+import math
 import re
 from typing import Annotated, Literal, Self, TypeAlias
 
@@ -80,6 +81,39 @@ class Training(_Frozen):
     target: str = ""
 
 
+class Candidate(_Frozen):
+    """
+    One way to execute a model, tried when it was published.
+
+    Attributes:
+        name: `sklearn` is the estimator itself; `numpy`, `trees` and `treelite` are programs made of it.
+        refused: Why it was not admitted; empty where it was.
+        rows: How many rows both were asked.
+        disagreements: How many of them got another answer than from the estimator.
+        largest_difference: How far two numbers were apart at most; beyond 1, in parts of their size.
+        microseconds: Of one call with so many rows; a size that would have taken too long is left out.
+    """
+
+    name: str
+    refused: str = ""
+    rows: NonNegativeInt = 0
+    disagreements: NonNegativeInt = 0
+    largest_difference: FiniteFloat = 0.0
+    microseconds: dict[PositiveInt, FiniteFloat] = {}
+
+
+class Execution(_Frozen):
+    """How a model is executed: what was tried, and what was chosen for how many rows."""
+
+    candidates: tuple[Candidate, ...]
+    choice: Annotated[dict[PositiveInt, str], Field(min_length=1)]
+
+
+def limit(low: int, high: int) -> int:
+    """From how many rows on what was measured with the greater number counts: half-way, as ratios are."""
+    return math.isqrt(low * high) + 1
+
+
 class Promise(_Frozen):
     """What is known of a model before it has a version."""
 
@@ -94,6 +128,7 @@ class Promise(_Frozen):
     examples: Examples
     reference: dict[str, Distribution]
     training: Training | None = None
+    execution: Execution | None = None
 
     @model_validator(mode="after")
     def _classes_are_of_a_classifier(self) -> Self:

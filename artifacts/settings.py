@@ -1,9 +1,12 @@
-"""Where the store is: the one setting that train and serve share."""
+"""Where the store is, and what executes its models: the settings that train and serve share."""
 
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Engine: TypeAlias = Literal["auto", "sklearn"]
 
 
 class ArtifactSettings(BaseSettings):
@@ -16,4 +19,8 @@ class ArtifactSettings(BaseSettings):
     artifacts: Path = Field(
         default=Path("artifacts/models"),
         description="Folder of the model store, relative to the working directory.",
+    )
+    runtime: Engine = Field(
+        "auto",
+        description="`auto`: the quickest that was proved to give the same answers; `sklearn`: the estimator itself.",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,11 +131,13 @@ class Signature(BaseModel):
 
     def as_fitted(self, table: Table) -> "Fitted":
         """A table as what the estimator was fitted on: an array, a frame or a series, with the dtypes of training."""
-        if self.container == "array":
-            return cast("NDArray[Any]", table)
         # A server that asks no estimator need not import pandas.
         from artifacts import frames
 
+        if isinstance(table, np.ndarray) and self.container == "array":
+            columns = enumerate(self.columns) if table.dtype == object else ()
+            nulls = [frames.with_nulls(column, table[:, place]) for place, column in columns]
+            return np.column_stack(nulls) if nulls else table
         if isinstance(table, np.ndarray):
             return frames.named(self.names, table)
         if self.container == "series":

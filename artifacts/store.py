@@ -16,6 +16,7 @@ from artifacts import bundle
 from artifacts.bundle import Bundle, Content
 from artifacts.errors import ArtifactFormat, ArtifactMissing, NameInvalid
 from artifacts.manifest import NAME, Manifest, check_name
+from artifacts.settings import Engine
 
 CHAMPION = "champion"
 POINTERS = "aliases.json"
@@ -40,8 +41,9 @@ class Store:
     the state before or the state after. Writers of one model take turns by a lock that dies with its holder.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, engine: Engine = "auto") -> None:
         self.root = root
+        self._engine = engine
 
     def models(self) -> list[str]:
         """The names of all models that have a version, sorted."""
@@ -91,7 +93,7 @@ class Store:
         Raises:
             ArtifactError: See `artifacts.bundle.read`; or the folder holds another model or version.
         """
-        loaded = bundle.read(self._folder(model, version))
+        loaded = bundle.read(self._folder(model, version), engine=self._engine)
         if (loaded.manifest.model, loaded.manifest.version) != (model, version):
             raise ArtifactFormat(
                 f"the folder of {model} version {version} holds "
@@ -116,6 +118,9 @@ class Store:
             version = max([pointers.latest, *self._versions(home)]) + 1
             manifest = bundle.write(staging, content, model=model, version=version)
             bundle.read(staging)
+            if content.programs is not None:
+                # A server may be told to ask the estimator itself.
+                bundle.read(staging, engine="sklearn")
             staging.rename(home / str(version))
             bundle.sync_folder(home)
             aliases = {**pointers.aliases, CHAMPION: version} if promote else pointers.aliases

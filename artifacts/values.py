@@ -140,10 +140,8 @@ def builder(column: Column) -> Callable[[Sequence[Any]], Array]:
     with nulls, is an array of objects, of which `frames.cast` makes the rest where an estimator wants it.
     """
     dtype = column.dtype
-    if dtype == "object":
-        return _objects(np.nan if column.null == "nan" else None)
-    if dtype in {"category", "str", "string"}:
-        return _objects(None)
+    if dtype in {"object", "category", "str", "string"}:
+        return _objects
     if dtype == "boolean" or (dtype != "U" and dtype[0].isupper()):
         return _bounded("bool" if dtype == "boolean" else dtype.lower())
     return lambda values: np.array(values, dtype=dtype)
@@ -151,24 +149,20 @@ def builder(column: Column) -> Callable[[Sequence[Any]], Array]:
 
 def _bounded(dtype: str) -> Callable[[Sequence[Any]], Array]:
     """Of what has a mask for its nulls: by way of floats, integers would lose digits."""
-    objects = _objects(None)
 
     def build(values: Sequence[Any]) -> Array:
         held: Array = np.array([value for value in values if value is not None], dtype=dtype)
         if held.dtype.kind == "f" and np.isinf(held).any():
             raise OverflowError
-        return objects(values)
+        return _objects(values)
 
     return build
 
 
-def _objects(null: object) -> Callable[[Sequence[Any]], Array]:
-    def build(values: Sequence[Any]) -> Array:
-        array = np.empty(len(values), dtype=object)
-        array[:] = values if null is None else [null if value is None else value for value in values]
-        return array
-
-    return build
+def _objects(values: Sequence[Any]) -> Array:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
 
 
 def _longest(column: Column) -> int:

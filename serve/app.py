@@ -91,7 +91,7 @@ def _include(app: FastAPI, settings: Settings) -> None:
 
 @asynccontextmanager
 async def _lifespan(_app: FastAPI, *, settings: Settings, parts: Parts, engine: Engine) -> AsyncIterator[None]:
-    served = await parts.compute(registry.load, Store(settings.artifacts), _limits(settings))
+    served = await parts.compute(registry.load, Store(settings.artifacts, engine=settings.runtime), _limits(settings))
     for model in served:
         _tell(model, parts.metrics)
     if not served:

@@ -21,6 +21,7 @@ from artifacts.csv_names import added_columns
 from artifacts.manifest import Examples, Label, Training, check_name
 from train import card
 from train.admission import Task, check_target, container_of, lines_of, task_of
+from train.compile import compile_model
 from train.errors import NotPublishable
 from train.evaluate import Evaluation, evaluate
 from train.examples import TOLERANCE, Asked, choose, examples_of, invented, prove
@@ -44,6 +45,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     unknown: Unknown = "refuse",
     csv_nulls: Sequence[str] = (),
     examples: bool = True,
+    compiled: bool = True,
     promote: bool = True,
     source: str = "",
     tolerance: float = TOLERANCE,
@@ -68,6 +70,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
             leaves it to the estimator.
         csv_nulls: Cells of a CSV that mean null besides the empty one, such as "NA".
         examples: Whether rows of training may be shown as examples; if not, they are made up.
+        compiled: Whether a quicker program may answer in place of the estimator, if it is proved to answer the same.
         promote: Whether the new version becomes the champion.
         source: Where the rows are from, for the card.
         tolerance: How far a number may differ when the model is asked again; beyond 1, in parts of its size.
@@ -101,6 +104,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     asked = Asked(estimator, label_map([line.label for line in lines]), signature)
     table, answers = prove(asked, rows, tolerance=tolerance)
     pickled = _pickle(estimator)
+    compilation = compile_model(asked, rows, tolerance=tolerance) if compiled else None
     held_back = _as_fitted(held_back, rows) if held_back else None
     evaluation = _judge(estimator, task, held_back) if held_back else None
     promise = _promise(
@@ -115,8 +119,15 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         examples=examples_of(asked, choose(table, answers)) if examples else _made_up(asked),
         reference={column.name: profile_spread(rows.frame[column.name], column) for column in signature.columns},
         training=_training(rows, y, evaluation, source),
+        execution=compilation.execution if compilation else None,
     )
-    content = Content(promise, pickled, lines, card.writer(asked, held_back, evaluation, y))
+    content = Content(
+        promise,
+        pickled,
+        lines,
+        card=card.writer(asked, held_back, evaluation, y),
+        programs=compilation.programs if compilation else None,
+    )
     return (store or Store(ArtifactSettings().artifacts)).publish(name, content, promote=promote)
 
 

@@ -1,5 +1,6 @@
 """What executes a model: the estimator itself, or a program that was proved to answer like it."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from artifacts.answers import Told
@@ -12,6 +13,10 @@ class Runtime(Protocol):
     @property
     def has_probabilities(self) -> bool:
         """Whether it says how sure it is."""
+
+    @property
+    def parts(self) -> "Sequence[Runtime]":
+        """Those that it is made of; of one that is made of none, itself."""
 
     def predict(self, table: Table, *, probabilities: bool) -> Told:
         """One class or number a row, and if asked for and had, a probability a class."""

@@ -1,6 +1,7 @@
 """The estimator itself, as it was pickled."""
 
 import io
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -8,7 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from artifacts.answers import NO_CLASS, Told
 from artifacts.errors import ArtifactUnloadable
+from artifacts.runtimes import Runtime
 from artifacts.signature import Signature, Table
+
+SKLEARN = "sklearn"
 
 
 class Estimator(Protocol):
@@ -29,6 +33,11 @@ class Original:
     def has_probabilities(self) -> bool:
         """Whether the model says how sure it is."""
         return self._classifies and hasattr(self.estimator, "predict_proba")
+
+    @property
+    def parts(self) -> Sequence[Runtime]:
+        """Itself."""
+        return [self]
 
     def predict(self, table: Table, *, probabilities: bool) -> Told:
         """

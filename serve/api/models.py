@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from artifacts import CHAMPION, Column
+from artifacts.manifest import Execution
 from serve.api.deps import PREFIX, ModelReader, PartsDep
 from serve.registry import Model, Served
 
@@ -23,6 +24,7 @@ class VersionView(BaseModel):
     classes: list[bool | int | str]
     scores: dict[str, float]
     libraries: dict[str, str]
+    execution: Execution | None
 
     @classmethod
     def of(cls, model: Model) -> "VersionView":
@@ -32,6 +34,7 @@ class VersionView(BaseModel):
             columns=list(manifest.signature.columns),
             classes=list(manifest.classes),
             **manifest.model_dump(include={"version", "created_at", "task", "estimator", "scores", "libraries"}),
+            execution=manifest.execution,
         )
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import ArrayLike
 
 from artifacts.columns import Column
-from artifacts.description import mostly, name, names, number, printable, seen
-from artifacts.manifest import Manifest
+from artifacts.description import executed, mostly, name, names, number, printable, seen
+from artifacts.manifest import Candidate, Manifest
 from train.card.figures import Plot, Undrawn
 from train.card.limits import limits_of
 from train.card.meanings import meaning
@@ -115,11 +115,17 @@ def _write(
         undrawn=[plot for plot in plots if isinstance(plot, Undrawn)],
         limits=list(limits_of(manifest, evaluation)),
         snippets=Snippets.of(manifest),
+        executed=executed(manifest.execution) if manifest.execution else "",
+        sizes=sorted({size for each in _candidates(manifest) for size in each.microseconds}),
         login=LOGIN,
         kind=manifest.estimator.partition("(")[0],
         estimator="\n".join(map(printable, manifest.estimator[:_LONGEST_ESTIMATOR].splitlines())),
     )
     return page.encode(errors="replace")
+
+
+def _candidates(manifest: Manifest) -> Sequence[Candidate]:
+    return manifest.execution.candidates if manifest.execution else ()
 
 
 @cache

@@ -1,0 +1,134 @@
+"""A model as data: steps and heads of numbers only, written as one file that holds nothing to unpickle."""
+
+import io
+import json
+from bisect import bisect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts.answers import Told
+from artifacts.errors import ArtifactUnloadable
+from artifacts.manifest import limit
+from artifacts.runtimes import Runtime
+from artifacts.runtimes.heads import HEADS
+from artifacts.runtimes.steps import STEPS
+from artifacts.signature import Table
+
+_KINDS: Mapping[str, type] = {kind.__name__: kind for kind in (*STEPS, *HEADS)}
+_OUTLINE = "program"
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What comes before, and what ends it."""
+
+    step: Any
+    head: Any
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether it says how sure it is."""
+        return bool(self.head.has_probabilities)
+
+    @property
+    def parts(self) -> Sequence[Runtime]:
+        """Itself."""
+        return [self]
+
+    def predict(self, table: Table, *, probabilities: bool) -> Told:
+        """
+        Answer for a table.
+
+        Raises:
+            ValueError: A number became infinite on its way; scikit-learn refuses such a batch as well.
+        """
+        with np.errstate(all="ignore"):
+            told: Told = self.head(self.step(table), probabilities=probabilities and self.has_probabilities)
+        return told
+
+
+class Chosen:
+    """For each number of rows the program that was measured to be the quickest."""
+
+    def __init__(self, programs: Mapping[str, Runtime], choice: Mapping[int, str]) -> None:
+        """
+        Join what was measured.
+
+        Args:
+            programs: By name.
+            choice: The name of the quickest for so many rows, for each number of rows that was measured.
+        """
+        sizes = sorted(choice)
+        self._limits = [limit(low, high) for low, high in pairwise(sizes)]
+        self._programs = [programs[choice[size]] for size in sizes]
+        self.has_probabilities = self._programs[0].has_probabilities
+
+    @property
+    def parts(self) -> Sequence[Runtime]:
+        """Each of them once."""
+        return list(dict.fromkeys(self._programs))
+
+    def predict(self, table: Table, *, probabilities: bool) -> Told:
+        """
+        Answer for a table, see `Program.predict`.
+
+        Raises:
+            ValueError: As there.
+        """
+        program = self._programs[bisect(self._limits, len(table))]
+        return program.predict(table, probabilities=probabilities)
+
+
+def pack(programs: Mapping[str, Program]) -> bytes:
+    """Write programs as one file: an outline in JSON, and every array beside it, in numpy's own format."""
+    arrays: dict[str, NDArray[Any]] = {}
+    outline = {name: _outlined(program, arrays) for name, program in programs.items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{_OUTLINE: np.frombuffer(json.dumps(outline).encode(), np.uint8), **arrays})
+    return buffer.getvalue()
+
+
+def unpack(packed: bytes) -> dict[str, Program]:
+    """
+    Read them again.
+
+    Raises:
+        ArtifactUnloadable: The bytes hold no programs.
+    """
+    try:
+        with np.load(io.BytesIO(packed), allow_pickle=False) as file:
+            arrays = dict(file)
+        outline = json.loads(arrays.pop(_OUTLINE).tobytes())
+        return {name: _made(known, arrays) for name, known in outline.items()}
+    except Exception as error:
+        # The bytes are the published ones: what is wrong with them is this code's age, in whatever way it shows.
+        raise ArtifactUnloadable(f"the runtime cannot be loaded: {type(error).__name__}: {error}") from error
+
+
+def _outlined(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
+    if isinstance(value, np.ndarray):
+        name = f"a{len(arrays)}"
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, tuple):
+        return [_outlined(each, arrays) for each in value]
+    if is_dataclass(value):
+        known = {field.name: _outlined(getattr(value, field.name), arrays) for field in fields(value)}
+        return {"kind": type(value).__name__, **known}
+    return value
+
+
+def _made(value: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    if isinstance(value, list):
+        return tuple(_made(each, arrays) for each in value)
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return arrays[value["array"]]
+    make: Callable[..., Any] = {**_KINDS, "Program": Program}[value["kind"]]
+    return make(**{name: _made(each, arrays) for name, each in value.items() if name != "kind"})

@@ -1,0 +1,119 @@
+"""Try every candidate: replay the model, prove it, measure it, and choose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from artifacts.manifest import Candidate, Execution
+from artifacts.runtimes.original import SKLEARN, Original
+from artifacts.runtimes.program import Program, pack, unpack
+from artifacts.signature import Signature, Table
+from train.compile.errors import NotLowered
+from train.compile.models import Form, Lowered, lower
+from train.compile.parity import Parity
+from train.compile.proof import Proof
+from train.compile.sources import Source
+from train.compile.timing import choose, measure
+from train.examples import Asked
+from train.rows import Rows
+
+FORMS: Sequence[Form] = ("trees", "treelite")
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """
+    What came of it.
+
+    Attributes:
+        execution: What the manifest tells of it.
+        programs: The file of those that were chosen; None where scikit-learn itself answers.
+    """
+
+    execution: Execution
+    programs: bytes | None
+
+
+def compile_model(asked: Asked, rows: Rows, *, tolerance: float) -> Compilation:
+    """
+    Make what is quickest and exact.
+
+    Args:
+        asked: The fitted estimator, with its columns.
+        rows: The rows of training.
+        tolerance: How far a number may differ.
+    """
+    # As a server has it; on few rows several threads only wait for each other.
+    with threadpool_limits(1):
+        return _compiled(asked, as_table(asked.signature, rows), tolerance)
+
+
+def _compiled(asked: Asked, table: Table, tolerance: float) -> Compilation:
+    proof: Proof | None = None
+    original = Original(asked.estimator, asked.signature, classifies=asked.labels is not None)
+    tried: list[Candidate] = []
+    programs: dict[str, Program] = {}
+    for name, lowered in _candidates(asked):
+        if isinstance(lowered, NotLowered):
+            tried.append(Candidate(name=name, refused=str(lowered)))
+            continue
+        proof = proof or Proof(asked, table, tolerance=tolerance)
+        # As a server will have it: from its file.
+        program = unpack(pack({name: Program(lowered.source.step, lowered.head)}))[name]
+        found, refused = proof.try_out(program, lowered)
+        tried.append(_told(name, found, refused))
+        if not refused:
+            programs[name] = program
+    times = measure({SKLEARN: original, **programs}, table)
+    choice = choose(times)
+    told = [each.model_copy(update={"microseconds": times.get(each.name, {})}) for each in tried]
+    execution = Execution(candidates=(Candidate(name=SKLEARN, microseconds=times[SKLEARN]), *told), choice=choice)
+    chosen = {name: program for name, program in programs.items() if name in choice.values()}
+    return Compilation(execution, pack(chosen) if chosen else None)
+
+
+def as_table(signature: Signature, rows: Rows) -> Table:
+    """The rows of training as a runtime is asked them."""
+    arrays = []
+    for column in signature.columns:
+        values = rows.frame[column.name]
+        is_numpys = isinstance(values.dtype, np.dtype) and values.dtype != object
+        if is_numpys and column.dtype != "U":
+            arrays.append(values.to_numpy())
+            continue
+        plain: NDArray[Any] = np.empty(len(values), dtype=object)
+        plain[:] = [
+            None if null else value for value, null in zip(values.tolist(), values.isna().tolist(), strict=True)
+        ]
+        arrays.append(plain.astype("U") if column.dtype == "U" else plain)
+    return signature.table(arrays)
+
+
+def _candidates(asked: Asked) -> list[tuple[str, Lowered | NotLowered]]:
+    """Every candidate by its name; where there are no trees, all forms are one."""
+    found: list[tuple[str, Lowered | NotLowered]] = []
+    for form in FORMS:
+        try:
+            lowered = lower(asked.estimator, Source.of(asked.signature), form)
+        except NotLowered as reason:
+            found.append((form, reason))
+            continue
+        if not lowered.trees:
+            return [("numpy", lowered)]
+        found.append((form, lowered))
+    reasons = {str(reason) for _, reason in found}
+    return [("numpy", found[0][1])] if len(reasons) == 1 and isinstance(found[0][1], NotLowered) else found
+
+
+def _told(name: str, found: Parity, refused: str) -> Candidate:
+    return Candidate(
+        name=name,
+        refused=refused,
+        rows=found.rows,
+        disagreements=found.disagreements,
+        largest_difference=found.largest,
+    )

@@ -1,0 +1,120 @@
+"""Whether a program answers like the estimator that it was made of: row by row, and by one definition of the same."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts.answers import NO_CLASS, Told
+
+Ask: TypeAlias = Callable[[Any], Told]
+"""What answers for a table, or for an array in the middle of a pipeline."""
+
+BATCH = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """
+    What was compared.
+
+    Attributes:
+        rows: How many rows.
+        disagreements: How many of them got another class, or a number further away than the tolerance.
+        largest: How far two numbers were apart at most; beyond 1, in parts of their size.
+    """
+
+    rows: int = 0
+    disagreements: int = 0
+    largest: float = 0.0
+
+    def __add__(self, other: "Parity") -> "Parity":
+        return Parity(
+            self.rows + other.rows, self.disagreements + other.disagreements, max(self.largest, other.largest)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """
+    Rows in batches, and what the estimator says of each batch.
+
+    Attributes:
+        batches: Tables, or arrays in the middle of a pipeline.
+        told: The answer to each.
+    """
+
+    batches: tuple[Any, ...]
+    told: tuple[Told, ...]
+
+    @classmethod
+    def of(cls, ask: Ask, rows: Any, *, batch: int = BATCH) -> "Question":
+        """Ask the estimator for rows, so many at once."""
+        batches = tuple(rows[start : start + batch] for start in range(0, len(rows), batch))
+        return cls(batches, tuple(_answered(ask, each) for each in batches))
+
+    def put(self, ask: Ask, *, tolerance: float) -> Parity:
+        """Ask a program for the same batches, and compare; a number may be so far away."""
+        pairs = zip(self.batches, self.told, strict=True)
+        return sum((_compared(told, _answered(ask, rows), tolerance) for rows, told in pairs), Parity())
+
+
+def _answered(ask: Ask, rows: Any) -> Told:
+    """The answer; where a batch is refused, that to its parts, and nothing where a row by itself is refused."""
+    try:
+        return ask(rows)
+    except (ValueError, TypeError, IndexError, ArithmeticError):
+        if len(rows) == 1:
+            return Told(np.array([np.nan]))
+    middle = len(rows) // 2
+    return _joined(_answered(ask, rows[:middle]), _answered(ask, rows[middle:]))
+
+
+def _joined(first: Told, second: Told) -> Told:
+    spreads = [told.probabilities for told in (first, second)]
+    width = max((spread.shape[1] for spread in spreads if spread is not None), default=0)
+    if not width:
+        return Told(np.concatenate([first.predicted, second.predicted]))
+    filled = [
+        np.full((len(told.predicted), width), np.nan) if told.probabilities is None else told.probabilities
+        for told in (first, second)
+    ]
+    return Told(np.concatenate([first.predicted, second.predicted]), np.concatenate(filled))
+
+
+def _compared(expected: Told, got: Told, tolerance: float) -> Parity:
+    # A refused row is told by a number that is none, whatever is predicted.
+    is_class = (
+        "f" not in {expected.predicted.dtype.kind, got.predicted.dtype.kind} or _spread(expected, got) is not None
+    )
+    wrong, largest = _apart(expected.predicted, got.predicted, 0.0 if is_class else tolerance)
+    spreads = _spread(expected, got)
+    if spreads is None:
+        return Parity(len(wrong), int(wrong.sum()), 0.0 if is_class else largest)
+    beyond, largest = _apart(*spreads, tolerance)
+    return Parity(len(wrong), int((wrong | beyond.any(axis=1)).sum()), largest)
+
+
+def _spread(expected: Told, got: Told) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """The probabilities of both; where only one has them, the other's are none."""
+    there, here = expected.probabilities, got.probabilities
+    if there is None and here is None:
+        return None
+    shape = (there if there is not None else here).shape  # type: ignore[union-attr]  # one of them is there
+    return tuple(np.full(shape, np.nan) if spread is None else spread for spread in (there, here))  # type: ignore[return-value]
+
+
+def _apart(expected: NDArray[Any], got: NDArray[Any], tolerance: float) -> tuple[NDArray[np.bool_], float]:
+    """Which numbers are too far apart, and how far at most; what is nothing on both sides is the same."""
+    there, here = _number(expected), _number(got)
+    with np.errstate(all="ignore"):
+        same = (there == here) | (np.isnan(there) & np.isnan(here))
+        far = np.where(same, 0.0, np.abs(here - there) / np.maximum(1.0, np.abs(there)))
+    return ~(far <= tolerance), float(far[np.isfinite(far)].max(initial=0.0))
+
+
+def _number(predicted: NDArray[Any]) -> NDArray[np.float64]:
+    """Numbers, of which none is NaN; a class by its place."""
+    return np.where(predicted == NO_CLASS, np.nan, predicted) if predicted.dtype.kind == "i" else predicted

@@ -1,0 +1,123 @@
+"""All that a candidate is asked before it is admitted, and what the estimator says to it."""
+
+import warnings
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts.answers import Told
+from artifacts.runtimes import Runtime
+from artifacts.runtimes.original import Original, ask
+from artifacts.signature import Table
+from train.compile.errors import NotLowered
+from train.compile.models import Lowered, Trees
+from train.compile.parity import Ask, Parity, Question
+from train.compile.samples import drawn, extreme, too_large
+from train.compile.thresholds import adversarial
+from train.examples import Asked
+
+_DRAWN = 2_000
+_STRANGE = 100
+_ALONE = 32
+_BASES = 64
+
+
+class Proof:
+    """The rows of training, drawn ones, odd ones, some alone; and of trees every threshold. Each is asked once."""
+
+    def __init__(self, asked: Asked, table: Table, *, tolerance: float) -> None:
+        """
+        Ask the estimator.
+
+        Args:
+            asked: The fitted estimator, with its columns.
+            table: The rows of training.
+            tolerance: How far a number may differ.
+        """
+        self.original = Original(asked.estimator, asked.signature, classifies=asked.labels is not None)
+        self._table = table
+        self._tolerance = tolerance
+        whole, signature = _asking(self.original), asked.signature
+        together = (table, drawn(signature, _DRAWN), drawn(signature, _STRANGE, strange=True), extreme(signature))
+        alone = (_some(table, _ALONE), too_large(signature))
+        self._questions = [
+            *(Question.of(whole, rows) for rows in together),
+            *(Question.of(whole, rows, batch=1) for rows in alone),
+        ]
+        self._at_thresholds: dict[int, Question] = {}
+
+    def try_out(self, program: Runtime, lowered: Lowered) -> tuple[Parity, str]:
+        """What was compared, and why the program is refused; an empty text if it is not."""
+        if self.original.has_probabilities != program.has_probabilities:
+            return Parity(), "one gives probabilities and the other does not"
+        found, tolerance = Parity(), self._tolerance
+        try:
+            for question in self._questions:
+                found += question.put(_asking(program), tolerance=tolerance)
+            for trees in lowered.trees:
+                found += self._thresholds(trees).put(_head_of(trees.head), tolerance=tolerance)
+        except NotLowered as reason:
+            return found, str(reason)
+        if found.disagreements:
+            apart = (
+                f"; numbers are {found.largest:.2g} apart at most, and may be {tolerance:g}" if found.largest else ""
+            )
+            return found, f"{found.disagreements:,} of {found.rows:,} rows got another answer{apart}"
+        return found, ""
+
+    def _thresholds(self, trees: Trees) -> Question:
+        """A model of trees on every threshold, asked for the array that it is handed in its pipeline."""
+        known = self._at_thresholds.get(id(trees.model))
+        if known is None:
+            expected, base = _model_of(trees.model), trees.step(_some(self._table, _BASES))
+            nothing = base[:1].astype(np.float64)
+            nothing[:, 0] = np.nan
+            rows = adversarial(trees.model, trees.head, base, nulls=_takes(expected, nothing))
+            known = Question.of(expected, np.vstack([nothing, rows]))
+            self._at_thresholds[id(trees.model)] = known
+        return known
+
+
+def _takes(ask: Ask, rows: NDArray[Any]) -> bool:
+    try:
+        ask(rows)
+    except ValueError:
+        return False
+    return True
+
+
+def _some(table: Table, rows: int) -> Table:
+    """So many rows, evenly spaced."""
+    return table[np.unique(np.linspace(0, len(table) - 1, min(rows, len(table))).astype(np.intp))]
+
+
+def _asking(runtime: Runtime) -> Ask:
+    return lambda rows: runtime.predict(rows, probabilities=True)
+
+
+def _head_of(head: Any) -> Ask:
+    def answer(rows: NDArray[Any]) -> Told:
+        with np.errstate(all="ignore"):
+            told: Told = head(rows, probabilities=head.has_probabilities)
+        return told
+
+    return answer
+
+
+def _model_of(model: Any) -> Ask:
+    """A model in the middle of a pipeline, asked for the array that its encoder makes of the categories."""
+    bare = copy(model)
+    if getattr(model, "_preprocessor", None) is not None:
+        bare._preprocessor = None  # noqa: SLF001  # histogram boosting has no public way behind its own encoder
+    classifies = hasattr(model, "classes_")
+    has_probabilities = classifies and hasattr(model, "predict_proba")
+
+    def answer(rows: NDArray[Any]) -> Told:
+        with warnings.catch_warnings():
+            # It may have been fitted on a frame, and is asked with an array all the same.
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            return ask(bare, rows, classifies=classifies, probabilities=has_probabilities)
+
+    return answer
