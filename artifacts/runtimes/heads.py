@@ -47,7 +47,8 @@ class Linear(Scored):
     `rows @ coefficients.T + intercept`.
 
     Attributes:
-        coefficients: Shape (scores, columns).
+        coefficients: Shape (scores, columns); (columns,) where the estimator has it so, for another product rounds
+            otherwise.
         intercept: Shape (scores,).
     """
 
@@ -62,8 +63,8 @@ class Linear(Scored):
             ValueError: A number became infinite on its way.
         """
         _refuse_infinite(rows)
-        scores: Scores = rows @ self.coefficients.T + self.intercept
-        return scores
+        product: Scores = rows @ self.coefficients.T
+        return (product if product.ndim > 1 else product[:, None]) + self.intercept
 
 
 @dataclass(frozen=True)
@@ -177,11 +178,13 @@ class Compiled(Scored):
         model: What `treelite.Model.serialize_bytes` gives, as bytes in an array.
         is_single: Whether the rows are rounded to single precision before, as scikit-learn's trees do.
         takes_nulls: As of `Forest`.
+        zero: Up to so far from zero a number is zero, as LightGBM reads its rows.
     """
 
     model: Matrix
     is_single: bool
     takes_nulls: bool
+    zero: float
 
     def scores(self, rows: Matrix) -> Scores:
         """Ask all trees for all rows."""
@@ -189,6 +192,8 @@ class Compiled(Scored):
 
         if self.is_single:
             rows = _single(rows, takes_nulls=self.takes_nulls)
+        if self.zero:
+            rows = np.where(np.abs(rows) <= self.zero, 0.0, rows)
         loaded, dtype = self._loaded
         raw = gtil.predict(loaded, np.ascontiguousarray(rows, dtype=dtype), nthread=1, pred_margin=True)
         scores: Scores = raw.reshape(len(rows), -1).astype(np.float64, copy=False)

@@ -158,7 +158,8 @@ class Arithmetic:
     def __call__(self, rows: Table, /) -> Matrix:
         scaled = np.array(rows)
         for sign, operand in zip(self.signs, self.operands, strict=True):
-            _UFUNCS[sign](scaled, operand, out=scaled, casting="same_kind")
+            # In the precision of the rows, as scikit-learn has it.
+            _UFUNCS[sign](scaled, operand.astype(scaled.dtype, copy=False), out=scaled)
         return scaled
 
 

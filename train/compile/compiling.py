@@ -1,5 +1,6 @@
 """Try every candidate: replay the model, prove it, measure it, and choose."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,8 +48,10 @@ def compile_model(asked: Asked, rows: Rows, *, tolerance: float) -> Compilation:
         rows: The rows of training.
         tolerance: How far a number may differ.
     """
-    # As a server has it; on few rows several threads only wait for each other.
-    with threadpool_limits(1):
+    # One thread, as a server has it: on few rows several only wait for each other.
+    with threadpool_limits(1), warnings.catch_warnings():
+        # Parts of a pipeline that was fitted on a frame are asked with arrays.
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
         return _compiled(asked, as_table(asked.signature, rows), tolerance)
 
 
@@ -64,7 +67,7 @@ def _compiled(asked: Asked, table: Table, tolerance: float) -> Compilation:
         proof = proof or Proof(asked, table, tolerance=tolerance)
         # As a server will have it: from its file.
         program = unpack(pack({name: Program(lowered.source.step, lowered.head)}))[name]
-        found, refused = proof.try_out(program, lowered)
+        found, refused = proof.try_out(program, lowered.trees)
         tried.append(_told(name, found, refused))
         if not refused:
             programs[name] = program

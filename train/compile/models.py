@@ -41,6 +41,8 @@ Form: TypeAlias = Literal["numpy", "trees", "treelite"]
 _FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
 _TREES = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)
 _BOOSTED = (GradientBoostingClassifier, GradientBoostingRegressor)
+# LightGBM's kZeroThreshold, of include/LightGBM/meta.h: what lies closer to zero it takes for a zero left out.
+_LIGHTGBM_ZERO = float(np.float32(1e-35))
 _HISTOGRAMS = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 
 
@@ -62,11 +64,24 @@ class Lowered:
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """A fitted model of trees, what replays it, and the step that makes its array of the table."""
+    """
+    A fitted model of trees in a program.
+
+    Attributes:
+        model: The model.
+        step: What makes the array that it is handed of the table.
+        path: Which head replays it: of a vote the place of the model in it, and so on.
+    """
 
     model: Any
-    head: Any
     step: Any
+    path: tuple[int, ...] = ()
+
+    def head_in(self, head: Any) -> Any:
+        """What replays it, in a program with that head."""
+        for place in self.path:
+            head = head.heads[place]
+        return head
 
 
 def lower(model: Any, source: Source, form: Form) -> Lowered:
@@ -97,7 +112,7 @@ def lower(model: Any, source: Source, form: Form) -> Lowered:
     if _is_linear(model):
         return Lowered(source, _linear(model))
     head = _trees(model, form)
-    return Lowered(source, head, (Trees(model, head, source.step),))
+    return Lowered(source, head, (Trees(model, source.step),))
 
 
 def _library(model: Any) -> str:
@@ -113,8 +128,9 @@ def _is_linear(model: Any) -> bool:
 
 def _linear(model: Any) -> Linear:
     link = _link_of_linear(model)
-    coefficients = np.atleast_2d(model.coef_)
-    return Linear(link, 0, coefficients, np.broadcast_to(model.intercept_, len(coefficients)).astype(float).copy())
+    coefficients = np.asarray(model.coef_)
+    scores = len(coefficients) if coefficients.ndim > 1 else 1
+    return Linear(link, 0, coefficients, np.full(scores, model.intercept_, dtype=coefficients.dtype))
 
 
 def _link_of_linear(model: Any) -> Link:
@@ -141,7 +157,11 @@ def _vote(model: Any, source: Source, form: Form) -> Lowered:
         np.array([] if weights is None else weights, dtype=float),
         is_soft,
     )
-    trees = (replace(known, step=Chain((source.step, known.step))) for each in lowered for known in each.trees)
+    trees = (
+        replace(known, step=Chain((source.step, known.step)), path=(place, *known.path))
+        for place, each in enumerate(lowered)
+        for known in each.trees
+    )
     return Lowered(source, head, tuple(trees))
 
 
@@ -247,7 +267,9 @@ def _boosting(model: Any) -> Boosting:
 
 def _compiled(model: Any) -> Compiled:
     try:
-        compiled, link, ties = _import(model)
+        # A category that is null makes treelite's import cast a NaN.
+        with np.errstate(invalid="ignore"):
+            compiled, link, ties = _import(model)
     except (treelite.TreeliteError, NotImplementedError, ValueError) as error:
         raise NotLowered(f"treelite does not take it: {str(error).splitlines()[0][:200]}") from error
     packed: NDArray[Any] = np.frombuffer(compiled.serialize_bytes(), dtype=np.uint8)
@@ -258,6 +280,7 @@ def _compiled(model: Any) -> Compiled:
         model=packed,
         is_single=is_single,
         takes_nulls=_takes_nulls(model),
+        zero=_LIGHTGBM_ZERO if _library(model) == "lightgbm" else 0.0,
     )
 
 

@@ -1,6 +1,6 @@
 """All that a candidate is asked before it is admitted, and what the estimator says to it."""
 
-import warnings
+from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from artifacts.answers import Told
 from artifacts.runtimes import Runtime
 from artifacts.runtimes.original import Original, ask
+from artifacts.runtimes.program import Program
 from artifacts.signature import Table
 from train.compile.errors import NotLowered
-from train.compile.models import Lowered, Trees
+from train.compile.models import Trees
 from train.compile.parity import Ask, Parity, Question
 from train.compile.samples import drawn, extreme, too_large
 from train.compile.thresholds import adversarial
@@ -48,7 +49,7 @@ class Proof:
         ]
         self._at_thresholds: dict[int, Question] = {}
 
-    def try_out(self, program: Runtime, lowered: Lowered) -> tuple[Parity, str]:
+    def try_out(self, program: Program, trees: Sequence[Trees]) -> tuple[Parity, str]:
         """What was compared, and why the program is refused; an empty text if it is not."""
         if self.original.has_probabilities != program.has_probabilities:
             return Parity(), "one gives probabilities and the other does not"
@@ -56,8 +57,10 @@ class Proof:
         try:
             for question in self._questions:
                 found += question.put(_asking(program), tolerance=tolerance)
-            for trees in lowered.trees:
-                found += self._thresholds(trees).put(_head_of(trees.head), tolerance=tolerance)
+            for each in trees:
+                # Of the program as it was read from its file, and of nothing that it was made of.
+                head = each.head_in(program.head)
+                found += self._thresholds(each, head).put(_head_of(head), tolerance=tolerance)
         except NotLowered as reason:
             return found, str(reason)
         if found.disagreements:
@@ -67,14 +70,14 @@ class Proof:
             return found, f"{found.disagreements:,} of {found.rows:,} rows got another answer{apart}"
         return found, ""
 
-    def _thresholds(self, trees: Trees) -> Question:
+    def _thresholds(self, trees: Trees, head: Any) -> Question:
         """A model of trees on every threshold, asked for the array that it is handed in its pipeline."""
         known = self._at_thresholds.get(id(trees.model))
         if known is None:
             expected, base = _model_of(trees.model), trees.step(_some(self._table, _BASES))
             nothing = base[:1].astype(np.float64)
             nothing[:, 0] = np.nan
-            rows = adversarial(trees.model, trees.head, base, nulls=_takes(expected, nothing))
+            rows = adversarial(trees.model, head, base, nulls=_takes(expected, nothing))
             known = Question.of(expected, np.vstack([nothing, rows]))
             self._at_thresholds[id(trees.model)] = known
         return known
@@ -114,10 +117,4 @@ def _model_of(model: Any) -> Ask:
     classifies = hasattr(model, "classes_")
     has_probabilities = classifies and hasattr(model, "predict_proba")
 
-    def answer(rows: NDArray[Any]) -> Told:
-        with warnings.catch_warnings():
-            # It may have been fitted on a frame, and is asked with an array all the same.
-            warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            return ask(bare, rows, classifies=classifies, probabilities=has_probabilities)
-
-    return answer
+    return lambda rows: ask(bare, rows, classifies=classifies, probabilities=has_probabilities)

@@ -11,8 +11,9 @@ from artifacts.signature import Table
 
 SIZES = (1, 64, 1_000, 100_000)
 _SEED = 0
-# What a candidate must gain before a server is to keep two of them, or to unpickle as well.
+# What a second program must gain before a server is to keep two, and scikit-learn before one is to unpickle as well.
 _WORTH = 1.25
+_WORTH_UNPICKLING = 2.0
 # The rounds of a measurement, how long each goes on at least, and from where on a size is not measured any more.
 _ROUNDS = 3
 _ROUND_S = 0.02
@@ -67,7 +68,7 @@ def choose(times: Mapping[str, Mapping[int, float]]) -> dict[int, str]:
         if not took:
             continue
         best = min((name for name in took if name != SKLEARN), key=took.__getitem__, default=SKLEARN)
-        if SKLEARN in took and took[SKLEARN] * _WORTH < took[best]:
+        if SKLEARN in took and took[SKLEARN] * _WORTH_UNPICKLING < took[best]:
             best = SKLEARN
         kept = kept if kept in took and took[kept] < took[best] * _WORTH else best
         choice[size] = kept

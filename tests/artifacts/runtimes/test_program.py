@@ -1,0 +1,96 @@
+"""Programs as files: what is written is read, and what cannot be read says so."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from artifacts.answers import Told
+from artifacts.errors import ArtifactUnloadable
+from artifacts.runtimes.heads import Linear, Vote
+from artifacts.runtimes.program import Chosen, Program, pack, unpack
+from artifacts.runtimes.steps import Beside, Chain, Coded, Fill, Missing, Numbers
+from artifacts.signature import Columns
+
+NUMBERS = Numbers((0,), "float64")
+FILLED = Chain((NUMBERS, Beside((Fill(np.array([2.0])), Missing((0,))))))
+COLOUR = Coded(1, ("red", "green", True, 3), np.arange(12.0).reshape(6, 2), is_strict=False)
+LINE = Linear("logistic", 0, np.array([[1.0, -1.0, 0.5, 0.25]]), np.array([0.5]))
+PROGRAM = Program(Beside((FILLED, COLOUR)), LINE)
+ROWS = Columns((np.array([1.0, np.nan, 3.0]), np.array(["red", None, "blue"], dtype=object)))
+
+
+def test_a_program_survives_its_file() -> None:
+    """Every field of every step comes back as it was, and so does the answer, to the last bit."""
+    voting = Program(
+        NUMBERS, Vote((Chain(()),), (Linear("number", 0, np.ones((1, 1)), np.zeros(1)),), np.array([]), False)
+    )
+
+    back = unpack(pack({"numpy": PROGRAM, "voting": voting}))
+
+    assert list(back) == ["numpy", "voting"]
+    assert back["numpy"].step.parts[1].values == COLOUR.values
+    for before, after in ((PROGRAM, back["numpy"]), (voting, back["voting"])):
+        told, again = (program.predict(ROWS[:1], probabilities=True) for program in (before, after))
+        assert told.predicted.tolist() == again.predicted.tolist()
+    assert back["numpy"].predict(ROWS, probabilities=False).probabilities is None
+
+
+def test_a_row_takes_the_numbers_of_its_value() -> None:
+    """A known text, a null and an unknown one have each a row of their own in the table."""
+    assert COLOUR(ROWS).tolist() == [[0.0, 1.0], [8.0, 9.0], [10.0, 11.0]]
+    assert FILLED(ROWS).tolist() == [[1.0, 0.0], [2.0, 1.0], [3.0, 0.0]]
+
+
+def test_an_encoder_that_refuses_what_it_does_not_know_still_does() -> None:
+    """The careful way then finds out which row it was."""
+    strict = Coded(1, ("red",), np.zeros((3, 1)), is_strict=True)
+
+    with pytest.raises(ValueError, match="does not know"):
+        strict(ROWS)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [b"", b"PK", pack({"a": PROGRAM})[:-40], np.array([1]).tobytes()],
+    ids=["empty", "cut", "short", "array"],
+)
+def test_what_holds_no_program_is_unloadable(packed: bytes) -> None:
+    """Whatever numpy or JSON say of such bytes, it is told as an error of the artifact."""
+    with pytest.raises(ArtifactUnloadable, match="the runtime cannot be loaded"):
+        unpack(packed)
+
+
+def test_an_array_of_objects_is_not_unpickled(tmp_path: Any) -> None:
+    """Numpy's files may hold pickles; those of programs may not."""
+    np.savez(tmp_path / "x.npz", program=np.array([{}], dtype=object))
+
+    with pytest.raises(ArtifactUnloadable, match="pickle"):
+        unpack((tmp_path / "x.npz").read_bytes())
+
+
+class Named:
+    """A runtime that tells which one it is."""
+
+    has_probabilities = False
+
+    def __init__(self, name: int) -> None:
+        self.name = name
+        self.parts = [self]
+
+    def predict(self, table: Any, *, probabilities: bool) -> Told:  # noqa: ARG002  # as the protocol has it
+        """As many rows as came, all of one class."""
+        return Told(np.full(len(table), self.name))
+
+
+@pytest.mark.parametrize(("rows", "chosen"), [(1, 0), (8, 0), (9, 1), (252, 1), (253, 2), (10**5, 2)])
+def test_the_number_of_rows_chooses(rows: int, chosen: int) -> None:
+    """What was measured with the nearest number of rows answers, near as ratios are."""
+    programs: Mapping[str, Named] = {name: Named(place) for place, name in enumerate("abc")}
+    runtime = Chosen(programs, {1: "a", 64: "b", 1_000: "c"})
+
+    told = runtime.predict(np.zeros((rows, 1)), probabilities=False)
+
+    assert set(told.predicted.tolist()) == {chosen}
+    assert runtime.parts == list(programs.values())
