@@ -13,7 +13,7 @@ OPTIONS =
 # Only what stands on make's own command line: shells and platforms export a HOST or a PORT of their own.
 option = $(if $(filter command,$(firstword $(origin $(1)))),--$(2) $($(1)))
 
-.PHONY: help setup train serve token test check format lock image clean
+.PHONY: help setup train serve token test check bench format lock image clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -40,6 +40,9 @@ check: $(SETUP)  ## lint, format, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(SETUP)  ## measure sepal beside its peers, which takes 20 minutes; OPTIONS="--quick"
+	@$(BIN)/python -m benchmarks.serving $(OPTIONS)
 
 format: $(SETUP)  ## rewrite what the linter can
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,1 @@
+"""sepal beside what users pick today: the same models, the same rows, one run."""

@@ -1,0 +1,171 @@
+"""What is measured, in which order: every server once a round, so that a slow minute of the machine meets all alike."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from http.client import HTTPException
+from pathlib import Path
+
+from benchmarks.serving import load, records
+from benchmarks.serving.dialects import Table
+from benchmarks.serving.peer import Cell, Peer, Place
+from benchmarks.serving.process import NotMeasured, Process
+from benchmarks.serving.records import Failure, Figure, Record, Start
+
+SERVER_CORE = 0
+LOAD_CORE = 1
+START_S = 60.0
+# How often a starting server is asked: what it takes to start is known to about that.
+ASK_S = 0.02
+WARM_UP_S = 1
+# What a server takes to start and to end, the slow ones and the quick ones together.
+STARTS_AND_ENDS_S = 6
+# Answers that are compared with offline before a server is measured with a model.
+CHECKED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One process of one server in one round, and what is measured of it."""
+
+    round: int
+    peer: Peer
+    models: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def wanted(self) -> list[str]:
+        """The models that something is measured of."""
+        return list(dict.fromkeys(cell.model for cell in self.cells))
+
+
+def sessions(peers: Sequence[Peer], rounds: int, *, done: Sequence[Record]) -> list[Session]:
+    """All that is to be done, without what has been done already."""
+    figures = {(record.round, record.peer, record.cell) for record in done if isinstance(record, Figure)}
+    failures = {(record.round, record.peer, record.model) for record in done if isinstance(record, Failure)}
+    found = []
+    for number in range(rounds):
+        for peer in peers:
+            for group in peer.groups:
+                cells = tuple(
+                    cell
+                    for cell in peer.cells_of(group)
+                    if (number, peer.name, cell) not in figures and (number, peer.name, cell.model) not in failures
+                )
+                found += [Session(number, peer, group, cells)] if cells else []
+    return found
+
+
+def seconds_of(cell: Cell, seconds: int) -> int:
+    """How long a cell takes in a round: longer, where a second would not do for a handful of requests."""
+    return max(seconds, 3) if cell.rows >= 10_000 else seconds
+
+
+def duration_s(waiting: Sequence[Session], *, seconds: int) -> float:
+    """About how long they take, starts and ends included."""
+    return sum(
+        STARTS_AND_ENDS_S + len(session.wanted) * WARM_UP_S + sum(seconds_of(cell, seconds) for cell in session.cells)
+        for session in waiting
+    )
+
+
+class Bench:
+    """
+    Measures sessions, and records what it finds.
+
+    Args:
+        place: Where everything is.
+        tables: Rows and right answers of each model.
+        tokens: What each peer is asked with, by the peer's name; empty is without.
+        seconds: How long a cell is measured in a round.
+        file: Where the records go.
+    """
+
+    def __init__(
+        self, place: Place, tables: Mapping[str, Table], tokens: Mapping[str, str], *, seconds: int, file: Path
+    ) -> None:
+        self._place, self._tables, self._tokens = place, tables, tokens
+        self._seconds, self._file = seconds, file
+
+    def measure(self, session: Session) -> Iterator[Record]:
+        """One server, from its start to its end; each record is kept before it is given back."""
+        for record in self._records(session):
+            records.append(self._file, record)
+            yield record
+
+    def _records(self, session: Session) -> Iterator[Record]:
+        with Process(session.peer, self._place, session.models, core=SERVER_CORE) as process:
+            try:
+                first_answer_s = self._await_answer(process, session)
+            except NotMeasured as error:
+                yield from (Failure(session.round, session.peer.name, model, str(error)) for model in session.wanted)
+                return
+            wrong = {model: trouble for model in session.wanted if (trouble := self._trouble(session.peer, model))}
+            yield Start(
+                session.round, session.peer.name, len(session.models), first_answer_s, round(process.memory_mib, 1)
+            )
+            for model in session.wanted:
+                if model in wrong:
+                    yield Failure(session.round, session.peer.name, model, wrong[model])
+                    continue
+                try:
+                    yield from self._figures(session, model, process)
+                except NotMeasured as error:
+                    yield Failure(session.round, session.peer.name, model, str(error))
+
+    def _await_answer(self, process: Process, session: Session) -> float:
+        cell = Cell(session.models[0], 1, 1)
+        body = load.bodies(session.peer, cell, self._tables[cell.model])[0]
+        reason = "no answer"
+        while (took := time.monotonic() - process.began) < START_S:
+            process.check_alive()
+            try:
+                status, text = self._ask(session.peer, cell, body)
+            except (OSError, HTTPException):
+                time.sleep(ASK_S)
+                continue
+            if status == HTTPStatus.OK:
+                return round(time.monotonic() - process.began, 3)
+            # What is not ready yet may say so; what the request itself is refused for will not change.
+            reason = f"{status}: {text[:300].decode(errors='replace')}"
+            if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY}:
+                break
+            time.sleep(ASK_S)
+        raise NotMeasured(f"{reason} after {took:.0f} s; its log ends with: {process.last_words}")
+
+    def _trouble(self, peer: Peer, model: str) -> str:
+        """What is wrong with its answers; nothing, if each of the first rows is answered as offline."""
+        cell, table = Cell(model, 1, 1), self._tables[model]
+        asked = zip(load.bodies(peer, cell, table), load.places(cell, table), strict=True)
+        for body, places in list(asked)[:CHECKED]:
+            status, text = self._ask(peer, cell, body)
+            if status != HTTPStatus.OK:
+                return f"{status}: {text[:300].decode(errors='replace')}"
+            if not peer.is_constant and (told := peer.dialect.told(text)) != (
+                expected := peer.dialect.expected(table, places)
+            ):
+                return f"it says {told} where {expected} is right"
+        return ""
+
+    def _ask(self, peer: Peer, cell: Cell, body: bytes) -> tuple[int, bytes]:
+        return load.ask(peer.url(self._place, cell), body, token=self._tokens[peer.name])
+
+    def _figures(self, session: Session, model: str, process: Process) -> Iterator[Record]:
+        cells = [cell for cell in session.cells if cell.model == model]
+        self._press(session.peer, cells[0], seconds=WARM_UP_S, concurrency=16)
+        for cell in cells:
+            process.check_alive()
+            seconds = seconds_of(cell, self._seconds)
+            done = self._press(session.peer, cell, seconds=seconds, concurrency=cell.concurrency)
+            yield Figure(session.round, session.peer.name, **asdict(cell) | asdict(done))
+
+    def _press(self, peer: Peer, cell: Cell, *, seconds: int, concurrency: int) -> load.Load:
+        return load.press(
+            peer.url(self._place, cell),
+            load.bodies(peer, cell, self._tables[cell.model]),
+            self._place,
+            token=self._tokens[peer.name],
+            concurrency=concurrency,
+            seconds=seconds,
+        )
