@@ -1,0 +1,155 @@
+"""The whole app in this process, without a socket: what a request costs, and nothing of what carries it."""
+
+import asyncio
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+import uvloop
+from fastapi import FastAPI
+from pydantic import SecretStr
+from starlette.types import Message, Scope
+
+from artifacts import Store
+from serve.api.deps import PREFIX, Parts
+from serve.app import create_app
+from serve.settings import Settings
+from serve.telemetry import configure_logging
+from serve.users import ALL_SCOPES
+from train import publish
+from train.recipes import all_recipes
+
+MODELS = ("iris", "penguins")
+
+
+def publish_models(store: Store) -> None:
+    """The models of these measurements, without what a recipe judges them by."""
+    for name in MODELS:
+        recipe = all_recipes()[name]
+        X, y = recipe.load()
+        publish(recipe.estimator().fit(X, y), X, y, name=name, labels=recipe.labels, store=store)
+
+
+def body(store: Store, model: str, *, rows: int) -> bytes:
+    """A request with so many of a model's examples, over and over."""
+    examples = store.manifest(model, 1).examples.instances
+    chosen = [examples[row % len(examples)] for row in range(rows)]
+    return json.dumps({"instances": chosen}, separators=(",", ":")).encode()
+
+
+class App:
+    """The app as `python -m serve run` has it, on uvloop; its access log goes to a file."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        secret = SecretStr("x" * 32)
+        settings = Settings(_env_file=None, artifacts=store.root, state=folder, secret_key=secret)
+        self._log = (folder / "access.log").open("w")
+        configure_logging(level="info", form="json", stream=self._log)
+        self._app = create_app(settings)
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        self.parts = _parts(self._app)
+        self.token = self.parts.tokens.issue("developer", ALL_SCOPES).token
+
+    def __enter__(self) -> Self:
+        self._runner.run(self._start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._end())
+        self._runner.close()
+        # Nobody writes to a closed file.
+        logging.basicConfig(handlers=[logging.StreamHandler(sys.stderr)], force=True)
+        self._log.close()
+
+    def ask(self, model: str, sent: bytes, *, times: int = 1) -> bytes:
+        """
+        Send one body so many times, one after the other.
+
+        Returns:
+            The last answer.
+
+        Raises:
+            ValueError: It was refused.
+        """
+        return self._runner.run(self._ask(model, sent, times))
+
+    async def _start(self) -> None:
+        self._said: asyncio.Queue[Message] = asyncio.Queue()
+        self._told: asyncio.Queue[Message] = asyncio.Queue()
+        scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+        self._life = asyncio.create_task(self._live(scope))
+        await self._said.put({"type": "lifespan.startup"})
+        if (told := await self._told.get())["type"] != "lifespan.startup.complete":
+            raise ValueError(told)
+
+    async def _live(self, scope: Scope) -> None:
+        await self._app(scope, self._said.get, self._told.put)
+
+    async def _end(self) -> None:
+        await self._said.put({"type": "lifespan.shutdown"})
+        await self._life
+
+    async def _ask(self, model: str, sent: bytes, times: int) -> bytes:
+        for _ in range(times):
+            exchange = _Exchange(sent)
+            await self._app(_scope(model, sent, token=self.token), exchange.receive, exchange.send)
+        if exchange.status != 200:
+            raise ValueError(exchange.answer.decode())
+        return exchange.answer
+
+
+class _Exchange:
+    """One request's body, and its answer."""
+
+    def __init__(self, sent: bytes) -> None:
+        self._sent: bytes | None = sent
+        self.status = 0
+        self.answer = b""
+
+    async def receive(self) -> Message:
+        """The body, once; then nothing, as from a caller who waits."""
+        if self._sent is None:
+            await asyncio.Event().wait()
+        message = {"type": "http.request", "body": self._sent, "more_body": False}
+        self._sent = None
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Keep what is answered."""
+        self.status = message.get("status", self.status)
+        self.answer += message.get("body", b"")
+
+
+def _scope(model: str, sent: bytes, *, token: str) -> Scope:
+    """As uvicorn makes it of what wrk sends."""
+    path = f"{PREFIX}/models/{model}/predict"
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "scheme": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 8000),
+        "headers": [
+            (b"host", b"127.0.0.1:8000"),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(sent)),
+            (b"authorization", b"Bearer " + token.encode()),
+        ],
+        "state": {},
+    }
+
+
+def _parts(app: Any) -> Parts:
+    """What stands around the app keeps it as `_app`."""
+    while not isinstance(app, FastAPI):
+        app = vars(app)["_app"]
+    found: Parts = app.state.parts
+    return found
