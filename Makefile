@@ -4,7 +4,7 @@ BIN := .venv/bin
 SETUP := .venv/.complete
 UV_EXPORT := $(BIN)/uv export --quiet --frozen --no-emit-project --no-emit-index-url --no-header
 
-# The image's name, what builds it, and what it is told besides; the Dockerfile names a base of its own.
+# The image's name and what builds it; the Dockerfile names a base of its own. OPTIONS go to image and bench as they are.
 IMAGE = sepal
 ENGINE = $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name) || true)))
 BASE_IMAGE =

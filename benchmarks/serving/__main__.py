@@ -16,10 +16,13 @@ import argparse
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from benchmarks.serving import environments, records, report
 from benchmarks.serving.dialects import read_tables
@@ -32,6 +35,8 @@ from benchmarks.serving.rounds import LOAD_CORE, SERVER_CORE, Bench, duration_s,
 def main() -> int:
     """Measure or report; 1 if sepal itself could not be measured."""
     arguments = _parser().parse_args()
+    # Ended from outside, it still ends the server that it has started.
+    signal.signal(signal.SIGTERM, _end)
     if arguments.report:
         found = records.read(arguments.report.read_text().splitlines())
     else:
@@ -39,6 +44,10 @@ def main() -> int:
         found = _measure(arguments)
     report.write(found, arguments.output)
     return 1 if any(isinstance(record, Failure) and record.peer.startswith("sepal") for record in found) else 0
+
+
+def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(1)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,7 +85,7 @@ def _measure(arguments: argparse.Namespace) -> list[Record]:
     _prepare(place, chosen)
     rounds, seconds = (1, 1) if arguments.quick else (arguments.rounds, arguments.seconds)
     file = arguments.records or place.folder / "records.jsonl"
-    if not arguments.resume:
+    if not (arguments.resume and file.exists()):
         file.unlink(missing_ok=True)
         records.append(file, _machine(place, chosen, seconds=seconds))
     waiting = sessions(chosen, rounds, done=records.read(file.read_text().splitlines()))
