@@ -17,7 +17,9 @@ CELL = Cell("iris", 1, 64)
 
 def figure(peer: str, requests: int, *, number: int = 0, errors: int = 0) -> Figure:
     """A second of requests for iris."""
-    return Figure(number, peer, "iris", 1, 64, requests, seconds=1.0, p50_us=1000, p99_us=2000, errors=errors)
+    return Figure(
+        number, peer, "iris", 1, 64, requests, seconds=1.0, p50_us=1000, p99_us=2000, errors=errors, others=0.01
+    )
 
 
 @pytest.fixture

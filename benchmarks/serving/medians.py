@@ -40,6 +40,7 @@ class Medians:
         self.rounds = max(map(len, figures.values()), default=0)
         self.void = [figure for kept in figures.values() for figure in kept if _is_void(figure)]
         self.failures = {(record.peer, record.model): record.reason for record in found if isinstance(record, Failure)}
+        self.others = sorted(figure.others for kept in figures.values() for figure in kept)
         self._cells = {key: made for key, kept in figures.items() if (made := _median(kept))}
         self._starts = {key: _rest(kept) for key, kept in starts.items()}
 

@@ -146,14 +146,14 @@ TUTORIAL_DEF = Peer(
 
 PEERS = (
     SEPAL_ITSELF,
-    replace(SEPAL_ITSELF, name="sepal, labels only", path=f"{SEPAL_ITSELF.path}?probabilities=false", cells=THOUSAND),
-    replace(SEPAL_ITSELF, name="sepal, large requests", variables=_sepal_without_limits, cells=LARGE),
+    replace(SEPAL_ITSELF, name="sepal (labels only)", path=f"{SEPAL_ITSELF.path}?probabilities=false", cells=THOUSAND),
+    replace(SEPAL_ITSELF, name="sepal (large requests)", variables=_sepal_without_limits, cells=LARGE),
     CEILING,
     TUTORIAL_DEF,
-    replace(TUTORIAL_DEF, name="tutorial, async def", path="/{model}/async", cells=(*ALONE[:1], *TOGETHER)),
+    replace(TUTORIAL_DEF, name="tutorial (async def)", path="/{model}/async", cells=(*ALONE[:1], *TOGETHER)),
     replace(
         TUTORIAL_DEF,
-        name="tutorial with JWT",
+        name="tutorial (JWT)",
         path="/{model}/secure",
         cells=(*ALONE[:1], *TOGETHER),
         token="benchmarks.peers.tutorial",

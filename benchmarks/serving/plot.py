@@ -12,7 +12,7 @@ from benchmarks.serving.medians import Medians
 from benchmarks.serving.peer import Cell
 from benchmarks.serving.peers import CEILING, CURVE, LARGE, MODELS, SEPAL_ITSELF, THOUSAND
 
-LARGE_REQUESTS = "sepal, large requests"
+LARGE_REQUESTS = "sepal (large requests)"
 LINES = sorted({cell.rows for cell in (*CURVE, *THOUSAND, *LARGE)})
 # The same file for the same figures, and texts that stay texts.
 STYLE: Any = {"svg.hashsalt": "serving", "svg.fonttype": "none", "font.size": 9}
@@ -20,7 +20,7 @@ STYLE: Any = {"svg.hashsalt": "serving", "svg.fonttype": "none", "font.size": 9}
 
 def draw(found: Medians, file: Path) -> None:
     """Both halves, as SVG."""
-    peers = [name for name in found.peers if not name.startswith("sepal,") and name != CEILING.name]
+    peers = [name for name in found.peers if not name.startswith("sepal (") and name != CEILING.name]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(11, 4.5), layout="constrained")
         left, right = figure.subplots(1, 2)

@@ -14,6 +14,7 @@ from typing import Self
 from benchmarks.serving.peer import Peer, Place
 
 STOP_S = 10.0
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class NotMeasured(Exception):
@@ -39,6 +40,13 @@ def _read(path: Path) -> str:
         return path.read_text()
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def busy_s(core: int) -> float:
+    """For how long a core has computed so far, for whomever; what the host took of it is in it."""
+    [line] = [line for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{core} ")]
+    user, nice, system, _idle, _waiting, _irq, _softirq, stolen = map(int, line.split()[1:9])
+    return (user + nice + system + stolen) / TICKS
 
 
 class Process:
@@ -89,6 +97,12 @@ class Process:
     def last_words(self) -> str:
         """The end of its log."""
         return self.log.read_text(errors="replace")[-500:]
+
+    @property
+    def cpu_s(self) -> float:
+        """For how long all its processes have computed so far."""
+        stats = [_read(Path(f"/proc/{pid}/stat")) for pid in tree(self._popen.pid)]
+        return sum(sum(map(int, stat.rpartition(")")[2].split()[11:13])) for stat in stats if stat) / TICKS
 
     @property
     def memory_mib(self) -> float:

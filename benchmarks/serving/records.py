@@ -34,7 +34,12 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One cell of one server in one round; times in microseconds."""
+    """
+    One cell of one server in one round; times in microseconds.
+
+    Attributes:
+        others: The share of the server's core that other processes took meanwhile.
+    """
 
     round: int
     peer: str
@@ -46,6 +51,7 @@ class Figure:
     p50_us: int
     p99_us: int
     errors: int
+    others: float
 
     @property
     def cell(self) -> Cell:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from benchmarks.serving.medians import Median, Medians
 from benchmarks.serving.peer import Cell
@@ -14,7 +15,7 @@ BEGIN, END = "<!-- serving: written by python -m benchmarks.serving -->", "<!-- 
 PLOT = "serving.svg"
 IRIS = Cell("iris", 1, 64)
 ALONE = Cell("iris", 1, 1)
-LABELS_ONLY = "sepal, labels only"
+LABELS_ONLY = "sepal (labels only)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _rate(
 
 def _alone(found: Medians) -> Ratio:
     made = [found.of(peer.name, ALONE) for peer in (SEPAL_ITSELF, CEILING)]
-    ours, theirs = [median.p50_ms if median else None for median in made]
+    ours, theirs = [one.p50_ms if one else None for one in made]
     what = "one flower, one at once, median time : bare ASGI"
     return Ratio(what, ours, CEILING.name, theirs, "{:.3f} ms", 2.5, 1.6, less_is_more=True)
 
@@ -159,6 +160,11 @@ def _shown(made: Median | None) -> str:
 
 
 def _remarks(found: Medians) -> Iterator[str]:
+    if found.others:
+        yield (
+            f"- Other processes took {median(found.others):.0%} of the server's core while a figure was taken, "
+            f"in the median; {found.others[-1]:.0%} at most."
+        )
     for (peer, model), reason in sorted(found.failures.items()):
         yield f"- {peer} was not measured with {model}: `{_first_line(reason)}`"
     for figure in found.void:

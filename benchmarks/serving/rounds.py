@@ -10,12 +10,12 @@ from pathlib import Path
 from benchmarks.serving import load, records
 from benchmarks.serving.dialects import Table
 from benchmarks.serving.peer import Cell, Peer, Place
-from benchmarks.serving.process import NotMeasured, Process
+from benchmarks.serving.process import NotMeasured, Process, busy_s
 from benchmarks.serving.records import Failure, Figure, Record, Start
 
 SERVER_CORE = 0
 LOAD_CORE = 1
-START_S = 60.0
+START_S = 120.0
 # How often a starting server is asked: what it takes to start is known to about that.
 ASK_S = 0.02
 WARM_UP_S = 1
@@ -157,8 +157,11 @@ class Bench:
         for cell in cells:
             process.check_alive()
             seconds = seconds_of(cell, self._seconds)
+            began, busy = process.cpu_s, busy_s(SERVER_CORE)
             done = self._press(session.peer, cell, seconds=seconds, concurrency=cell.concurrency)
-            yield Figure(session.round, session.peer.name, **asdict(cell) | asdict(done))
+            took = busy_s(SERVER_CORE) - busy - (process.cpu_s - began)
+            others = round(max(0.0, took / done.seconds), 3)
+            yield Figure(session.round, session.peer.name, **asdict(cell) | asdict(done), others=others)
 
     def _press(self, peer: Peer, cell: Cell, *, seconds: int, concurrency: int) -> load.Load:
         return load.press(
