@@ -52,7 +52,7 @@ def test_an_error_voids_a_figure(found: list[Record]) -> None:
 
     assert medians.of("MLServer", CELL) is None
     assert medians.best(CELL, ["MLServer"]) is None
-    assert "void, for 1 errors in 100000 requests: MLServer" in "\n".join(report.markdown(medians))
+    assert "void, 1 errors in 100000 requests: MLServer" in "\n".join(report.markdown(medians))
 
 
 def test_the_report_sets_medians_beside_the_aims(found: list[Record], tmp_path: Path) -> None:

@@ -168,8 +168,9 @@ def _remarks(found: Medians) -> Iterator[str]:
     for (peer, model), reason in sorted(found.failures.items()):
         yield f"- {peer} was not measured with {model}: `{_first_line(reason)}`"
     for figure in found.void:
+        why = f"{figure.errors} errors in {figure.requests} requests" if figure.errors else "no request was answered"
         yield (
-            f"- void, for {figure.errors} errors in {figure.requests} requests: {figure.peer}, {figure.model}, "
+            f"- void, {why}: {figure.peer}, {figure.model}, "
             f"{figure.rows:,} rows, {figure.concurrency} at once, round {figure.round + 1}"
         )
 

@@ -152,8 +152,11 @@ class Bench:
         return load.ask(peer.url(self._place, cell), body, token=self._tokens[peer.name])
 
     def _figures(self, session: Session, model: str, process: Process) -> Iterator[Record]:
-        cells = [cell for cell in session.cells if cell.model == model]
+        cells = sorted(
+            (cell for cell in session.cells if cell.model == model), key=lambda cell: (cell.rows, cell.concurrency)
+        )
         self._press(session.peer, cells[0], seconds=WARM_UP_S, concurrency=16)
+        self._await_idle(session.peer, cells[0])
         for cell in cells:
             process.check_alive()
             seconds = seconds_of(cell, self._seconds)
@@ -161,7 +164,16 @@ class Bench:
             done = self._press(session.peer, cell, seconds=seconds, concurrency=cell.concurrency)
             took = busy_s(SERVER_CORE) - busy - (process.cpu_s - began)
             others = round(max(0.0, took / done.seconds), 3)
+            self._await_idle(session.peer, cell)
             yield Figure(session.round, session.peer.name, **asdict(cell) | asdict(done), others=others)
+
+    def _await_idle(self, peer: Peer, cell: Cell) -> None:
+        """When wrk ends, a slow server has requests left that nobody waits for; whoever comes after them does."""
+        one = Cell(cell.model, 1, 1)
+        try:
+            self._ask(peer, one, load.bodies(peer, one, self._tables[cell.model])[0])
+        except (OSError, HTTPException) as error:
+            raise NotMeasured(f"no answer after {cell.concurrency} at once: {error!r}") from error
 
     def _press(self, peer: Peer, cell: Cell, *, seconds: int, concurrency: int) -> load.Load:
         return load.press(
