@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="one round of one second")
     names = [peer.name for peer in PEERS]
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=", ".join(names))
-    parser.add_argument("--port", type=int, default=9100, help="of the servers, and two above it (default: 9100)")
+    parser.add_argument(
+        "--port", type=int, default=8190, help="of the servers, and two above it (default: %(default)s)"
+    )
     parser.add_argument("--records", type=Path, help="JSON lines, a figure each (default: records.jsonl in the folder)")
     parser.add_argument("--resume", action="store_true", help="keep the records, and measure what is missing")
     parser.add_argument("--report", type=Path, metavar="FILE", help="measure nothing: tell what these records say")
