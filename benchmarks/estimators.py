@@ -31,6 +31,7 @@ from sklearn.utils import all_estimators
 from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier, XGBRFRegressor
 
 from artifacts import Store
+from artifacts.description import executed
 from tests.server import Api, Server, environment
 from train import publish
 from train.errors import NotPublishable
@@ -85,6 +86,8 @@ class Trial:
     result: str = ""
     apart: float | None = None
     probabilities: bool = False
+    runtime: str = ""
+    reason: str = ""
 
     @property
     def model(self) -> str:
@@ -137,7 +140,11 @@ def bring(trial: Trial, store: Store) -> None:
         warnings.simplefilter("ignore")
         trial.estimator.fit(X, y)
     try:
-        publish(trial.estimator, X, y, name=trial.model, store=store)
+        manifest = publish(trial.estimator, X, y, name=trial.model, store=store)
+        execution = manifest.execution
+        if execution:
+            trial.runtime = executed(execution)
+            trial.reason = "" if set(execution.choice.values()) != {"sklearn"} else execution.candidates[-1].refused
     except NotPublishable as error:
         trial.result = f"refused: {error}"
 
@@ -181,11 +188,16 @@ def table(done: list[Trial]) -> Iterator[str]:
         "`python -m benchmarks.estimators docs/estimators.md`.\n"
     )
     yield f"{counts['the same']} answered the same, {counts['refused']} were refused, {counts['wrong']} were wrong.\n"
-    yield "| estimator | answers | largest difference | probabilities |"
-    yield "|---|---|---|---|"
+    yield (
+        "*Answered by* is what was chosen when it was published: `numpy`, `trees` or `treelite` are programs that were "
+        "proved to answer the same ([how](artifacts.md#runtimes)); `sklearn` is the estimator itself, and why.\n"
+    )
+    yield "| estimator | answers | largest difference | probabilities | answered by |"
+    yield "|---|---|---|---|---|"
     for trial in done:
         apart = "" if trial.apart is None else "0" if trial.apart == 0 else f"{trial.apart:.0e}"
-        yield f"| {trial.name} | {trial.result} | {apart} | {'yes' if trial.probabilities else ''} |"
+        by = f"{trial.runtime}: {trial.reason}" if trial.reason else trial.runtime
+        yield f"| {trial.name} | {trial.result} | {apart} | {'yes' if trial.probabilities else ''} | {by} |"
 
 
 def main() -> int:
