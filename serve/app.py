@@ -22,7 +22,7 @@ from serve.security.login import Login
 from serve.security.passwords import Passwords
 from serve.security.tokens import Tokens
 from serve.settings import Settings
-from serve.tabular import CsvOptions
+from serve.tabular.options import CsvOptions
 from serve.telemetry import Metrics, configure_logging, forget_process
 from serve.users import Users
 

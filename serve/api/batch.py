@@ -1,6 +1,6 @@
 """Predictions for a CSV: uploaded whole, answered block by block."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from itertools import chain
 from tempfile import SpooledTemporaryFile
@@ -16,7 +16,6 @@ from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
 from serve.api.media import CSV, NDJSON, preferred_media, require_media
 from serve.errors import InvalidInput
 from serve.registry import Model
-from serve.tabular import Block, CsvSource, CsvWriter, NdjsonWriter
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 
@@ -47,8 +46,6 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "The rows, and what was predicted: as CSV, or as a JSON object a line if `Accept` says so.",
     }
 }
-Writer = CsvWriter | NdjsonWriter
-_WRITERS: Mapping[str, type[Writer]] = {CSV: CsvWriter, NDJSON: NdjsonWriter}
 
 
 class BatchOptions(BaseModel):
@@ -80,11 +77,11 @@ async def predict_csv(
 
 async def _predict_csv(parts: Parts, name: str | None, request: Request, options: BatchOptions) -> StreamingResponse:
     model = parts.registry.get(name, options.version)
-    media = preferred_media(request, *_WRITERS)
+    media = preferred_media(request, CSV, NDJSON)
     file = await _spool(request)
     try:
         # The first block is made before the status is sent: what is wrong as a whole still gets one.
-        blocks = await parts.compute(_started, _blocks(parts, model, file, _WRITERS[media]))
+        blocks = await parts.compute(_started, parts, model, file, media)
     except BaseException:
         file.close()
         raise
@@ -132,21 +129,11 @@ async def _spool(request: Request) -> BinaryIO:
     return file
 
 
-def _started(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    header = next(blocks)
-    return chain([header + next(blocks)], blocks)
+def _started(parts: Parts, model: Model, file: BinaryIO, media: str) -> Iterator[bytes]:
+    # Arrow takes room, which a server that sees no CSV can do without.
+    from serve.tabular.answer import Asked, answer
 
-
-def _blocks(parts: Parts, model: Model, file: BinaryIO, kind: type[Writer]) -> Iterator[bytes]:
-    manifest = model.bundle.manifest
-    classes = manifest.classes if model.bundle.has_probabilities else ()
-    source = CsvSource(file, manifest.signature, classes, parts.csv)
-    writer = kind(source, classes, parts.csv)
-    yield writer.header()
-    # By map(), which holds no block while the answer to it is on its way out.
-    yield from map(partial(_answer, parts, model, writer), source.blocks())
-
-
-def _answer(parts: Parts, model: Model, writer: Writer, block: Block) -> bytes:
-    predictions = parts.inference.predict(model, block.batch)
-    return writer.rows(block, predictions.faults, predictions.labels, predictions.probabilities)
+    manifest, predict = model.bundle.manifest, partial(parts.inference.predict, model)
+    asked = Asked(manifest.signature, manifest.classes, model.bundle.has_probabilities, predict)
+    blocks = answer(file, asked, parts.csv, as_ndjson=media == NDJSON)
+    return chain([next(blocks) + next(blocks)], blocks)

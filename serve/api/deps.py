@@ -14,7 +14,7 @@ from serve.inference import Inference
 from serve.registry import Registry
 from serve.security.login import Login
 from serve.security.tokens import Principal, Tokens
-from serve.tabular import CsvOptions
+from serve.tabular.options import CsvOptions
 from serve.telemetry import Metrics
 from serve.users import Scope
 

@@ -22,33 +22,62 @@ class Record(NamedTuple):
     length: int
 
 
-def records(text: TextIO, delimiter: str, *, max_cell: int) -> Iterator[Record]:
-    """
-    Each record that is not a blank line.
+class Records:
+    """Each record of a text that is not a blank line."""
 
-    Raises:
-        InvalidInput: A cell is longer than `max_cell` characters, a row than 16 such cells, or the quoting is broken.
-    """
-    # That limit is the whole process's, and other libraries read CSV too: it is only ever raised.
-    csv.field_size_limit(max(max_cell, csv.field_size_limit()))
-    lines = _Lines(text, _ROW_CELLS * max_cell)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    line = 1
-    while True:
+    def __init__(self, text: TextIO, delimiter: str, *, max_cell: int, line: int = 1) -> None:
+        """
+        Begin where a record begins.
+
+        Args:
+            text: Read from there on.
+            delimiter: What stands between cells.
+            max_cell: Characters of the longest cell; a row may have 16 times as many.
+            line: The number of its first physical line.
+        """
+        # That limit is the whole process's, and other libraries read CSV too: it is only ever raised.
+        csv.field_size_limit(max(max_cell, csv.field_size_limit()))
+        self._max_cell = max_cell
+        self._lines = _Lines(text, _ROW_CELLS * max_cell)
+        self._reader = csv.reader(self._lines, delimiter=delimiter, strict=True)
+        self._first = line
+
+    def __iter__(self) -> Iterator[Record]:
+        return self
+
+    def __next__(self) -> Record:
+        """
+        The next one.
+
+        Raises:
+            InvalidInput: A cell or a row is longer than it may be, or the quoting is broken.
+        """
+        while True:
+            line = self.line
+            cells = self._cells(line)
+            length = self._lines.begin_row()
+            if length > self._max_cell and max(map(len, cells), default=0) > self._max_cell:
+                raise _too_large(line)
+            if cells:
+                return Record(cells, line, length)
+
+    @property
+    def line(self) -> int:
+        """The physical line on which the next record or blank line begins."""
+        return self._first + self._reader.line_num
+
+    @property
+    def taken(self) -> int:
+        """How many bytes of UTF-8 the records that were handed out take in the file, blank lines included."""
+        return self._lines.taken
+
+    def _cells(self, line: int) -> list[str]:
         try:
-            cells = next(reader, None)
+            return next(self._reader)
         except csv.Error as error:
             if isinstance(error, _TooLong) or "field larger" in str(error):
                 raise _too_large(line) from error
             raise InvalidInput("csv-malformed", f"the quoting of the CSV is broken on line {line}") from error
-        if cells is None:
-            return
-        length = lines.begin_row()
-        if length > max_cell and max(map(len, cells), default=0) > max_cell:
-            raise _too_large(line)
-        if cells:
-            yield Record(cells, line, length)
-        line = reader.line_num + 1
 
 
 def blocks(rows: Iterator[Record], *, answered: int = 0) -> Iterator[list[Record]]:
@@ -75,11 +104,12 @@ def _block(rows: Iterator[Record], answered: int) -> list[Record]:
 
 
 class _Lines:
-    """The physical lines of a text, of which each row may take only so many characters."""
+    """The physical lines of a text, of which each row may take only so many characters; `taken` counts bytes."""
 
     def __init__(self, text: TextIO, longest: int) -> None:
         self._readline = text.readline
         self._longest = self._left = longest
+        self.taken = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -89,6 +119,7 @@ class _Lines:
         if not line:
             raise StopIteration
         self._left -= len(line)
+        self.taken += len(line) if line.isascii() else len(line.encode())
         if self._left < 0:
             raise _TooLong
         return line

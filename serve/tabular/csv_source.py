@@ -3,54 +3,33 @@
 import codecs
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from artifacts.csv_names import added_columns
 from artifacts.signature import Batch, Signature
 from artifacts.values import Fault
 from serve.errors import InvalidInput
+from serve.tabular.blocks import Block, PlainBlock, RecordBlock
 from serve.tabular.cells import reader
-from serve.tabular.csv_records import Record, blocks, records
+from serve.tabular.csv_lines import LineLimits, Lines, take
+from serve.tabular.csv_records import Record, Records, blocks
 from serve.tabular.magic import HEAD_BYTES, refuse_foreign
 from serve.tabular.options import DELIMITERS, CsvOptions
+from serve.tabular.plain_cells import Cutter, PlainCells, cast_of
 
 _CHUNK = 2**20
+_MARK = codecs.BOM_UTF8
 # What a row of the answer counts in its block: this for each probability, and a part of the names, which NDJSON repeats
 # in every line and CSV does not. It is the same for both, so that they ask the model the same and say the same.
 _PROBABILITY_CHARACTERS = 24
 _NAMES_SHARE = 4
-# So much is told of what is wrong with one row; further mistakes are counted.
-_ERROR_CHARACTERS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """
-    Some rows in their order.
-
-    Attributes:
-        cells: A row each, as they came; where there were too few they are filled up, surplus ones are cut.
-        lines: The physical line that each row began on.
-        batch: The rows, checked.
-    """
-
-    cells: list[list[str]]
-    lines: list[int]
-    batch: Batch
-
-    def errors(self, faults: Sequence[Fault]) -> list[str]:
-        """Shape (rows,): what is wrong with each row, or an empty text; `faults` are all that were found."""
-        found: dict[int, list[str]] = {}
-        for fault in faults:
-            message = f"{fault.column}: {fault.message}" if fault.column else fault.message
-            for row in fault.rows.tolist():
-                found.setdefault(row, []).append(message)
-        return [f"line {line}: {_joined(found[row])}" if row in found else "" for row, line in enumerate(self.lines)]
+# Of so many rows one may need a closer look; where more do, all are read one by one.
+_ODD_SHARE = 4
 
 
 class CsvSource:
@@ -68,16 +47,22 @@ class CsvSource:
         _check_encoding(file)
         self._signature = signature
         self._options = options
-        self._text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        self._file = file
         self.header, self.delimiter = self._read_header()
         added = added_columns(classes)
         self._check_header(added)
         repeated = len(to_json(dict.fromkeys([*self.header, *added], "")))
         self._answered = min(repeated, options.max_cell_bytes) // _NAMES_SHARE + len(classes) * _PROBABILITY_CHARACTERS
+        self._limits = LineLimits(options.max_cell_bytes, self._answered)
         names = [name.strip() for name in self.header]
         self._places = [names.index(name) for name in signature.names]
         nulls = options.nulls.union(signature.csv_nulls)
         self._readers = [reader(column, nulls) for column in signature.columns]
+        casts = [
+            cast_of(column, read, nulls, options) for column, read in zip(signature.columns, self._readers, strict=True)
+        ]
+        self._cells = PlainCells(Cutter(len(names), self.delimiter), self._places, casts)
+        self._has_rows = False
 
     def blocks(self) -> Iterator[Block]:
         """
@@ -86,28 +71,27 @@ class CsvSource:
         Raises:
             InvalidInput: There is none, or a cell or its quoting is beyond repair.
         """
-        first = next(self._records, None)
-        if first is None:
-            raise InvalidInput("no-rows", "the CSV has a header and no rows")
-        return map(self._block, blocks(chain([first], self._records), answered=self._answered))
+        # Not a generator: its frame would hold on to a block for as long as the answer to it is on its way out.
+        return iter(self._next, None)
 
     def _read_header(self) -> tuple[list[str], str]:
         found: list[list[str]] = []
         broken: list[InvalidInput] = []
+        self._file.seek(0)
+        begin = len(_MARK) if self._file.read(len(_MARK)) == _MARK else 0
         for delimiter in DELIMITERS:
-            self._text.seek(0)
-            self._records = records(self._text, delimiter, max_cell=self._options.max_cell_bytes)
+            self._offset, self._line = begin, 1
             try:
-                first = next(self._records, None)
+                first = self._records(delimiter, rows=1)
             except InvalidInput as error:
                 # With the next delimiter its quotes may be in their places, and its cells short enough.
                 broken.append(error)
                 continue
-            if first is None:
+            if not first:
                 raise InvalidInput("csv-columns", "the CSV is empty: its first line must name the columns")
-            if _names(first.cells).issuperset(self._signature.names):
-                return first.cells, delimiter
-            found.append(first.cells)
+            if _names(first[0].cells).issuperset(self._signature.names):
+                return first[0].cells, delimiter
+            found.append(first[0].cells)
         if not found:
             raise broken[0]
         raise self._misnamed(max(found, key=len))
@@ -132,9 +116,71 @@ class CsvSource:
         if taken:
             raise InvalidInput("csv-columns", f"the answer adds a column {taken[0]}: rename the one that was sent")
 
-    def _block(self, block: Sequence[Record]) -> Block:
+    def _next(self) -> Block | None:
+        """The next block: of lines, where most are rows that are plainly right, or of records."""
+        lines = take(self._file, self._offset, self._line, self._limits)
+        block = self._plain_block(lines) if lines else None
+        if lines and block:
+            self._offset += lines.taken
+            self._line += lines.breaks
+        found = block or self._record_block()
+        if not found and not self._has_rows:
+            raise InvalidInput("no-rows", "the CSV has a header and no rows")
+        self._has_rows = True
+        return found
+
+    def _plain_block(self, lines: Lines) -> PlainBlock | None:
+        odd = self._odd(lines)
+        if np.count_nonzero(odd) * _ODD_SHARE > len(odd):
+            return None
+        arrays, good, is_whole = self._cells.read(lines.csv, len(odd))
+        keep = good & ~odd[is_whole]
+        plain = is_whole
+        plain[is_whole] = keep
+        count = np.count_nonzero(plain)
+        if (len(plain) - count) * _ODD_SHARE > len(plain):
+            return None
+        kept = [array if keep.all() else array[keep] for array in arrays]
+        batch = Batch(self._signature.table(kept), np.ones(count, dtype=bool), ())
+        if count == len(plain):
+            return PlainBlock(lines, batch, None, plain, self.delimiter)
+        left = lines.kept(~plain)
+        cells = left.cells(self.delimiter)
+        if cells is None:
+            return None
+        return PlainBlock(lines.kept(plain), batch, self._checked(cells, left.numbers.tolist()), plain, self.delimiter)
+
+    def _odd(self, lines: Lines) -> NDArray[np.bool_]:
+        """Shape (lines,): which of them come back otherwise than they came."""
+        signs = '"'
+        if self._options.escape_all:
+            cell = "[\\n" + self.delimiter + "]"
+            signs += "|" + cell + "[=+@" + "\\t".replace(self.delimiter, "") + "-]"
+        return lines.matching(signs)
+
+    def _record_block(self) -> RecordBlock | None:
+        records = self._records(self.delimiter)
+        return (
+            self._checked([record.cells for record in records], [record.line for record in records])
+            if records
+            else None
+        )
+
+    def _records(self, delimiter: str, *, rows: int | None = None) -> list[Record]:
+        """The next records, one by one: a block of them, or so many."""
+        self._file.seek(self._offset)
+        text = io.TextIOWrapper(self._file, encoding="utf-8", newline="")
+        records = Records(text, delimiter, max_cell=self._options.max_cell_bytes, line=self._line)
+        try:
+            found = list(islice(records, rows)) if rows else next(blocks(records, answered=self._answered), [])
+        finally:
+            text.detach()
+        self._offset += records.taken
+        self._line = records.line
+        return found
+
+    def _checked(self, cells: list[list[str]], lines: list[int]) -> RecordBlock:
         width = len(self.header)
-        cells = [record.cells for record in block]
         lengths = np.fromiter(map(len, cells), dtype=np.intp, count=len(cells))
         rows = np.flatnonzero(lengths == width)
         fitting = cells if len(rows) == len(cells) else [cells[row] for row in rows]
@@ -150,7 +196,7 @@ class CsvSource:
         )
         for row in np.flatnonzero(lengths != width).tolist():
             cells[row] = [*cells[row][:width], *[""] * (width - len(cells[row]))]
-        return Block(cells, [record.line for record in block], batch)
+        return RecordBlock(cells, lines, batch)
 
 
 def _check_encoding(file: BinaryIO) -> None:
@@ -162,6 +208,9 @@ def _check_encoding(file: BinaryIO) -> None:
         if b"\0" in chunk:
             raise InvalidInput("csv-encoding", f"the CSV is not UTF-8 text: byte {offset + chunk.index(0)} is NUL")
         pending = len(decoder.getstate()[0])
+        if not pending and chunk.isascii():
+            offset += len(chunk)
+            continue
         try:
             decoder.decode(chunk)
         except UnicodeDecodeError as error:
@@ -173,12 +222,6 @@ def _check_encoding(file: BinaryIO) -> None:
 
 def _not_utf8(offset: int) -> InvalidInput:
     return InvalidInput("csv-encoding", f"the CSV is not UTF-8 text: see byte {offset}")
-
-
-def _joined(messages: list[str]) -> str:
-    told = max(1, sum(end <= _ERROR_CHARACTERS for end in accumulate(map(len, messages))))
-    rest = len(messages) - told
-    return "; ".join([*messages[:told], f"and {rest} more"] if rest else messages)
 
 
 def _names(header: Sequence[str]) -> set[str]:

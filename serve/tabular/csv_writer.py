@@ -3,13 +3,17 @@
 import csv
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from artifacts.csv_names import added_columns, as_text
-from artifacts.values import Fault
-from serve.tabular.csv_source import Block, CsvSource
+from serve.tabular.blocks import PlainBlock, RecordBlock
+from serve.tabular.csv_source import CsvSource
+from serve.tabular.decimals import decimal, decimals
 from serve.tabular.options import NUMBER, CsvOptions
 
 # What ends a row while it is written: Python before 3.13 quotes a cell for the characters of its line terminator only,
@@ -20,48 +24,84 @@ _END = "\r\n\0"
 class CsvWriter:
     """Writes what came and what was predicted, block by block."""
 
-    def __init__(self, source: CsvSource, classes: Sequence[object], options: CsvOptions) -> None:
+    def __init__(
+        self, source: CsvSource, labels: Sequence[object], classes: Sequence[object], options: CsvOptions
+    ) -> None:
+        """
+        Prepare what is the same in every row.
+
+        Args:
+            source: What is answered.
+            labels: Those of a classifier; none of a regressor.
+            classes: Those that have a probability.
+            options: How CSV is written.
+        """
         self._names = source.header
+        self._delimiter = source.delimiter
         self._escape_all = options.escape_all
         self._added = added_columns(classes)
         self._buffer = io.StringIO()
         self._writer = csv.writer(self._buffer, delimiter=source.delimiter, lineterminator=_END)
+        self._labels = pa.array(self._lines([["", _written(label)] for label in labels]), pa.string())
 
     def header(self) -> bytes:
         """The first line."""
-        return self._flush([[*self._passed(self._names), *self._added]])
+        [line] = self._lines([[*self._passed(self._names), *self._added]])
+        return f"{line}\n".encode()
 
     def rows(
         self,
-        block: Block,
-        faults: Sequence[Fault],
+        block: RecordBlock,
+        errors: Sequence[str],
         labels: NDArray[np.object_],
         probabilities: NDArray[np.float64] | None,
-    ) -> bytes:
-        """The lines of one block; `faults` are all that were found in it."""
+    ) -> list[bytes]:
+        """The line of each row; `errors` tells what is wrong with it."""
         blank = [""] * (len(self._added) - 2)
-        spread: Sequence[Sequence[object]] = [blank] * len(labels) if probabilities is None else probabilities.tolist()
+        spread: Sequence[Sequence[float]] = [[]] * len(labels) if probabilities is None else probabilities.tolist()
         answers = [
-            ["", *blank, error] if error else [_written(label), *chances, ""]
-            for label, chances, error in zip(labels.tolist(), spread, block.errors(faults), strict=True)
+            ["", *blank, error] if error else [_written(label), *map(decimal, chances), ""]
+            for label, chances, error in zip(labels.tolist(), spread, errors, strict=True)
         ]
-        return self._flush(
+        lines = self._lines(
             [[*self._passed(cells), *answer] for cells, answer in zip(block.cells, answers, strict=True)]
         )
+        return [f"{line}\n".encode() for line in lines]
+
+    def closer(self, block: PlainBlock) -> NDArray[np.intp]:  # noqa: ARG002  # of CSV it is none, whatever they hold
+        """Which of the plain rows have to be written cell by cell."""
+        return np.empty(0, dtype=np.intp)
+
+    def plain(
+        self, block: PlainBlock, predicted: NDArray[Any], probabilities: NDArray[np.float64] | None
+    ) -> pa.StringArray:
+        """The line of each plain row, a line break before it instead of behind."""
+        parts = [block.lines.texts]
+        if len(self._labels):
+            # Of a row without an answer it is any label: that line is not taken.
+            parts.append(self._labels.take(pa.array(np.maximum(predicted, 0))))
+        else:
+            parts.append(decimals(predicted[:, None], self._delimiter))
+        if probabilities is not None:
+            parts.append(decimals(probabilities, self._delimiter))
+        # A line without quotes is what the slow writer makes of its cells.
+        return pc.binary_join_element_wise(*parts, self._delimiter, "")
 
     def _passed(self, cells: list[str]) -> list[str]:
         return [_defused(cell) for cell in cells] if self._escape_all else cells
 
-    def _flush(self, lines: Sequence[Sequence[object]]) -> bytes:
-        self._writer.writerows(lines)
-        written = self._buffer.getvalue().replace(_END, "\n").encode()
+    def _lines(self, rows: Sequence[Sequence[object]]) -> list[str]:
+        self._writer.writerows(rows)
+        written = self._buffer.getvalue().split(_END)
         self._buffer.seek(0)
         self._buffer.truncate()
-        return written
+        return written[:-1]
 
 
 def _written(label: object) -> str:
-    return _defused(as_text(label)) if isinstance(label, str) else as_text(label)
+    if isinstance(label, float):
+        return decimal(label)
+    return _defused(label) if isinstance(label, str) else as_text(label)
 
 
 def _defused(cell: str) -> str:

@@ -1,34 +1,54 @@
 """NDJSON out: the rows of the CSV, each as one JSON object on a line of its own."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from artifacts.csv_names import added_columns
-from artifacts.values import Fault
 from serve.errors import InvalidInput
-from serve.tabular.csv_source import Block, CsvSource
+from serve.tabular.blocks import PlainBlock, RecordBlock
+from serve.tabular.csv_source import CsvSource
+from serve.tabular.decimals import decimals
 from serve.tabular.options import CsvOptions
+from serve.tabular.plain_cells import Cutter
 
 # Line breaks that JSON leaves as they are in a text, and that some readers of lines break at.
 _LINE_BREAKS = {sign.encode(): f"\\u{ord(sign):04x}".encode() for sign in "\x85\u2028\u2029"}
+# Where JSON has something else for a sign than the sign itself; quotes are not in plain rows, these may be.
+_SIGNS = r"[\x01-\x08\x0b-\x1f\\\x{85}\x{2028}\x{2029}]"
 
 
 class NdjsonWriter:
     """Writes what came and what was predicted, block by block: what came as texts, answers in their JSON types."""
 
-    def __init__(self, source: CsvSource, classes: Sequence[object], options: CsvOptions) -> None:
+    def __init__(
+        self, source: CsvSource, labels: Sequence[object], classes: Sequence[object], options: CsvOptions
+    ) -> None:
         """
         Take the names that every line repeats.
 
+        Args:
+            source: What is answered.
+            labels: Those of a classifier; none of a regressor.
+            classes: Those that have a probability.
+            options: How long the names may be.
+
         Raises:
-            InvalidInput: They are too long for that.
+            InvalidInput: The names are too long for that.
         """
         self._names = [*source.header, *added_columns(classes)]
         if len(to_json(source.header)) > options.max_cell_bytes:
             raise InvalidInput("csv-columns", "the names are too long to stand in every line: ask for text/csv")
+        self._width = len(source.header)
+        self._cutter = Cutter(self._width, source.delimiter)
+        self._signs = _SIGNS if source.delimiter == "\t" else rf"\t|{_SIGNS}"
+        self._labels = pa.array([f":{_json(label)}" for label in labels], pa.string())
+        self._keys = [_json(name) for name in self._names]
 
     def header(self) -> bytes:
         """Nothing: every line names its columns."""
@@ -36,21 +56,53 @@ class NdjsonWriter:
 
     def rows(
         self,
-        block: Block,
-        faults: Sequence[Fault],
+        block: RecordBlock,
+        errors: Sequence[str],
         labels: NDArray[np.object_],
         probabilities: NDArray[np.float64] | None,
-    ) -> bytes:
-        """The lines of one block; `faults` are all that were found in it."""
+    ) -> list[bytes]:
+        """The line of each row; `errors` tells what is wrong with it."""
         names = self._names
-        blank = [None] * (len(names) - len(block.cells[0]) - 2)
+        blank = [None] * (len(names) - self._width - 2)
         spread: Sequence[Sequence[object]] = [blank] * len(labels) if probabilities is None else probabilities.tolist()
-        answers = zip(block.cells, labels.tolist(), spread, block.errors(faults), strict=True)
+        answers = zip(block.cells, labels.tolist(), spread, errors, strict=True)
         values = (
             [*cells, None, *blank, error] if error else [*cells, label, *chances, None]
             for cells, label, chances, error in answers
         )
-        written = b"".join([to_json(dict(zip(names, row, strict=True))) + b"\n" for row in values])
-        for sign, escaped in _LINE_BREAKS.items():
-            written = written.replace(sign, escaped)
-        return written
+        return [_escaped(to_json(dict(zip(names, row, strict=True)))) + b"\n" for row in values]
+
+    def closer(self, block: PlainBlock) -> NDArray[np.intp]:
+        """Which of the plain rows have to be written cell by cell."""
+        return np.flatnonzero(block.lines.matching(self._signs))
+
+    def plain(
+        self, block: PlainBlock, predicted: NDArray[Any], probabilities: NDArray[np.float64] | None
+    ) -> pa.StringArray:
+        """The line of each plain row, a line break before it instead of behind."""
+        columns, _ = self._cutter.cut(block.lines.csv, len(predicted), range(self._width))
+        *passed, error = self._keys
+        parts: list[pa.StringArray | str] = []
+        for key, column in zip(passed, columns, strict=False):
+            parts += [f'",{key}:"' if parts else f'\n{{{key}:"', column]
+        parts += [f'",{passed[self._width]}']
+        # Of a row without an answer it is any label: that line is not taken.
+        has_labels = len(self._labels) > 0
+        parts += [self._labels.take(pa.array(np.maximum(predicted, 0))) if has_labels else _values(predicted)]
+        for place, key in enumerate(passed[self._width + 1 :]):
+            parts += [f",{key}", _values(cast(NDArray[np.float64], probabilities)[:, place])]
+        return pc.binary_join_element_wise(*parts, f",{error}:null}}", "")
+
+
+def _values(numbers: NDArray[np.float64]) -> pa.StringArray:
+    return decimals(numbers[:, None], ":")
+
+
+def _json(value: object) -> str:
+    return _escaped(to_json(value)).decode()
+
+
+def _escaped(written: bytes) -> bytes:
+    for sign, escaped in _LINE_BREAKS.items():
+        written = written.replace(sign, escaped)
+    return written

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from artifacts import Store
-from serve.tabular.csv_records import BLOCK_ROWS
+from serve.tabular.csv_lines import CHUNK_ROWS
 from tests.server import ROOT, Api, Server, environment, slug, unmeasured
 from train import publish
 
@@ -60,7 +60,7 @@ def test_a_failure_in_the_first_block_has_a_status(broken: Api) -> None:
 @pytest.mark.parametrize("tail", [BAD, '"3'], ids=["the model fails", "a quote is not closed"])
 def test_half_an_answer_is_never_taken_for_the_whole(broken: Api, tail: str) -> None:
     """What fails after the first block ends the connection before the last chunk: a client gets an error."""
-    body = "text\n" + f"{GOOD}\n" * BLOCK_ROWS + f"{tail}\n"
+    body = "text\n" + f"{GOOD}\n" * CHUNK_ROWS + f"{tail}\n"
 
     with pytest.raises(httpx2.RemoteProtocolError, match=r"incomplete|without sending complete"):
         broken.post_csv(body.encode())
@@ -69,11 +69,11 @@ def test_half_an_answer_is_never_taken_for_the_whole(broken: Api, tail: str) -> 
 
 def test_a_caller_who_breaks_off_is_no_failure(broken: Api) -> None:
     """A quote that is not closed is the caller's affair: one line of warning, no traceback."""
-    body = "text\n" + f"{GOOD}\n" * (BLOCK_ROWS + 1) + '"3\n'
+    body = "text\n" + f"{GOOD}\n" * (CHUNK_ROWS + 1) + '"3\n'
 
     with pytest.raises(httpx2.RemoteProtocolError):
         broken.post_csv(body.encode())
 
-    line = broken.server.line("answer cut short", f"broken on line {BLOCK_ROWS + 3}")
+    line = broken.server.line("answer cut short", f"broken on line {CHUNK_ROWS + 3}")
     assert line["level"] == "warning"
     assert "exception" not in line

@@ -8,7 +8,9 @@ import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
+from serve.tabular.csv_lines import CHUNK_ROWS
 from serve.tabular.csv_records import BLOCK_ROWS
 from tests.bodies import COLUMNS, HEADER, LINE, ROW, column, quoted, records, table
 from tests.serve.conftest import WIDTH
@@ -68,7 +70,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def as_cells(row: dict[str, Any], passed: int) -> dict[str, str]:
-    """A row of NDJSON as the CSV has it: a number is the same text, since both write it in the shortest way."""
+    """A row of NDJSON as the CSV has it: a number is the same text, since both write it as JSON does."""
     assert all(isinstance(value, str) for value in list(row.values())[:passed])
     return {name: _as_cell(value) for name, value in row.items()}
 
@@ -76,6 +78,8 @@ def as_cells(row: dict[str, Any], passed: int) -> dict[str, str]:
 def _as_cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, float):
+        return to_json(value).decode()
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -166,7 +170,7 @@ def test_nothing_is_escaped_for_spreadsheets(zoo: Api) -> None:
     assert list(rows[0])[3:5] == ["probability_=1+1", "probability_@SUM(A1)"]
 
 
-@pytest.mark.parametrize("rows", [BLOCK_ROWS - 1, BLOCK_ROWS, 2 * BLOCK_ROWS + 1])
+@pytest.mark.parametrize("rows", [BLOCK_ROWS - 1, BLOCK_ROWS, CHUNK_ROWS, 2 * CHUNK_ROWS + 1])
 def test_a_long_table_is_answered_in_order(api: Api, rows: int) -> None:
     """Where blocks begin and end cannot be seen."""
     body = table(*(f"5.{row % 10},3.5,1.4,0.{row % 7},{row}" if row % 9 else "bad" for row in range(rows)))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_iris
 
+from serve.tabular.csv_lines import CHUNK_ROWS
 from serve.tabular.csv_records import BLOCK_CHARACTERS, BLOCK_ROWS
 from tests.bodies import COLUMNS, HEADER, as_json, column, instances, quoted, records, table
 from tests.server import Api
@@ -145,7 +146,9 @@ def flowers() -> list[str]:
     return [*(",".join(map(repr, row)) for row in load_iris().data.tolist()), "x,1,1,1", "5.1", ",,,"]
 
 
-@pytest.mark.parametrize("rows", [BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 2 * BLOCK_ROWS + 1])
+@pytest.mark.parametrize(
+    "rows", [BLOCK_ROWS, BLOCK_ROWS + 1, CHUNK_ROWS - 1, CHUNK_ROWS, CHUNK_ROWS + 1, 2 * CHUNK_ROWS + 1]
+)
 def test_rows_at_the_border_of_a_block_are_as_others(api: Api, flowers: list[str], rows: int) -> None:
     """A long CSV is answered as its rows are in a short one, whichever of them end a block or begin one."""
     short = records(api.post_csv(table(*flowers)))

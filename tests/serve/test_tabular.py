@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve.errors import InvalidInput
-from serve.tabular.csv_records import BLOCK_CHARACTERS, BLOCK_ROWS, Record, blocks, records
+from serve.tabular.csv_records import BLOCK_CHARACTERS, BLOCK_ROWS, Record, Records, blocks
 from serve.tabular.options import NUMBER
 
 PLAIN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
@@ -18,7 +18,7 @@ PLAIN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 def _cells(text: str, delimiter: str = ",", *, max_cell: int = 100) -> list[list[str]] | str:
     """The cells of all records, or the code of what is wrong."""
     try:
-        return [record.cells for record in records(io.StringIO(text, newline=""), delimiter, max_cell=max_cell)]
+        return [record.cells for record in Records(io.StringIO(text, newline=""), delimiter, max_cell=max_cell)]
     except InvalidInput as error:
         return error.code
 
@@ -41,7 +41,7 @@ def test_a_record_begins_on_a_physical_line(cells: list[str]) -> None:
     """Every line break before a record counts, in quotes or not, in blank lines or not."""
     text = "".join(f'\n"{cell}"\r\n' for cell in cells)
 
-    found = [record.line for record in records(io.StringIO(text, newline=""), ",", max_cell=100)]
+    found = [record.line for record in Records(io.StringIO(text, newline=""), ",", max_cell=100)]
 
     breaks = [len(re.findall(r"\r\n|\r|\n", cell)) + 2 for cell in cells]
     assert found == [2 + sum(breaks[:number]) for number in range(len(cells))]

@@ -1,0 +1,205 @@
+"""The cells of many lines, read at once into the arrays of their columns; what needs a closer look is left out."""
+
+from collections.abc import Callable, Sequence
+from itertools import compress
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
+
+from artifacts.columns import Column
+from artifacts.values import Array, Check
+from serve.tabular.cells import Reader
+from serve.tabular.options import NUMBER, CsvOptions
+
+Good: TypeAlias = NDArray[np.bool_]
+# Shape (rows,) each: a column's values, and which of them are right; the others need a closer look.
+Cast: TypeAlias = Callable[[pa.StringArray], tuple[Array, Good]]
+
+# The same as NUMBER, for an engine that knows no possessive quantifiers and needs none.
+_NUMBER = NUMBER.pattern.replace("++", "+").replace("?+", "?").replace("*+", "*")
+# Beyond it a float stands for several integers.
+_EXACT = 2.0**53 - 1
+
+
+class Cutter:
+    """Cuts lines without quotes into their cells."""
+
+    def __init__(self, width: int, delimiter: str) -> None:
+        """
+        Prepare the cutting.
+
+        Args:
+            width: How many cells a row has.
+            delimiter: What stands between them.
+        """
+        self._names = [str(place) for place in range(width)]
+        # One block and one thread: a block is small, and the cores are shared with other requests.
+        self._read = arrow_csv.ReadOptions(use_threads=False, column_names=self._names, block_size=2**30)
+        self._delimiter = delimiter
+
+    def cut(self, lines: pa.Buffer, rows: int, places: Sequence[int]) -> tuple[list[pa.StringArray], Good]:
+        """
+        Some of the cells of each row that has so many.
+
+        Returns:
+            One array a place; and shape (rows,), which rows were cut, all of another length being left out.
+        """
+        is_whole = np.ones(rows, dtype=bool)
+
+        def leave_out(row: arrow_csv.InvalidRow) -> str:
+            is_whole[row.number - 1] = False
+            return "skip"
+
+        names = [self._names[place] for place in places]
+        parse = arrow_csv.ParseOptions(delimiter=self._delimiter, quote_char=False, invalid_row_handler=leave_out)
+        texts = arrow_csv.ConvertOptions(
+            check_utf8=False, column_types=dict.fromkeys(names, pa.string()), include_columns=names
+        )
+        table = arrow_csv.read_csv(pa.BufferReader(lines), self._read, parse, texts)
+        return [table.column(name).combine_chunks() for name in names], is_whole
+
+
+class PlainCells:
+    """Reads the model's columns from lines that are a row each."""
+
+    def __init__(self, cutter: Cutter, places: Sequence[int], casts: Sequence[Cast]) -> None:
+        """
+        Prepare the reading.
+
+        Args:
+            cutter: Makes cells of lines.
+            places: Which cells of a row are the model's columns.
+            casts: What reads each of these.
+        """
+        self._cutter = cutter
+        self._places = places
+        self._casts = casts
+
+    def read(self, lines: pa.Buffer, rows: int) -> tuple[list[Array], Good, Good]:
+        """
+        The columns of all rows of the right length, and which these are.
+
+        Returns:
+            One array a column, in the model's order; shape (rows read,), which of their values are all right; shape
+            (rows,), which rows were read.
+        """
+        columns, is_whole = self._cutter.cut(lines, rows, self._places)
+        cast = [read(column) for read, column in zip(self._casts, columns, strict=True)]
+        return [array for array, _ in cast], np.logical_and.reduce([good for _, good in cast]), is_whole
+
+
+def cast_of(column: Column, read: Reader, nulls: frozenset[str], options: CsvOptions) -> Cast:
+    """
+    What reads the cells of a column at once.
+
+    Args:
+        column: Whose cells they are.
+        read: What reads them one by one.
+        nulls: As given to that.
+        options: What a number may be.
+    """
+    check = Check(column)
+    if column.kind in {"float", "integer"} and column.dtype != "object":
+        return _Numbers(column, nulls, options.max_digits)
+    spellings = _spellings(column, nulls)
+    if spellings:
+        values, faults = check(read(spellings), max_digits=options.max_digits)
+        right = _right(len(spellings), [fault.rows for fault in faults])
+        return _Vocabulary(list(compress(spellings, right)), values[right])
+
+    def cast(cells: pa.StringArray) -> tuple[Array, Good]:
+        values, faults = check(read(cells.to_pylist()), max_digits=options.max_digits)
+        return values, _right(len(cells), [fault.rows for fault in faults])
+
+    return cast
+
+
+def _spellings(column: Column, nulls: frozenset[str]) -> list[str]:
+    """The cells that a column knows; none where it may hold others too."""
+    if column.kind == "boolean":
+        known = ["true", "True", "TRUE", "1", "false", "False", "FALSE", "0"]
+    elif column.kind == "category" and column.unknown == "refuse":
+        known = [str(value) for value in column.known]
+    else:
+        return []
+    return list(dict.fromkeys([*known, *nulls, ""]))
+
+
+def _right(rows: int, faulty: Sequence[NDArray[np.intp]]) -> Good:
+    right = np.ones(rows, dtype=bool)
+    for places in faulty:
+        right[places] = False
+    return right
+
+
+class _Vocabulary:
+    """Cells of which all are known beforehand, and were checked then."""
+
+    def __init__(self, cells: Sequence[str], values: Array) -> None:
+        self._cells = pa.array(cells, pa.string())
+        self._values = values
+
+    def __call__(self, cells: pa.StringArray) -> tuple[Array, Good]:
+        places = pc.index_in(cells, value_set=self._cells).fill_null(len(self._cells)).to_numpy()
+        good = places < len(self._cells)
+        return self._values.take(np.where(good, places, 0)), good
+
+
+class _Numbers:
+    """Numbers that are plainly right."""
+
+    def __init__(self, column: Column, nulls: frozenset[str], max_digits: int) -> None:
+        self._dtype = np.dtype(column.dtype.lower())
+        self._is_masked = column.dtype[0].isupper()
+        self._is_whole = column.kind == "integer"
+        self._is_nullable = column.nullable
+        self._nulls = pa.array(["", *nulls], pa.string())
+        # A token for null that is a number as well; blanks around it are the slow reader's.
+        self._tokens = [float(token) for token in nulls if NUMBER.fullmatch(token)]
+        bounds: Any = np.iinfo(self._dtype) if self._is_whole else np.finfo(self._dtype)
+        # Half of what an integer of so many digits is: what is larger gets a closer look.
+        most = min(_EXACT if self._is_whole else np.inf, 10.0**max_digits / 2)
+        self._least, self._most = max(float(bounds.min), -most), min(float(bounds.max), most)
+
+    def __call__(self, cells: pa.StringArray) -> tuple[Array, Good]:
+        values, is_null = self._parsed(cells)
+        # A NaN is neither.
+        good = (values >= self._least) & (values <= self._most)
+        if self._is_whole:
+            good &= values == np.rint(values)
+        else:
+            # As JSON -0 is the integer 0.
+            good &= (values != 0) | ~np.signbit(values)
+        for token in self._tokens:
+            good &= values != token
+        if is_null is not None and self._is_nullable:
+            good |= is_null
+        return self._built(values, good, is_null), good
+
+    def _parsed(self, cells: pa.StringArray) -> tuple[NDArray[np.float64], Good | None]:
+        """Shape (rows,): the numbers, NaN for what is none, and which cells are null, if any."""
+        if not self._tokens:
+            try:
+                return pc.cast(cells, pa.float64()).to_numpy(), None
+            except pa.ArrowInvalid:
+                pass
+        is_null = pc.is_in(cells, value_set=self._nulls)
+        trimmed = pc.ascii_trim_whitespace(cells)
+        is_number = pc.and_not(pc.match_substring_regex(trimmed, f"^(?:{_NUMBER})$"), is_null)
+        numbers = pc.cast(pc.if_else(is_number, trimmed, "nan"), pa.float64())
+        return numbers.to_numpy(), is_null.to_numpy(zero_copy_only=False)
+
+    def _built(self, values: NDArray[np.float64], good: Good, is_null: Good | None) -> Array:
+        if self._dtype.kind == "f" and not self._is_masked:
+            with np.errstate(over="ignore"):
+                return values.astype(self._dtype, copy=False)
+        filled = np.where(good & np.isfinite(values), values, 0).astype(self._dtype)
+        if not self._is_masked:
+            return filled
+        held = filled.astype(object)
+        held[slice(0) if is_null is None else is_null] = None
+        return held

@@ -1,0 +1,261 @@
+"""Rows that are read and written at once are answered, byte for byte, as those that are read one by one."""
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pydantic_core import to_json
+
+from artifacts import Column, Signature
+from artifacts.columns import Category
+from artifacts.signature import Batch
+from artifacts.values import Fault
+from serve.errors import InvalidInput
+from serve.tabular import csv_lines, csv_records, csv_source
+from serve.tabular.answer import Asked, answer
+from serve.tabular.blocks import PlainBlock
+from serve.tabular.cells import reader
+from serve.tabular.csv_source import CsvSource
+from serve.tabular.decimals import decimals
+from serve.tabular.options import CsvOptions
+from serve.tabular.plain_cells import cast_of
+from tests.bodies import HEADER, LINE, table
+
+LABELS = ("plain", "a,b", '"=1', "\u2028;")
+OPTIONS = CsvOptions(
+    max_columns=100, max_cell_bytes=200, max_digits=20, nulls=frozenset({"NA", "-9"}), escape_all=False
+)
+COLOURS = tuple(Category(value=value, count=1) for value in ("red", "NA", "dark blue"))
+SIZES = tuple(Category(value=value, count=1) for value in (1, 5, -9))
+COLUMNS = (
+    Column(name="length", kind="float", dtype="float64", nullable=False),
+    Column(name="width", kind="float", dtype="float32", nullable=True),
+    Column(name="count", kind="integer", dtype="int8", nullable=False),
+    Column(name="many", kind="integer", dtype="Int64", nullable=True),
+    Column(name="flag", kind="boolean", dtype="bool", nullable=False),
+    Column(name="colour", kind="category", dtype="str", levels="str", nullable=True, categories=COLOURS),
+    Column(name="size", kind="category", dtype="category", levels="int64", nullable=False, categories=SIZES),
+    Column(name="note", kind="text", dtype="object", nullable=True),
+)  # fmt: skip
+NAMES = [column.name for column in COLUMNS]
+# In every kind of column: what is right there, and what is right nowhere or only for a reader that knows our rules.
+RIGHT = {
+    "length": ["5.1", "-0.5", "1e-7", "12"],
+    "width": ["2.5", "3", "0.1", "16777217"],
+    "count": ["7", "-128", "127", "5.0"],
+    "many": ["9007199254740993", "12", "-3", "1e3"],
+    "flag": ["true", "False", "1", "0"],
+    "colour": ["red", "NA", "dark blue"],
+    "size": ["1", "5", "-9"],
+    "note": ["quick", "é", "a b", "NA"],
+    "more": ["", "x", "NA", "ü"],
+}
+ODD = [
+    "", " ", "NA", " NA", "-9", " -9 ", "-9.0", "+5", ".5", "5.", " 5 ", "\t5", "007", "-0", "-0.0", "0", "inf", "-inf",
+    "nan", "NaN", "nan(1)", "Infinity", "1e400", "1e-400", "1e39", "0x10", "1_0", "1e", "5f", "128", "5.5", "1e2",
+    "9" * 21, "9" * 400, "9007199254740992", "9223372036854775808", "tRue", " true", "Red", "1.0", "5.00", "=1+1", "@x",
+    "-x", "+", "'", "\\", "\x01", "\x0b5", "\x85", "\u2028", "\ufeff", "\ufeff5", "\xa05", "٣", "5 1", "\U0001f600",
+    "c" * 200, "c" * 201,
+]  # fmt: skip
+cells = st.sampled_from(ODD) | st.text("+-.eE019xinfaNA \t_", max_size=5)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the stand-in for a model says."""
+
+    predicted: NDArray[Any]
+    probabilities: NDArray[np.float64] | None
+    faults: tuple[Fault, ...]
+
+    @property
+    def labels(self) -> NDArray[np.object_]:
+        """As texts; a regressor's numbers as they are."""
+        if self.predicted.dtype.kind == "f":
+            return self.predicted.astype(object)
+        labels: NDArray[np.object_] = np.array([*LABELS, None], dtype=object)
+        told: NDArray[np.object_] = labels[self.predicted]
+        return told
+
+
+def _digest(batch: Batch) -> NDArray[np.int64]:
+    """A number for each good row, which another value, type or dtype anywhere in it would change."""
+    arrays = batch.data.T if isinstance(batch.data, np.ndarray) else batch.data.arrays
+    rows = zip(*(array.tolist() for array in arrays), strict=True)
+    dtypes = [str(array.dtype) for array in arrays]
+    return np.array([crc32(repr((dtypes, row)).encode()) for row in rows], dtype=np.int64)
+
+
+def classify(batch: Batch) -> Told:
+    """Classes and probabilities drawn from the digest; to every seventh digest there is no answer."""
+    digest = np.full(len(batch.good), -1)
+    digest[batch.good] = _digest(batch)
+    refused = np.flatnonzero((digest % 7 == 0) & batch.good)
+    predicted = np.where((digest < 0) | (digest % 7 == 0), -1, digest % len(LABELS))
+    spread = np.where(digest < 0, np.nan, digest)[:, None] / [1, 3, 2**32, 1e12]
+    found = [Fault("no-answer", "no answer", refused)] if refused.size else []
+    return Told(predicted, spread, (*batch.faults, *found))
+
+
+def regress(batch: Batch) -> Told:
+    """Numbers of all sizes drawn from the digest."""
+    numbers = np.full(len(batch.good), np.nan)
+    digest = _digest(batch)
+    numbers[batch.good] = digest * 10.0 ** (digest % 40 - 20)
+    return Told(numbers, None, batch.faults)
+
+
+SIGNATURE = Signature(container="frame", columns=COLUMNS, csv_nulls=())
+CLASSIFIER = Asked(SIGNATURE, LABELS, has_probabilities=True, predict=classify)
+REGRESSOR = Asked(SIGNATURE, (), has_probabilities=False, predict=regress)
+
+
+def _answered(body: bytes, asked: Asked, options: CsvOptions, *, as_ndjson: bool) -> tuple[bytes, str]:
+    """What is answered, and the error that ends it."""
+    written: list[bytes] = []
+    try:
+        written.extend(answer(io.BytesIO(body), asked, options, as_ndjson=as_ndjson))
+    except InvalidInput as error:
+        return b"".join(written), f"{error.code}: {error}"
+    return b"".join(written), ""
+
+
+@st.composite
+def lines(draw: st.DrawFn, delimiter: str) -> str:
+    """A line of a CSV: plain, odd in one cell, of another length, quoted, over several lines, blank, or broken."""
+    row = [draw(st.sampled_from(RIGHT[name])) for name in [*NAMES, "more"]]
+    place = draw(st.integers(0, len(row) - 1))
+    kind = draw(st.sampled_from(["plain"] * 12 + ["odd"] * 4 + ["short", "long", "quoted", "inside", "blank"]))
+    if kind == "odd":
+        row[place] = draw(cells)
+    if kind in {"quoted", "inside"}:
+        inner = draw(st.sampled_from(["", "5", 'say ""x""', "a\nb", "a\r\nb", "a\rb", f"a{delimiter}b", "=1"]))
+        row[place] = f'"{inner}"' if kind == "quoted" else f'5"{inner}'
+    if kind == "blank":
+        return draw(st.sampled_from(["", " "]))
+    return delimiter.join({"short": row[:place], "long": [*row, "x"]}.get(kind, row))
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    """A CSV of such lines, with line breaks of one kind, rarely of several."""
+    delimiter = draw(st.sampled_from(",;\t"))
+    count = draw(st.integers(1, 30))
+    ends = draw(st.sampled_from([["\n"], ["\r\n"], ["\n", "\r\n"], ["\n"] * 20 + ["\r"]]))
+    rows = [draw(lines(delimiter)) + draw(st.sampled_from(ends)) for _ in range(count)]
+    body = delimiter.join([*NAMES, "more"]) + "\n" + "".join(rows)
+    return (draw(st.sampled_from(["", "\ufeff"])) + (body if draw(st.booleans()) else body.rstrip("\r\n"))).encode()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_blocks() -> Iterator[None]:
+    """Blocks of a few rows, so that a short table has many borders."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_lines, "CHUNK_BYTES", 512)
+        patch.setattr(csv_lines, "CHUNK_ROWS", 9)
+        patch.setattr(csv_records, "BLOCK_ROWS", 4)
+        yield
+
+
+@settings(max_examples=400, deadline=None)
+@given(body=bodies(), asked=st.sampled_from([CLASSIFIER, REGRESSOR]), as_ndjson=st.booleans(), escape_all=st.booleans())
+def test_many_at_once_are_answered_as_one_by_one(body: bytes, asked: Asked, as_ndjson: bool, escape_all: bool) -> None:
+    """Plain rows, odd ones, quotes, blank lines, every line break, wherever blocks end: the same bytes and errors."""
+    options = replace(OPTIONS, escape_all=escape_all)
+
+    found, error = _answered(body, asked, options, as_ndjson=as_ndjson)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_source, "take", lambda *_: None)
+        wanted, wanted_error = _answered(body, asked, options, as_ndjson=as_ndjson)
+    assert error == wanted_error
+    # Where an error ends the answer, it may have gone on for longer or less long.
+    assert found == wanted if not error else found.startswith(wanted) or wanted.startswith(found)
+
+
+@settings(max_examples=400, deadline=None)
+@given(texts=st.lists(cells, min_size=1, max_size=4), place=st.integers(0, len(COLUMNS) - 1))
+def test_a_cell_is_read_at_once_as_it_is_by_itself_or_left_out(texts: list[str], place: int) -> None:
+    """Whatever the quick reader takes for right has the very value that the check gives it."""
+    column = COLUMNS[place]
+    nulls = OPTIONS.nulls
+    plain, good = cast_of(column, reader(column, nulls), nulls, OPTIONS)(_strings(texts))
+    signature = Signature(container="frame", columns=(column,))
+
+    batch = signature.check([reader(column, nulls)(texts)], max_digits=OPTIONS.max_digits)
+
+    assert not (good & ~batch.good).any()
+    [checked] = batch.data.arrays if not isinstance(batch.data, np.ndarray) else batch.data.T
+    assert plain.dtype == checked.dtype
+    assert list(map(repr, plain[good].tolist())) == list(map(repr, checked[good[batch.good]].tolist()))
+
+
+def _strings(texts: list[str]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(texts, pa.string())
+
+
+FLOWER = Signature(
+    container="array",
+    columns=tuple(Column(name=name, kind="float", dtype="float64", nullable=False) for name in HEADER.split(",")),
+)
+
+
+def _shares(body: bytes, **more: Any) -> list[tuple[int, int]]:
+    """Of each block how many rows were read at once, and how many one by one."""
+    source = CsvSource(io.BytesIO(body), FLOWER, (), replace(OPTIONS, **more))
+    return [
+        (len(block.lines.numbers), len(block.odd.cells) if block.odd else 0)
+        if isinstance(block, PlainBlock)
+        else (0, len(block.cells))
+        for block in source.blocks()
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("line", [LINE, "5,3,1,0", "5e0,.5,5.,-1", "+5.1,3.5,1.4,0.2"])
+def test_plain_rows_are_read_at_once(line: str, end: str) -> None:
+    """None of a table of such rows is read by itself."""
+    assert _shares(table(*[line] * 20, end=end)) == [(9, 0), (9, 0), (2, 0)]
+
+
+@pytest.mark.parametrize("odd", ["x,1,1,1", ",1,1,1", "1,1,1", "inf,1,1,1", '"1",1,1,1', "-0,1,1,1"])
+def test_one_odd_row_costs_its_neighbours_nothing(odd: str) -> None:
+    """Only the odd row of a block is read by itself."""
+    assert _shares(table(*[LINE] * 4, odd, *[LINE] * 8)) == [(8, 1), (4, 0)]
+
+
+@pytest.mark.parametrize("odd", ['"1\n",1,1,1', "1,1,1,1\r\r", '1,"1\n2\n3",1,1'])
+def test_after_an_odd_record_rows_are_read_at_once_again(odd: str) -> None:
+    """A record of several lines costs the block that it is in, and not the rest of the file."""
+    first, *others = _shares(table(*[LINE] * 3, odd, *[LINE] * 20))
+
+    assert first == (0, 4)
+    assert sum(plain for plain, _ in others) == 20
+
+
+def test_only_cells_that_might_be_escaped_are_read_one_by_one() -> None:
+    """Where all cells are to be kept from running, those that begin like a formula get a closer look."""
+    assert _shares(table(*[LINE] * 8, "-5,1,1,1"), escape_all=True) == [(8, 1)]
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(rows=st.lists(st.tuples(numbers, numbers), min_size=1), lead=st.sampled_from(",;\t:"))
+def test_numbers_are_written_as_in_json_and_read_back_equal(rows: list[tuple[float, float]], lead: str) -> None:
+    """Of each row one text, of which each number is the same to the last bit, its sign included."""
+    texts = decimals(np.array(rows), lead).to_pylist()
+
+    assert texts == ["".join(f"{lead}{to_json(value).decode()}" for value in row) for row in rows]
+    read = [tuple(map(float, re.split(lead, text)[1:])) for text in texts]
+    assert list(map(repr, read)) == list(map(repr, rows))
