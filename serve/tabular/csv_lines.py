@@ -1,7 +1,7 @@
 """The lines of a CSV that are a record each, taken from the file as bytes, many at once."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -28,16 +28,18 @@ class Lines:
         numbers: Shape (lines,), the physical line that each one is.
         taken: How many bytes they take in the file, blank ones included.
         breaks: How many physical lines these are.
+        has_quotes: Whether there is one anywhere in them.
     """
 
     texts: pa.StringArray
     numbers: NDArray[np.intp]
     taken: int
     breaks: int
+    has_quotes: bool
 
     def kept(self, keep: NDArray[np.bool_]) -> "Lines":
         """Some of these lines."""
-        return Lines(self.texts.filter(pa.array(keep)), self.numbers[keep], self.taken, self.breaks)
+        return replace(self, texts=self.texts.filter(pa.array(keep)), numbers=self.numbers[keep])
 
     def cells(self, delimiter: str) -> list[list[str]] | None:
         """The cells of each line as the slow reader reads them; None if one of them is no record by itself."""
@@ -91,15 +93,15 @@ def take(file: BinaryIO, offset: int, line: int, limits: LineLimits) -> Lines | 
     chunk = _whole(file.read(CHUNK_BYTES))
     if not chunk or chunk.startswith(_MARK):
         return None
-    if chunk.count(b"\n") > limits.rows:
-        chunk = chunk[: _places(chunk, b"\n")[limits.rows - 1] + 1]
+    ends = _breaks(chunk)[: limits.rows]
+    chunk = chunk[: ends[-1] + 1]
     content = b"\n" + (chunk.replace(b"\r\n", b"\n") if b"\r" in chunk else chunk)
-    places = _places(content, b"\n").astype(np.int32)
+    places = np.concatenate([[0], ends + 1] if len(content) > len(chunk) else [_breaks(content)], dtype=np.int32)
     lengths = np.diff(places)
     if b"\r" in content or lengths.max() > limits.max_bytes or lengths.max() == 1:
         return None
     texts = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(places), pa.py_buffer(content))
-    lines = Lines(texts, np.arange(line, line + len(lengths)), len(chunk), len(lengths))
+    lines = Lines(texts, np.arange(line, line + len(lengths)), len(chunk), len(lengths), b'"' in chunk)
     return lines if lengths.min() > 1 else lines.kept(lengths > 1)
 
 
@@ -110,5 +112,5 @@ def _whole(chunk: bytes) -> bytes:
     return chunk[: chunk.rfind(b"\n") + 1]
 
 
-def _places(content: bytes, sign: bytes) -> NDArray[np.intp]:
-    return np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == sign[0])
+def _breaks(content: bytes) -> NDArray[np.intp]:
+    return np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == ord("\n"))

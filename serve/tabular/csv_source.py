@@ -140,7 +140,8 @@ class CsvSource:
         count = np.count_nonzero(plain)
         if (len(plain) - count) * _ODD_SHARE > len(plain):
             return None
-        kept = [array if keep.all() else array[keep] for array in arrays]
+        every = count == len(keep)
+        kept = arrays if every else [array[keep] for array in arrays]
         batch = Batch(self._signature.table(kept), np.ones(count, dtype=bool), ())
         if count == len(plain):
             return PlainBlock(lines, batch, None, plain, self.delimiter)
@@ -153,6 +154,8 @@ class CsvSource:
     def _odd(self, lines: Lines) -> NDArray[np.bool_]:
         """Shape (lines,): which of them come back otherwise than they came."""
         signs = '"'
+        if not lines.has_quotes and not self._options.escape_all:
+            return np.zeros(len(lines.numbers), dtype=bool)
         if self._options.escape_all:
             cell = "[\\n" + self.delimiter + "]"
             signs += "|" + cell + "[=+@" + "\\t".replace(self.delimiter, "") + "-]"

@@ -20,7 +20,8 @@ def decimals(values: NDArray[np.float64], lead: str) -> pa.StringArray:
         lead: The sign; one that is in no number.
     """
     sign = lead.encode()
-    text = sign + to_json(values.ravel().tolist()).replace(b",", sign)[1:-1]
+    listed = to_json(values.ravel().tolist())
+    text = sign + (listed if sign == b"," else listed.replace(b",", sign))[1:-1]
     places = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == sign[0])[:: values.shape[1]]
     ends = np.append(places, len(text)).astype(np.int32)
     return pa.StringArray.from_buffers(len(values), pa.py_buffer(ends), pa.py_buffer(text))

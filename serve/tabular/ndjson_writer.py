@@ -45,6 +45,7 @@ class NdjsonWriter:
         if len(to_json(source.header)) > options.max_cell_bytes:
             raise InvalidInput("csv-columns", "the names are too long to stand in every line: ask for text/csv")
         self._width = len(source.header)
+        self._texts = dict.fromkeys(range(self._width), pa.string())
         self._cutter = Cutter(self._width, source.delimiter)
         self._signs = _SIGNS if source.delimiter == "\t" else rf"\t|{_SIGNS}"
         self._labels = pa.array([f":{_json(label)}" for label in labels], pa.string())
@@ -74,13 +75,18 @@ class NdjsonWriter:
 
     def closer(self, block: PlainBlock) -> NDArray[np.intp]:
         """Which of the plain rows have to be written cell by cell."""
+        content = np.frombuffer(block.lines.csv, dtype=np.uint8)
+        is_plain = np.count_nonzero(content < ord(" ")) == len(block.lines.numbers) - 1
+        if is_plain and not ((content == ord("\\")) | (content > ord("~"))).any():
+            # Nothing but line breaks and what ASCII can print.
+            return np.empty(0, dtype=np.intp)
         return np.flatnonzero(block.lines.matching(self._signs))
 
     def plain(
         self, block: PlainBlock, predicted: NDArray[Any], probabilities: NDArray[np.float64] | None
     ) -> pa.StringArray:
         """The line of each plain row, a line break before it instead of behind."""
-        columns, _ = self._cutter.cut(block.lines.csv, len(predicted), range(self._width))
+        columns, _ = self._cutter.cut(block.lines.csv, len(predicted), self._texts)
         *passed, error = self._keys
         parts: list[pa.StringArray | str] = []
         for key, column in zip(passed, columns, strict=False):

@@ -1,8 +1,8 @@
 """The cells of many lines, read at once into the arrays of their columns; what needs a closer look is left out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -11,13 +11,24 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from artifacts.columns import Column
-from artifacts.values import Array, Check
+from artifacts.values import Array, Check, Fault
 from serve.tabular.cells import Reader
 from serve.tabular.options import NUMBER, CsvOptions
 
 Good: TypeAlias = NDArray[np.bool_]
-# Shape (rows,) each: a column's values, and which of them are right; the others need a closer look.
-Cast: TypeAlias = Callable[[pa.StringArray], tuple[Array, Good]]
+_TEXT = pa.string()
+
+
+class Cast(Protocol):
+    """Makes the array of a column from its cells."""
+
+    @property
+    def type(self) -> pa.DataType:
+        """What Arrow may read the cells as; texts will do in any case."""
+
+    def __call__(self, cells: pa.Array, /) -> tuple[Array, Good]:
+        """Shape (rows,) each: the values, and which of them are right; the others need a closer look."""
+
 
 # The same as NUMBER, for an engine that knows no possessive quantifiers and needs none.
 _NUMBER = NUMBER.pattern.replace("++", "+").replace("?+", "?").replace("*+", "*")
@@ -41,9 +52,17 @@ class Cutter:
         self._read = arrow_csv.ReadOptions(use_threads=False, column_names=self._names, block_size=2**30)
         self._delimiter = delimiter
 
-    def cut(self, lines: pa.Buffer, rows: int, places: Sequence[int]) -> tuple[list[pa.StringArray], Good]:
+    def cut(self, lines: pa.Buffer, rows: int, types: Mapping[int, pa.DataType]) -> tuple[list[pa.Array], Good]:
         """
         Some of the cells of each row that has so many.
+
+        Args:
+            lines: The rows.
+            rows: How many they are.
+            types: What the cells at each place that is wanted are read as.
+
+        Raises:
+            pyarrow.ArrowInvalid: A cell cannot be read as that.
 
         Returns:
             One array a place; and shape (rows,), which rows were cut, all of another length being left out.
@@ -54,13 +73,13 @@ class Cutter:
             is_whole[row.number - 1] = False
             return "skip"
 
-        names = [self._names[place] for place in places]
+        columns = {self._names[place]: kind for place, kind in types.items()}
         parse = arrow_csv.ParseOptions(delimiter=self._delimiter, quote_char=False, invalid_row_handler=leave_out)
-        texts = arrow_csv.ConvertOptions(
-            check_utf8=False, column_types=dict.fromkeys(names, pa.string()), include_columns=names
+        convert = arrow_csv.ConvertOptions(
+            check_utf8=False, column_types=columns, include_columns=list(columns), null_values=[]
         )
-        table = arrow_csv.read_csv(pa.BufferReader(lines), self._read, parse, texts)
-        return [table.column(name).combine_chunks() for name in names], is_whole
+        table = arrow_csv.read_csv(pa.BufferReader(lines), self._read, parse, convert)
+        return [table.column(name).combine_chunks() for name in columns], is_whole
 
 
 class PlainCells:
@@ -76,8 +95,8 @@ class PlainCells:
             casts: What reads each of these.
         """
         self._cutter = cutter
-        self._places = places
         self._casts = casts
+        self._types = {place: cast.type for place, cast in zip(places, casts, strict=True)}
 
     def read(self, lines: pa.Buffer, rows: int) -> tuple[list[Array], Good, Good]:
         """
@@ -87,7 +106,12 @@ class PlainCells:
             One array a column, in the model's order; shape (rows read,), which of their values are all right; shape
             (rows,), which rows were read.
         """
-        columns, is_whole = self._cutter.cut(lines, rows, self._places)
+        try:
+            columns, is_whole = self._cutter.cut(lines, rows, self._types)
+        except pa.ArrowInvalid:
+            # Some cell of numbers is none. Where there is one, there are others.
+            self._types = dict.fromkeys(self._types, _TEXT)
+            columns, is_whole = self._cutter.cut(lines, rows, self._types)
         cast = [read(column) for read, column in zip(self._casts, columns, strict=True)]
         return [array for array, _ in cast], np.logical_and.reduce([good for _, good in cast]), is_whole
 
@@ -111,11 +135,7 @@ def cast_of(column: Column, read: Reader, nulls: frozenset[str], options: CsvOpt
         right = _right(len(spellings), [fault.rows for fault in faults])
         return _Vocabulary(list(compress(spellings, right)), values[right])
 
-    def cast(cells: pa.StringArray) -> tuple[Array, Good]:
-        values, faults = check(read(cells.to_pylist()), max_digits=options.max_digits)
-        return values, _right(len(cells), [fault.rows for fault in faults])
-
-    return cast
+    return _Checked(lambda cells: check(read(cells), max_digits=options.max_digits))
 
 
 def _spellings(column: Column, nulls: frozenset[str]) -> list[str]:
@@ -136,8 +156,23 @@ def _right(rows: int, faulty: Sequence[NDArray[np.intp]]) -> Good:
     return right
 
 
+class _Checked:
+    """Cells that may be anything: each is read and checked, but all of them at once."""
+
+    type = _TEXT
+
+    def __init__(self, check: Callable[[Sequence[str]], tuple[Array, Sequence[Fault]]]) -> None:
+        self._check = check
+
+    def __call__(self, cells: pa.StringArray) -> tuple[Array, Good]:
+        values, faults = self._check(cells.to_pylist())
+        return values, _right(len(cells), [fault.rows for fault in faults])
+
+
 class _Vocabulary:
     """Cells of which all are known beforehand, and were checked then."""
+
+    type = _TEXT
 
     def __init__(self, cells: Sequence[str], values: Array) -> None:
         self._cells = pa.array(cells, pa.string())
@@ -153,19 +188,20 @@ class _Numbers:
     """Numbers that are plainly right."""
 
     def __init__(self, column: Column, nulls: frozenset[str], max_digits: int) -> None:
+        # A token for null that is a number as well; blanks around it are the slow reader's.
+        self._tokens = [float(token) for token in nulls if NUMBER.fullmatch(token)]
+        self.type = _TEXT if self._tokens else pa.float64()
         self._dtype = np.dtype(column.dtype.lower())
         self._is_masked = column.dtype[0].isupper()
         self._is_whole = column.kind == "integer"
         self._is_nullable = column.nullable
         self._nulls = pa.array(["", *nulls], pa.string())
-        # A token for null that is a number as well; blanks around it are the slow reader's.
-        self._tokens = [float(token) for token in nulls if NUMBER.fullmatch(token)]
         bounds: Any = np.iinfo(self._dtype) if self._is_whole else np.finfo(self._dtype)
         # Half of what an integer of so many digits is: what is larger gets a closer look.
         most = min(_EXACT if self._is_whole else np.inf, 10.0**max_digits / 2)
         self._least, self._most = max(float(bounds.min), -most), min(float(bounds.max), most)
 
-    def __call__(self, cells: pa.StringArray) -> tuple[Array, Good]:
+    def __call__(self, cells: pa.Array) -> tuple[Array, Good]:
         values, is_null = self._parsed(cells)
         # A NaN is neither.
         good = (values >= self._least) & (values <= self._most)
@@ -180,9 +216,10 @@ class _Numbers:
             good |= is_null
         return self._built(values, good, is_null), good
 
-    def _parsed(self, cells: pa.StringArray) -> tuple[NDArray[np.float64], Good | None]:
+    def _parsed(self, cells: pa.Array) -> tuple[NDArray[np.float64], Good | None]:
         """Shape (rows,): the numbers, NaN for what is none, and which cells are null, if any."""
         if not self._tokens:
+            # At once, or not at all; of numbers that Arrow has read it costs nothing.
             try:
                 return pc.cast(cells, pa.float64()).to_numpy(), None
             except pa.ArrowInvalid:

@@ -8,6 +8,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -187,7 +188,7 @@ def test_a_cell_is_read_at_once_as_it_is_by_itself_or_left_out(texts: list[str],
     """Whatever the quick reader takes for right has the very value that the check gives it."""
     column = COLUMNS[place]
     nulls = OPTIONS.nulls
-    plain, good = cast_of(column, reader(column, nulls), nulls, OPTIONS)(_strings(texts))
+    plain, good = cast_of(column, reader(column, nulls), nulls, OPTIONS)(pa.array(texts, pa.string()))
     signature = Signature(container="frame", columns=(column,))
 
     batch = signature.check([reader(column, nulls)(texts)], max_digits=OPTIONS.max_digits)
@@ -196,12 +197,6 @@ def test_a_cell_is_read_at_once_as_it_is_by_itself_or_left_out(texts: list[str],
     [checked] = batch.data.arrays if not isinstance(batch.data, np.ndarray) else batch.data.T
     assert plain.dtype == checked.dtype
     assert list(map(repr, plain[good].tolist())) == list(map(repr, checked[good[batch.good]].tolist()))
-
-
-def _strings(texts: list[str]) -> Any:
-    import pyarrow as pa
-
-    return pa.array(texts, pa.string())
 
 
 FLOWER = Signature(
