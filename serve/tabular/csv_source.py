@@ -53,7 +53,7 @@ class CsvSource:
         self._check_header(added)
         repeated = len(to_json(dict.fromkeys([*self.header, *added], "")))
         self._answered = min(repeated, options.max_cell_bytes) // _NAMES_SHARE + len(classes) * _PROBABILITY_CHARACTERS
-        self._limits = LineLimits(options.max_cell_bytes, self._answered)
+        self._limits = LineLimits(options.max_cell_bytes, self._answered, self.delimiter)
         names = [name.strip() for name in self.header]
         self._places = [names.index(name) for name in signature.names]
         nulls = options.nulls.union(signature.csv_nulls)
@@ -158,7 +158,7 @@ class CsvSource:
             return np.zeros(len(lines.numbers), dtype=bool)
         if self._options.escape_all:
             cell = "[\\n" + self.delimiter + "]"
-            signs += "|" + cell + "[=+@" + "\\t".replace(self.delimiter, "") + "-]"
+            signs += "|" + cell + ("[=+@-]" if self.delimiter == "\t" else "[=+@\\t-]")
         return lines.matching(signs)
 
     def _record_block(self) -> RecordBlock | None:

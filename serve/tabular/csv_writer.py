@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from artifacts.csv_names import added_columns, as_text
+from serve.tabular import arrays
 from serve.tabular.blocks import PlainBlock, RecordBlock
 from serve.tabular.csv_source import CsvSource
 from serve.tabular.decimals import decimal, decimals
@@ -42,7 +43,7 @@ class CsvWriter:
         self._added = added_columns(classes)
         self._buffer = io.StringIO()
         self._writer = csv.writer(self._buffer, delimiter=source.delimiter, lineterminator=_END)
-        self._labels = pa.array(self._lines([["", _written(label)] for label in labels]), pa.string())
+        self._labels = arrays.strings(self._lines([["", _written(label)] for label in labels]))
 
     def header(self) -> bytes:
         """The first line."""
@@ -79,13 +80,13 @@ class CsvWriter:
         parts = [block.lines.texts]
         if len(self._labels):
             # Of a row without an answer it is any label: that line is not taken.
-            parts.append(self._labels.take(pa.array(np.maximum(predicted, 0))))
+            parts.append(self._labels.take(arrays.places(np.maximum(predicted, 0))))
         else:
             parts.append(decimals(predicted[:, None], self._delimiter))
         if probabilities is not None:
             parts.append(decimals(probabilities, self._delimiter))
         # A line without quotes is what the slow writer makes of its cells.
-        return pc.binary_join_element_wise(*parts, self._delimiter, "")
+        return pc.binary_join_element_wise(*parts, arrays.string(self._delimiter), arrays.string(""))
 
     def _passed(self, cells: list[str]) -> list[str]:
         return [_defused(cell) for cell in cells] if self._escape_all else cells

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from artifacts.csv_names import added_columns
 from serve.errors import InvalidInput
+from serve.tabular import arrays
 from serve.tabular.blocks import PlainBlock, RecordBlock
 from serve.tabular.csv_source import CsvSource
 from serve.tabular.decimals import decimals
@@ -48,7 +49,7 @@ class NdjsonWriter:
         self._texts = dict.fromkeys(range(self._width), pa.string())
         self._cutter = Cutter(self._width, source.delimiter)
         self._signs = _SIGNS if source.delimiter == "\t" else rf"\t|{_SIGNS}"
-        self._labels = pa.array([f":{_json(label)}" for label in labels], pa.string())
+        self._labels = arrays.strings([f":{_json(label)}" for label in labels])
         self._keys = [_json(name) for name in self._names]
 
     def header(self) -> bytes:
@@ -94,10 +95,12 @@ class NdjsonWriter:
         parts += [f'",{passed[self._width]}']
         # Of a row without an answer it is any label: that line is not taken.
         has_labels = len(self._labels) > 0
-        parts += [self._labels.take(pa.array(np.maximum(predicted, 0))) if has_labels else _values(predicted)]
+        parts += [self._labels.take(arrays.places(np.maximum(predicted, 0))) if has_labels else _values(predicted)]
         for place, key in enumerate(passed[self._width + 1 :]):
             parts += [f",{key}", _values(cast(NDArray[np.float64], probabilities)[:, place])]
-        return pc.binary_join_element_wise(*parts, f",{error}:null}}", "")
+        parts += [f",{error}:null}}"]
+        joined = [arrays.string(part) if isinstance(part, str) else part for part in parts]
+        return pc.binary_join_element_wise(*joined, arrays.string(""))
 
 
 def _values(numbers: NDArray[np.float64]) -> pa.StringArray:

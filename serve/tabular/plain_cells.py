@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from artifacts.columns import Column
 from artifacts.values import Array, Check, Fault
+from serve.tabular import arrays
 from serve.tabular.cells import Reader
 from serve.tabular.options import NUMBER, CsvOptions
 
@@ -175,13 +176,13 @@ class _Vocabulary:
     type = _TEXT
 
     def __init__(self, cells: Sequence[str], values: Array) -> None:
-        self._cells = pa.array(cells, pa.string())
+        self._cells = arrays.strings(cells)
         self._values = values
 
     def __call__(self, cells: pa.StringArray) -> tuple[Array, Good]:
-        places = pc.index_in(cells, value_set=self._cells).fill_null(len(self._cells)).to_numpy()
-        good = places < len(self._cells)
-        return self._values.take(np.where(good, places, 0)), good
+        places = pc.index_in(cells, value_set=self._cells)
+        good = arrays.are_set(pc.is_valid(places))
+        return self._values.take(np.where(good, arrays.values(places, np.int32), 0)), good
 
 
 class _Numbers:
@@ -195,7 +196,7 @@ class _Numbers:
         self._is_masked = column.dtype[0].isupper()
         self._is_whole = column.kind == "integer"
         self._is_nullable = column.nullable
-        self._nulls = pa.array(["", *nulls], pa.string())
+        self._nulls = arrays.strings(["", *nulls])
         bounds: Any = np.iinfo(self._dtype) if self._is_whole else np.finfo(self._dtype)
         # Half of what an integer of so many digits is: what is larger gets a closer look.
         most = min(_EXACT if self._is_whole else np.inf, 10.0**max_digits / 2)
@@ -221,14 +222,14 @@ class _Numbers:
         if not self._tokens:
             # At once, or not at all; of numbers that Arrow has read it costs nothing.
             try:
-                return pc.cast(cells, pa.float64()).to_numpy(), None
+                return arrays.values(pc.cast(cells, pa.float64()), np.float64), None
             except pa.ArrowInvalid:
                 pass
         is_null = pc.is_in(cells, value_set=self._nulls)
         trimmed = pc.ascii_trim_whitespace(cells)
         is_number = pc.and_not(pc.match_substring_regex(trimmed, f"^(?:{_NUMBER})$"), is_null)
-        numbers = pc.cast(pc.if_else(is_number, trimmed, "nan"), pa.float64())
-        return numbers.to_numpy(), is_null.to_numpy(zero_copy_only=False)
+        numbers = pc.cast(pc.if_else(is_number, trimmed, arrays.string("nan")), pa.float64())
+        return arrays.values(numbers, np.float64), arrays.are_set(is_null)
 
     def _built(self, values: NDArray[np.float64], good: Good, is_null: Good | None) -> Array:
         if self._dtype.kind == "f" and not self._is_masked:

@@ -131,3 +131,17 @@ def test_an_upload_comes_through_whole(api: Api) -> None:
     for rows in (1, 60_000):
         answer = records(api.post_csv(table(*(f"{LINE},{row}" for row in range(rows)), header=f"{HEADER},row")))
         assert [record["row"] for record in answer] == [str(row) for row in range(rows)]
+
+
+def test_a_csv_brings_no_pandas(api: Api) -> None:
+    """Arrow imports it by itself for much that it does: a server that needs no frames would grow by 70 MiB."""
+    lines = [LINE, "x,1,1,1", '"5",1,1,1', *[LINE] * 9]
+    maps = Path(f"/proc/{api.server.process.pid}/maps")
+    before = "/pandas/" in maps.read_text()
+
+    for accept in ("text/csv", NDJSON):
+        headers = {**api.headers, "Content-Type": "text/csv", "Accept": accept}
+        assert api.server.client.post("/api/v1/predict/csv", content=table(*lines), headers=headers).status_code == 200
+
+    assert "/pyarrow/" in maps.read_text()
+    assert ("/pandas/" in maps.read_text()) == before
