@@ -1,0 +1,135 @@
+"""A published version and its programs: which of them answers, and what is loaded for it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+from artifacts import Store
+from artifacts.bundle import MODEL, PROGRAMS
+from artifacts.description import executed
+from artifacts.errors import ArtifactDigest, ArtifactIncomplete
+from artifacts.manifest import Execution
+from artifacts.runtimes.original import Original
+from artifacts.runtimes.program import Program, pack, unpack
+from tests.train.asked import X, Y
+from train import publish
+
+_LOAD = """
+import json, sys
+from pathlib import Path
+from artifacts import Store
+loaded = Store(Path(sys.argv[1]), engine=sys.argv[2]).load("line", 1)
+answer = loaded.predict(loaded.manifest.signature.assemble(loaded.manifest.examples.instances))
+known = [name for name in ("sklearn", "pandas", "joblib") if name in sys.modules]
+print(json.dumps({"known": known, "labels": answer.labels.tolist()}))
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A line, a forest, and neighbours, which have no program."""
+    store = Store(tmp_path_factory.mktemp("store"))
+    estimators: dict[str, Any] = {
+        "line": LogisticRegression(),
+        "forest": RandomForestClassifier(10, random_state=0),
+        "neighbours": KNeighborsClassifier(),
+    }
+    for name, estimator in estimators.items():
+        publish(estimator.fit(X, Y), X, Y, name=name, store=store)
+    return store
+
+
+@pytest.mark.parametrize(("engine", "imported"), [("auto", []), ("sklearn", ["sklearn", "pandas", "joblib"])])
+def test_where_a_program_answers_nothing_is_unpickled(store: Store, engine: str, imported: list[str]) -> None:
+    """A fresh process that loads and asks a version imports neither scikit-learn nor pandas, unless it is told to."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _LOAD, str(store.root), engine], capture_output=True, check=True, timeout=60
+    )
+
+    told = json.loads(ran.stdout)
+    assert told["known"] == imported
+    assert told["labels"] == list(store.manifest("line", 1).examples.predictions)
+
+
+def test_what_has_no_program_is_the_estimator_itself(store: Store) -> None:
+    """The file is not there, and nobody misses it."""
+    parts = store.load("neighbours", 1).runtime.parts
+
+    assert [type(part) for part in parts] == [Original]
+    assert PROGRAMS not in store.manifest("neighbours", 1).files
+
+
+def test_every_way_of_execution_answers_the_examples(store: Store) -> None:
+    """A forest has a program for few rows and one for many; both are tested when it is loaded."""
+    loaded = store.load("forest", 1)
+    table = loaded.manifest.signature.assemble(loaded.manifest.examples.instances)
+
+    told = [part.predict(table, probabilities=True) for part in loaded.runtime.parts]
+    assert all(isinstance(part, Program) for part in loaded.runtime.parts)
+    assert all(np.array_equal(each.predicted, told[0].predicted) for each in told)
+
+
+def test_a_program_that_was_put_in_its_place_is_refused(store: Store, tmp_path: Path) -> None:
+    """One threshold, one unit lower, after it was proved: its digest is not the one that was published."""
+    folder = store.root / "forest" / "1"
+    packed = (folder / PROGRAMS).read_bytes()
+    programs = unpack(packed)
+    nodes = programs["trees"].head.nodes
+    nodes["threshold"][0] = np.nextafter(nodes["threshold"][0], -np.inf)
+    try:
+        (folder / PROGRAMS).write_bytes(pack(programs))
+
+        with pytest.raises(ArtifactDigest, match=PROGRAMS):
+            store.load("forest", 1)
+    finally:
+        (folder / PROGRAMS).write_bytes(packed)
+
+
+def test_a_version_without_its_program_is_incomplete(store: Store, tmp_path: Path) -> None:
+    """A manifest that says a program answers, and lists none, is no version; whatever the estimator would say."""
+    folder = store.root / "line" / "1"
+    path = folder / "manifest.json"
+    sealed = path.read_bytes()
+    document = json.loads(sealed)
+    document["files"].pop(PROGRAMS)
+    (folder / PROGRAMS).rename(tmp_path / PROGRAMS)
+    try:
+        path.write_text(json.dumps(document))
+
+        with pytest.raises(ArtifactIncomplete, match=f"missing: {PROGRAMS}"):
+            store.load("line", 1)
+    finally:
+        path.write_bytes(sealed)
+        (tmp_path / PROGRAMS).rename(folder / PROGRAMS)
+
+
+def test_nobody_need_compile(tmp_path: Path) -> None:
+    """A publisher who wants the estimator itself gets it, and the manifest tells of no candidate."""
+    store = Store(tmp_path)
+
+    manifest = publish(LogisticRegression().fit(X, Y), X, Y, name="line", compiled=False, store=store)
+
+    assert manifest.execution is None
+    assert manifest.files.keys() >= {MODEL}
+    assert PROGRAMS not in manifest.files
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ({1: "numpy", 64: "numpy", 1000: "numpy"}, "numpy"),
+        ({1: "treelite", 64: "trees", 1000: "trees"}, "treelite; from 9 rows on trees"),
+        ({1: "sklearn"}, "sklearn"),
+    ],
+)
+def test_what_answers_is_told_in_words(choice: dict[int, str], told: str) -> None:
+    """The terminal and the card say from how many rows on another one answers."""
+    assert executed(Execution(candidates=(), choice=choice)) == told
