@@ -17,6 +17,8 @@ TYPE = "at+jwt"
 LONGEST = 8 * 2**10
 LEEWAY_S = 30
 LONGEST_LIFE_S = 24 * 3600
+# Verified tokens that are remembered at once. One of ours has some 400 characters: together they take a few MiB.
+MOST_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,15 @@ class Issued:
     scopes: frozenset[Scope]
 
 
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """What a token was found to say, and from when until when it says so."""
+
+    principal: Principal
+    since: float
+    until: float
+
+
 class _Claims(BaseModel):
     """What a token of ours says: all of it, nothing else, each of its type."""
 
@@ -52,10 +63,17 @@ class _Claims(BaseModel):
 
 
 class Tokens:
-    """Issues and verifies the tokens of one deployment."""
+    """Issues and verifies the tokens of one deployment, each of them once: a token that counts is remembered."""
 
     def __init__(
-        self, *, secret: str, issuer: str, audience: str, ttl_s: int, clock: Callable[[], float] = time.time
+        self,
+        *,
+        secret: str,
+        issuer: str,
+        audience: str,
+        ttl_s: int,
+        most_remembered: int = MOST_REMEMBERED,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if not secret:
             raise ValueError("a token cannot be signed with an empty secret")
@@ -66,6 +84,8 @@ class Tokens:
         self._audience = audience
         self._ttl_s = ttl_s
         self._clock = clock
+        self._most_remembered = most_remembered
+        self._remembered: dict[str, _Verified] = {}
 
     def issue(self, subject: str, scopes: Iterable[Scope], *, ttl_s: int | None = None) -> Issued:
         """A new token for one who has been recognised."""
@@ -90,6 +110,9 @@ class Tokens:
         Raises:
             Unauthenticated: It does not count; the reason is not told.
         """
+        known = self.recall(token)
+        if known is not None:
+            return known
         # Our header, letter for letter: another one is not even parsed, whatever it asks for.
         if len(token) > LONGEST or not token.startswith(self._head):
             raise Unauthenticated
@@ -99,9 +122,33 @@ class Tokens:
             claims = _Claims.model_validate_json(jws.verify(token, self._key, [ALGORITHM]))
         except (JOSEError, ValidationError) as error:
             raise Unauthenticated from error
-        now = self._clock()
         is_ours = claims.iss == self._issuer and claims.aud == self._audience
-        is_long = claims.exp - claims.iat > LONGEST_LIFE_S
-        if not is_ours or is_long or max(claims.iat, claims.nbf) > now + LEEWAY_S or claims.exp <= now - LEEWAY_S:
+        if not is_ours or claims.exp - claims.iat > LONGEST_LIFE_S:
             raise Unauthenticated
-        return Principal(claims.sub, frozenset(Scope(scope) for scope in claims.scope.split() if scope in ALL_SCOPES))
+        scopes = frozenset(Scope(scope) for scope in claims.scope.split() if scope in ALL_SCOPES)
+        since, until = max(claims.iat, claims.nbf) - LEEWAY_S, claims.exp + LEEWAY_S
+        if not since <= self._clock() < until:
+            raise Unauthenticated
+        principal = Principal(claims.sub, scopes)
+        self._remember(token, _Verified(principal, since, until))
+        return principal
+
+    def recall(self, token: str) -> Principal | None:
+        """Who a token speaks for that was verified before and still counts; None says nothing about any other."""
+        verified = self._remembered.get(token)
+        if verified is None:
+            return None
+        if verified.since <= self._clock() < verified.until:
+            return verified.principal
+        self.forget(token)
+        return None
+
+    def forget(self, token: str) -> None:
+        """Remember a token no longer: whoever brings it is verified anew."""
+        self._remembered.pop(token, None)
+
+    def _remember(self, token: str, verified: _Verified) -> None:
+        # Only what was signed here comes this far, so nobody can fill the memory with what they made up.
+        while len(self._remembered) >= self._most_remembered:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[token] = verified
