@@ -1,5 +1,6 @@
 """The composition root: settings in, an app out, every part joined here and nowhere else."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp
 
 from artifacts import Store
 from serve import database, registry
+from serve.access_log import AccessLog
 from serve.api import auth, batch, docs, middleware, models, ops, predict, problems
 from serve.api.deps import Parts
 from serve.development import with_secrets
@@ -23,7 +25,7 @@ from serve.security.passwords import Passwords
 from serve.security.tokens import Tokens
 from serve.settings import Settings
 from serve.tabular.options import CsvOptions
-from serve.telemetry import Metrics, configure_logging, forget_process
+from serve.telemetry import Metrics, configure_logging, forget_process, is_text
 from serve.users import Users
 
 VERSION = "0.1.0"
@@ -45,6 +47,7 @@ def create_app(settings: Settings) -> ASGIApp:
     models_in_memory = Registry(default=settings.default_model)
     tokens = make_tokens(settings)
     engine = database.connect(settings.database)
+    access_log = _access_log(settings)
     parts = Parts(
         registry=models_in_memory,
         inference=Inference(models_in_memory, metrics),
@@ -64,14 +67,14 @@ def create_app(settings: Settings) -> ASGIApp:
         openapi_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
-        lifespan=partial(_lifespan, settings=settings, parts=parts, engine=engine),
+        lifespan=partial(_lifespan, settings=settings, parts=parts, engine=engine, access_log=access_log),
         max_body_size=settings.max_json_bytes,
     )
     app.state.parts = parts
     app.state.canary = ops.Canary(parts)
     _include(app, settings)
     problems.install(app)
-    return middleware.Observed(app, metrics=metrics)
+    return middleware.Observed(app, metrics=metrics, access_log=access_log)
 
 
 def _include(app: FastAPI, settings: Settings) -> None:
@@ -89,8 +92,16 @@ def _include(app: FastAPI, settings: Settings) -> None:
         docs.install(app)
 
 
+def _access_log(settings: Settings) -> AccessLog | None:
+    """What writes JSON; text for a terminal goes the way of all other lines, as does what is below the level."""
+    is_wanted = settings.log_level in {"debug", "info"} and not is_text(settings.log_format, sys.stdout)
+    return AccessLog(sys.stdout) if is_wanted else None
+
+
 @asynccontextmanager
-async def _lifespan(_app: FastAPI, *, settings: Settings, parts: Parts, engine: Engine) -> AsyncIterator[None]:
+async def _lifespan(
+    _app: FastAPI, *, settings: Settings, parts: Parts, engine: Engine, access_log: AccessLog | None
+) -> AsyncIterator[None]:
     served = await parts.compute(registry.load, Store(settings.artifacts, engine=settings.runtime), _limits(settings))
     for model in served:
         _tell(model, parts.metrics)
@@ -100,6 +111,8 @@ async def _lifespan(_app: FastAPI, *, settings: Settings, parts: Parts, engine: 
     try:
         yield
     finally:
+        if access_log:
+            access_log.close()
         forget_process()
         engine.dispose()
 

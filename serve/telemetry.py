@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,6 +15,9 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 # prometheus_client reads this variable when it is imported; workers are started with it by `python -m serve run`.
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+# The request that is being answered; every line of the log that comes of it names it.
+REQUEST_ID: ContextVar[str] = ContextVar("request_id")
 
 LONGEST_VALUE = 512
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -45,6 +49,18 @@ class Metrics:
             "sepal_model_load_failures", "Versions that could not be loaded.", ("model",), registry=self.registry
         )
 
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def answered(self, method: str, route: str, status: int, took_s: float) -> None:
+        """Count one request; looking its series up takes longer than adding to them, so they are kept at hand."""
+        series = self._answered.get((method, route, status))
+        if series is None:
+            series = self.requests.labels(method, route, str(status)), self.latency.labels(method, route)
+            self._answered[method, route, status] = series
+        counted, timed = series
+        counted.inc()
+        timed.observe(took_s)
+
     def render(self) -> bytes:
         """The Prometheus text of all workers."""
         if MULTIPROCESS not in os.environ:
@@ -71,11 +87,16 @@ def _forget_the_dead(folder: Path) -> None:
             mark_process_dead(pid)
 
 
+def is_text(form: str, stream: TextIO) -> bool:
+    """Whether lines are for people to read."""
+    return form == "text" or (form == "auto" and stream.isatty())
+
+
 def configure_logging(*, level: str, form: str, stream: TextIO = sys.stdout) -> None:
     """Every line of this process, our own and the libraries', in one form: JSON, or text for a terminal."""
-    as_text = form == "text" or (form == "auto" and stream.isatty())
+    as_text = is_text(form, stream)
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _name_request,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.PositionalArgumentsFormatter(),
@@ -103,6 +124,13 @@ def configure_logging(*, level: str, form: str, stream: TextIO = sys.stdout) -> 
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def _name_request(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    request_id = REQUEST_ID.get(None)
+    if request_id is not None:
+        line["request_id"] = request_id
+    return line
 
 
 def _shorten(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:

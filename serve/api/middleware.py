@@ -1,16 +1,18 @@
 """Around every request: an id, a log line, and the metrics."""
 
+import os
 import re
 import time
-import uuid
+from collections.abc import Iterator
 
 import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serve.access_log import AccessLog
 from serve.api.problems import too_large
 from serve.errors import ServeError
-from serve.telemetry import Metrics
+from serve.telemetry import REQUEST_ID, Metrics
 
 UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -27,44 +29,51 @@ class Observed:
     A caller's own request id is kept where it is one; the response carries it, and so does every log line.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, access_log: AccessLog | None) -> None:
         self._app = app
         self._metrics = metrics
+        self._in_progress = metrics.in_progress
+        self._tell = access_log.write if access_log else _log_line
+        self._ids = _fresh_ids()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope["request_id"] = _request_id(scope)
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=scope["request_id"])
+        request_id = scope["request_id"] = _sent_id(scope) or next(self._ids)
+        REQUEST_ID.set(request_id)
         exchange = _Exchange(scope, receive, send)
         started = time.perf_counter()
-        with self._metrics.in_progress.track_inprogress():
-            try:
-                await self._app(scope, receive, exchange.send)
-            except Exception as error:  # noqa: BLE001  # whatever it is, it ends here, in the log
-                # The caller has been answered, or has half an answer. Returning leaves the half incomplete: the
-                # server ends the connection without the last chunk, and nobody takes it for the whole.
-                _log_failure(error)
-            finally:
-                self._record(scope, exchange.status, time.perf_counter() - started)
+        self._in_progress.inc()
+        try:
+            await self._app(scope, receive, exchange.send)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it ends here, in the log
+            # The caller has been answered, or has half an answer. Returning leaves the half incomplete: the
+            # server ends the connection without the last chunk, and nobody takes it for the whole.
+            _log_failure(error)
+        finally:
+            self._in_progress.dec()
+            self._record(scope, exchange.status, time.perf_counter() - started)
 
     def _record(self, scope: Scope, status: int, took_s: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", UNMATCHED)
-        self._metrics.requests.labels(method, route, str(status)).inc()
-        self._metrics.latency.labels(method, route).observe(took_s)
-        _log.info(
-            "request",
+        self._metrics.answered(method, route, status, took_s)
+        client = scope.get("client")
+        self._tell(
             method=method,
             path=scope["path"],
             route=route,
             status=status,
-            duration_ms=round(took_s * 1000, 3),
+            duration_ms=took_s * 1000,
             caller=scope.get("caller"),
-            client=scope["client"][0] if scope.get("client") else None,
+            client=client[0] if client else None,
+            request_id=scope["request_id"],
         )
+
+
+def _log_line(*, duration_ms: float, **line: str | float | None) -> None:
+    _log.info("request", duration_ms=round(duration_ms, 3), **line)
 
 
 class _Exchange:
@@ -108,8 +117,15 @@ def _is_plain_refusal(message: Message) -> bool:
     return message["status"] == 413 and (b"content-type", b"text/plain; charset=utf-8") in message["headers"]
 
 
-def _request_id(scope: Scope) -> str:
+def _sent_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode())
-    return uuid.uuid4().hex
+    return ""
+
+
+def _fresh_ids() -> Iterator[str]:
+    """Ids that nobody can foretell: 128 bits of the system's randomness each, drawn for many at once."""
+    while True:
+        drawn = os.urandom(4096).hex()
+        yield from (drawn[start : start + 32] for start in range(0, len(drawn), 32))
