@@ -51,7 +51,7 @@ class Check:
         self._filler = column.known[0] if column.categories else _FILLERS[column.kind]
         self._known = frozenset(column.known) if column.kind == "category" else None
         self._is_numeric = column.kind in {"float", "integer"}
-        self._longest = _longest(column)
+        self._longest = longest(column)
         nothing = {type(None)} if column.nullable else set()
         self._plain = frozenset(_plain_types(column) | nothing)
 
@@ -165,7 +165,7 @@ def _objects(values: Sequence[Any]) -> Array:
     return array
 
 
-def _longest(column: Column) -> int:
+def longest(column: Column) -> int:
     """How many characters a text may have in an array of texts; 0 is as many as it likes."""
     if column.dtype != "U":
         return 0

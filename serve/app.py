@@ -1,9 +1,11 @@
 """The composition root: settings in, an app out, every part joined here and nowhere else."""
 
+import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import structlog
 from anyio import CapacityLimiter
@@ -16,6 +18,8 @@ from serve import database, registry
 from serve.access_log import AccessLog
 from serve.api import auth, batch, docs, middleware, models, ops, predict, problems
 from serve.api.deps import Parts
+from serve.api.hot import Hot
+from serve.batching import Batcher
 from serve.development import with_secrets
 from serve.inference import Inference
 from serve.registry import Registry, Served
@@ -47,15 +51,16 @@ def create_app(settings: Settings) -> ASGIApp:
     models_in_memory = Registry(default=settings.default_model)
     tokens = make_tokens(settings)
     engine = database.connect(settings.database)
+    computing = CapacityLimiter(settings.threads)
     access_log = _access_log(settings)
     parts = Parts(
         registry=models_in_memory,
-        inference=Inference(models_in_memory, metrics),
+        inference=Inference(models_in_memory, metrics, batcher=_batcher(settings, computing)),
         login=Login(Users(engine), Passwords(), tokens),
         tokens=tokens,
         metrics=metrics,
         csv=_csv_options(settings),
-        computing=CapacityLimiter(settings.threads),
+        computing=computing,
         recognising=CapacityLimiter(settings.login_threads),
         canary_interval_s=settings.canary_interval_s,
         open_metrics=settings.open_metrics,
@@ -74,7 +79,8 @@ def create_app(settings: Settings) -> ASGIApp:
     app.state.canary = ops.Canary(parts)
     _include(app, settings)
     problems.install(app)
-    return middleware.Observed(app, metrics=metrics, access_log=access_log)
+    hot = Hot(app, parts, predict.router.routes, max_bytes=settings.max_json_bytes)
+    return middleware.Observed(hot, metrics=metrics, access_log=access_log)
 
 
 def _include(app: FastAPI, settings: Settings) -> None:
@@ -108,6 +114,9 @@ async def _lifespan(
     if not served:
         _log.warning("the store is empty", advice="make train")
     parts.registry.replace(served)
+    # What is in memory now stays: looked through again and again for garbage, it would hold requests up for 50 ms.
+    gc.collect()
+    gc.freeze()
     try:
         yield
     finally:
@@ -135,6 +144,16 @@ def _limits(settings: Settings) -> Limits:
         max_errors=settings.max_errors,
         ignore_unknown=settings.unknown_names == "ignore",
         show_values=settings.shows_values,
+    )
+
+
+def _batcher(settings: Settings, computing: CapacityLimiter) -> Callable[..., Batcher[Any, Any]]:
+    return partial(
+        Batcher,
+        computing=computing,
+        call_rows=settings.call_rows,
+        queue_rows=settings.queue_rows,
+        deadline_s=settings.deadline_s,
     )
 
 

@@ -12,6 +12,8 @@ What can go wrong while serving, in the words of the domain; a status is given t
     ├── ScopeMissing            the token does not reach that far
     ├── ScopeRefused            more scope was asked for than the user has
     ├── UserExists              the name is taken
+    ├── Overloaded              too many rows are waiting for the model
+    ├── DeadlineExceeded        the answer would have come too late
     └── DatabaseUnavailable     the database does not answer
 """
 
@@ -96,6 +98,20 @@ class ScopeRefused(ServeError):
 
 class UserExists(ServeError):
     """The name is taken."""
+
+
+class Overloaded(ServeError):
+    """Too many rows are waiting for the model; the caller should come back later."""
+
+    def __init__(self) -> None:
+        super().__init__("too many rows are waiting for this model; try again")
+
+
+class DeadlineExceeded(ServeError):
+    """The answer would have come too late; nobody works on it any more, or what is said will be thrown away."""
+
+    def __init__(self) -> None:
+        super().__init__("the model took too long; send fewer rows, or try again when it has less to do")
 
 
 class DatabaseUnavailable(ServeError):

@@ -1,9 +1,11 @@
 """The heart: a checked batch goes in, labelled predictions come out."""
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,11 @@ from numpy.typing import NDArray
 from artifacts import Answer, Batch
 from artifacts.answers import NO_CLASS, Told
 from artifacts.bundle import Bundle, self_test
-from artifacts.signature import Table
+from artifacts.signature import Columns, Signature, Table
 from artifacts.values import Fault
+from serve.answers import Answers
+from serve.batching import Batcher
+from serve.plain import Rows
 from serve.registry import Model, Registry
 from serve.telemetry import Metrics
 
@@ -50,13 +55,38 @@ class Predictions:
         return told
 
 
+Queue: TypeAlias = Batcher[Rows, bytes]
+"""Where rows of one version wait for their answer, as JSON."""
+
+
 class Inference:
     """Predicts, and counts what it predicted."""
 
-    def __init__(self, registry: Registry, metrics: Metrics, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        metrics: Metrics,
+        *,
+        batcher: Callable[[Callable[[list[Rows]], list[bytes | None]]], Queue],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._registry = registry
+        self._metrics = metrics
         self._predictions = metrics.predictions
+        self._batcher = batcher
         self._patience_s = patience_s
+        self._queues: dict[tuple[str, int], tuple[Model, Queue]] = {}
+
+    def queue(self, model: Model) -> Queue:
+        """Where requests for a version wait: those that are plainly right are predicted together."""
+        key = model.name, model.version
+        of, queue = self._queues.get(key, (None, None))
+        if queue is None or of is not model:
+            queue = self._batcher(_Together(model, self._metrics))
+            in_memory = {(served.name, version) for served in self._registry.all() for version in served.versions}
+            self._queues = {known: pair for known, pair in self._queues.items() if known in in_memory}
+            self._queues[key] = model, queue
+        return queue
 
     def predict(self, model: Model, batch: Batch, *, probabilities: bool = True) -> Predictions:
         """One call of the model for all good rows of a batch."""
@@ -149,3 +179,36 @@ def _is_nothing(predicted: NDArray[Any]) -> NDArray[np.bool_]:
 def _without(answer: Told, silent: NDArray[np.bool_]) -> Told:
     nothing = np.nan if answer.predicted.dtype.kind == "f" else NO_CLASS
     return Told(np.where(silent, nothing, answer.predicted), answer.probabilities)
+
+
+class _Together:
+    """One call of a model for several requests; the careful way is left to whom it has no answer for."""
+
+    def __init__(self, model: Model, metrics: Metrics) -> None:
+        self._bundle = model.bundle
+        self._signature = model.bundle.manifest.signature
+        self._answers = Answers(model.bundle.manifest)
+        self._predictions = metrics.predictions.labels(model.name, str(model.version))
+        self._calls = metrics.calls.labels(model.name, str(model.version))
+
+    def __call__(self, requests: list[Rows]) -> list[bytes | None]:
+        """The answers in JSON; None for a request of which a row has none."""
+        sizes = list(map(len, requests))
+        written = self._answers.write(self._bundle.predict(_joined(self._signature, requests)), sizes)
+        self._calls.inc()
+        self._predictions.inc(sum(size for size, answer in zip(sizes, written, strict=True) if answer is not None))
+        return written
+
+
+def _joined(signature: Signature, requests: Sequence[Rows]) -> Table:
+    """The rows of all requests as one table."""
+    few = [rows for rows in requests if isinstance(rows, list)]
+    if len(few) == len(requests):
+        return signature.assemble(list(chain.from_iterable(few)))
+    tables = [signature.assemble(rows) if isinstance(rows, list) else rows for rows in requests]
+    if len(tables) == 1:
+        return tables[0]
+    if isinstance(tables[0], Columns):
+        columns = zip(*(table.arrays for table in tables if isinstance(table, Columns)), strict=True)
+        return Columns(tuple(map(np.concatenate, columns)))
+    return np.concatenate([table for table in tables if isinstance(table, np.ndarray)])

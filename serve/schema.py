@@ -9,6 +9,7 @@ from artifacts.manifest import Manifest
 from artifacts.signature import Batch
 from serve.document import parse
 from serve.errors import InvalidInput
+from serve.plain import Plain, plain
 from serve.rows import Limits, Rows, invalid_rows
 
 
@@ -18,6 +19,7 @@ class PredictRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     rows: ClassVar[Rows]
+    plain: ClassVar[Plain | None]
 
     instances: Batch
 
@@ -38,6 +40,9 @@ def request_model(manifest: Manifest, limits: Limits) -> type[PredictRequest]:
         instances=(Annotated[Batch, schema], ...),
     )
     model.rows = Rows(manifest.signature, limits)
+    model.plain = plain(
+        manifest.signature, max_depth=limits.max_depth, max_rows=limits.max_rows, max_digits=limits.max_digits
+    )
     return model
 
 

@@ -28,6 +28,12 @@ class Settings(ArtifactSettings):
     shutdown_s: PositiveInt = Field(30, description="How long requests in flight may take to finish at shutdown.")
 
     threads: PositiveInt = Field(4, description="Calls that may compute at once in one process.")
+    model_threads: PositiveInt = Field(
+        1, description="Threads of BLAS and OpenMP within one call, as far as all workers together have cores."
+    )
+    deadline_s: PositiveFloat = Field(10, description="How long a prediction may take or wait; beyond it 504.")
+    call_rows: PositiveInt = Field(1024, description="Rows of several requests that are predicted in one call.")
+    queue_rows: PositiveInt = Field(100_000, description="Rows that may wait for one model; beyond it 503.")
     login_threads: PositiveInt = Field(2, description="Passwords that may be verified at once in one process.")
 
     secret_key: SecretStr = Field(

@@ -45,6 +45,7 @@ class Metrics:
             multiprocess_mode="livesum",
         )
         self.predictions = Counter("sepal_predictions", "Rows predicted.", ("model", "version"), registry=self.registry)
+        self.calls = Counter("sepal_model_calls", "Calls of a model.", ("model", "version"), registry=self.registry)
         self.load_failures = Counter(
             "sepal_model_load_failures", "Versions that could not be loaded.", ("model",), registry=self.registry
         )

@@ -36,7 +36,7 @@ def app(tmp_path: Path) -> FastAPI:
     """The whole app, its documentation served."""
     settings = Settings(_env_file=None, state=tmp_path, secret_key=SecretStr("x" * 32))
     observed: Any = create_app(settings)
-    found: FastAPI = observed._app
+    found: FastAPI = observed._app._app
     return found
 
 

@@ -1,5 +1,6 @@
 """Predictions for rows of JSON."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -7,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from serve.api.deps import PREFIX, Parts, PartsDep, Predictor
+from serve.api.disconnect import attended
 from serve.api.media import require_media
 from serve.inference import Predictions
 from serve.registry import Model
@@ -67,7 +69,9 @@ async def _predict(parts: Parts, name: str | None, request: Request, options: Pr
     model = parts.registry.get(name, options.version)
     require_media(request, "application/json")
     body = await request.body()
-    content = await parts.compute(_answer, parts, model, body, options)
+    rows = min(max(1, body.count(b"[") + body.count(b"{") - 2), model.request.rows.limits.max_rows)
+    answer = parts.inference.queue(model).alone(partial(_answer, parts, model, body, options), rows=rows)
+    content = await attended(request.receive, answer)
     return Response(content, media_type="application/json")
 
 

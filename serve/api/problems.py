@@ -54,6 +54,8 @@ KINDS: Mapping[type[ServeError], Kind] = {
     errors.BadCredentials: Kind(401, "bad-credentials", "Not recognised"),
     errors.ScopeMissing: Kind(403, "scope-missing", "The token does not reach that far"),
     errors.ScopeRefused: Kind(400, "scope-refused", "More scope than the user has"),
+    errors.Overloaded: Kind(503, "overloaded", "Too much to do"),
+    errors.DeadlineExceeded: Kind(504, "deadline-exceeded", "It took too long"),
     errors.UserExists: Kind(409, "user-exists", "The name is taken"),
     errors.DatabaseUnavailable: Kind(503, "database-unavailable", "The database does not answer"),
 }
@@ -103,16 +105,11 @@ def problem(
 
 def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem document."""
-    app.add_exception_handler(ServeError, _on_serve_error)
+    app.add_exception_handler(ServeError, refusal)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(ClientDisconnect, refusal)
     app.add_exception_handler(Exception, _on_unexpected)
-
-
-async def _on_disconnect(_request: Request, _error: Exception) -> Response:
-    """Nobody reads this; the access log has its status."""
-    return Response(status_code=DISCONNECTED)
 
 
 async def _on_unexpected(request: Request, _error: Exception) -> Response:
@@ -138,7 +135,10 @@ def too_large(request: Request) -> Response:
     )
 
 
-async def _on_serve_error(request: Request, error: Exception) -> Response:
+async def refusal(request: Request, error: Exception) -> Response:
+    """What a caller is told of an error of the domain; of one who has gone, only the access log reads the status."""
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=DISCONNECTED)
     assert isinstance(error, ServeError)
     kind = next(KINDS[step] for step in type(error).__mro__ if step in KINDS)
     status, slug = kind.status, kind.slug
@@ -182,8 +182,8 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     if status in _UNROUTED:
         try:
             await anybody(request)
-        except Unauthenticated as refusal:
-            return await _on_serve_error(request, refusal)
+        except Unauthenticated as unknown:
+            return await refusal(request, unknown)
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large(request)
     slug = SLUGS.get(status, "http-error")

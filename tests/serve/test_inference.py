@@ -1,13 +1,17 @@
 """Values that every column takes, and that are too large for what the model makes of them."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import CapacityLimiter
 from sklearn.linear_model import LogisticRegression
 
 from artifacts import Store
+from serve.batching import Batcher
 from serve.inference import Inference
+from serve.plain import Rows
 from serve.registry import Model, Registry
 from serve.schema import PredictRequest
 from serve.telemetry import Metrics
@@ -96,8 +100,9 @@ def test_what_is_not_asked_for_want_of_time_is_told_so(tmp_path: Path) -> None:
     model = Model("tiny", 1, bundle, PredictRequest)
     batch = bundle.manifest.signature.check([[0.5, 999.0, 6.0], [1, 2, 9]])
 
-    patient = Inference(Registry(), Metrics()).predict(model, batch)
-    hasty = Inference(Registry(), Metrics(), patience_s=0).predict(model, batch)
+    queues = partial(Batcher[Rows, bytes], computing=CapacityLimiter(1), call_rows=1, queue_rows=1, deadline_s=1)
+    patient = Inference(Registry(), Metrics(), batcher=queues).predict(model, batch)
+    hasty = Inference(Registry(), Metrics(), batcher=queues, patience_s=0).predict(model, batch)
 
     assert patient.labels.tolist() == ["short", None, "long"]
     assert [(fault.code, fault.rows.tolist()) for fault in patient.faults] == [("no-answer", [1])]

@@ -1,0 +1,78 @@
+"""What is told to callers, in bytes: the parts that never change are made once, numbers all at once."""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import to_json
+
+from artifacts.answers import NO_CLASS, Told
+from artifacts.manifest import Manifest
+
+
+class Answers:
+    """Writes the answers of one version: byte for byte what `to_json` makes of the documented object."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._labels = [to_json(label) for label in manifest.classes]
+        self._head = to_json({"model": manifest.model, "version": manifest.version})[:-1] + b',"predictions":['
+        self._classes = b'],"classes":' + to_json(manifest.classes) if manifest.classes else b"]"
+
+    def write(self, told: Told, sizes: Sequence[int]) -> list[bytes | None]:
+        """
+        One answer a request.
+
+        Args:
+            told: Of all requests together, row by row.
+            sizes: Rows of each request. One of whose rows the model has no answer for gets None.
+        """
+        silent = _is_silent(told)
+        if silent.any():
+            return [self._one(part, silent[rows]) for rows, part in _parts(told, sizes)]
+        predicted, spread = self._words(told.predicted), _rows(told.probabilities)
+        if len(predicted) == len(sizes):
+            return self._singles(predicted, spread)
+        cuts = list(pairwise(accumulate(sizes, initial=0)))
+        joined = [b",".join(predicted[start:stop]) for start, stop in cuts]
+        if spread is None:
+            return [b"%b%b%b}" % (self._head, words, self._classes) for words in joined]
+        spreads = [b"],[".join(spread[start:stop]) for start, stop in cuts]
+        return [self._full(words, rows) for words, rows in zip(joined, spreads, strict=True)]
+
+    def _singles(self, predicted: Sequence[bytes], spread: Sequence[bytes] | None) -> list[bytes | None]:
+        """Of requests of one row each, which is what there is most of."""
+        if spread is None:
+            return [b"%b%b%b}" % (self._head, word, self._classes) for word in predicted]
+        return [self._full(word, row) for word, row in zip(predicted, spread, strict=True)]
+
+    def _full(self, words: bytes, rows: bytes) -> bytes:
+        return b'%b%b%b,"probabilities":[[%b]]}' % (self._head, words, self._classes, rows)
+
+    def _one(self, told: Told, silent: NDArray[np.bool_]) -> bytes | None:
+        return None if silent.any() else self.write(told, [len(told.predicted)])[0]
+
+    def _words(self, predicted: NDArray[np.generic]) -> list[bytes]:
+        """Each prediction in JSON."""
+        if self._labels:
+            return list(map(self._labels.__getitem__, predicted.tolist()))
+        return to_json(predicted.tolist())[1:-1].split(b",")
+
+
+def _rows(probabilities: NDArray[np.float64] | None) -> list[bytes] | None:
+    """Each row in JSON, without its brackets."""
+    return None if probabilities is None else to_json(probabilities.tolist())[2:-2].split(b"],[")
+
+
+def _is_silent(told: Told) -> NDArray[np.bool_]:
+    """Of which rows the model says nothing."""
+    nothing: NDArray[np.bool_]
+    nothing = ~np.isfinite(told.predicted) if told.predicted.dtype.kind == "f" else told.predicted == NO_CLASS
+    return nothing if told.probabilities is None else nothing | ~np.isfinite(told.probabilities).all(axis=1)
+
+
+def _parts(told: Told, sizes: Sequence[int]) -> Iterator[tuple[slice, Told]]:
+    """What is told to each request."""
+    for start, stop in pairwise(accumulate(sizes, initial=0)):
+        rows = slice(start, stop)
+        yield rows, Told(told.predicted[rows], None if told.probabilities is None else told.probabilities[rows])

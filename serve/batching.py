@@ -1,0 +1,222 @@
+"""Rows that arrive together are predicted together: dynamic batching, without a timer."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from time import perf_counter
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from serve.errors import DeadlineExceeded, Overloaded
+
+# What may keep the event loop from everybody else: a call that takes longer runs in a thread.
+_QUICK_S = 0.001
+
+
+class Sized(Protocol):
+    """Rows of one request."""
+
+    def __len__(self) -> int: ...
+
+
+RowsT = TypeVar("RowsT", bound=Sized)
+AnswerT = TypeVar("AnswerT")
+T = TypeVar("T")
+
+
+class _Job(NamedTuple, Generic[RowsT, AnswerT]):
+    """One request that waits."""
+
+    answer: "asyncio.Future[AnswerT | None]"
+    rows: RowsT
+    size: int
+    until: float
+
+
+class Batcher(Generic[RowsT, AnswerT]):
+    """
+    The queue of one version of a model.
+
+    A request that meets an idle model is predicted in the very next turn of the event loop; those that arrive
+    while the model is at work wait for it to end, and are then predicted in one call. Belongs to one event loop.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[list[RowsT]], Sequence[AnswerT | None]],
+        *,
+        computing: CapacityLimiter,
+        call_rows: int,
+        queue_rows: int,
+        deadline_s: float,
+    ) -> None:
+        """
+        Prepare a queue.
+
+        Args:
+            call: Answers several requests at once; None for one that must be asked by itself.
+            computing: How many calls may be in threads at once, those of others included.
+            call_rows: Rows of one call; a request that has more is a call of its own.
+            queue_rows: Rows that may be in here at once, those that are being predicted included.
+            deadline_s: How long a request may take from here on.
+        """
+        self._call = call
+        self._computing = computing
+        self._call_rows = call_rows
+        self._queue_rows = queue_rows
+        self._deadline_s = deadline_s
+        self._queue: deque[_Job[RowsT, AnswerT]] = deque()
+        self._waiting = 0
+        self._rows = 0
+        self._is_awake = False
+        self._is_in_thread = False
+        # How many rows were last seen to take less than a moment. Nothing is known of a new model: it begins in a
+        # thread, as does one that is too slow for a single row.
+        self._quick_rows = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether an answer comes before anybody could think of giving up."""
+        return self._quick_rows > 0
+
+    def submit(self, rows: RowsT) -> "asyncio.Future[AnswerT | None]":
+        """
+        Ask for rows, together with whoever else asks.
+
+        The answer is None where the rows must be asked by themselves; it fails with DeadlineExceeded when it is too
+        late. Whoever no longer wants it cancels it, and rows that still wait are not predicted.
+
+        Raises:
+            Overloaded: Too many rows are waiting.
+        """
+        loop = asyncio.get_running_loop()
+        size = len(rows)
+        self._admit(size)
+        job = _Job(loop.create_future(), rows, size, loop.time() + self._deadline_s)
+        self._queue.append(job)
+        self._waiting += size
+        if self._is_in_thread:
+            _set_alarm(job.answer, job.until)
+        if not self._is_awake:
+            self._is_awake = True
+            loop.call_soon(self._run)
+        return job.answer
+
+    def alone(self, call: Callable[[], T], *, rows: int) -> "asyncio.Future[T]":
+        """
+        Make a call in a thread, beside all others but counted among them.
+
+        Raises:
+            Overloaded: Too many rows are waiting.
+        """
+        loop = asyncio.get_running_loop()
+        self._admit(rows)
+        answer: asyncio.Future[T] = loop.create_future()
+        _set_alarm(answer, loop.time() + self._deadline_s)
+        self._start(self._run_alone(answer, call, rows))
+        return answer
+
+    def _admit(self, rows: int) -> None:
+        # However large, one request may always be in here.
+        if self._rows and self._rows + rows > self._queue_rows:
+            raise Overloaded
+        self._rows += rows
+
+    def _run(self) -> None:
+        """One turn: what waits is predicted here if that is quick, else in a thread."""
+        if self._waiting > self._quick_rows:
+            if not self._is_in_thread:
+                for job in self._queue:
+                    _set_alarm(job.answer, job.until)
+            self._is_in_thread = True
+            self._start(self._run_in_thread())
+            return
+        self._is_in_thread = False
+        jobs = self._take()
+        if jobs:
+            self._deliver(jobs, self._ask(jobs))
+        self._go_on()
+
+    async def _run_in_thread(self) -> None:
+        async with self._computing:
+            # Only now is it known who still waits, and who has come meanwhile.
+            jobs = self._take()
+            if jobs:
+                self._deliver(jobs, await to_thread.run_sync(self._ask, jobs))
+        self._go_on()
+
+    async def _run_alone(self, answer: "asyncio.Future[T]", call: Callable[[], T], rows: int) -> None:
+        try:
+            async with self._computing:
+                if answer.done():
+                    return
+                result = await to_thread.run_sync(call)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to whoever asked
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            if not answer.done():
+                answer.set_result(result)
+        finally:
+            self._rows -= rows
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        # The loop itself would forget it.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _go_on(self) -> None:
+        self._is_awake = bool(self._queue)
+        if self._is_awake:
+            asyncio.get_running_loop().call_soon(self._run)
+
+    def _take(self) -> list[_Job[RowsT, AnswerT]]:
+        """The next requests, as many as one call may have; those that nobody waits for are left out."""
+        taken: list[_Job[RowsT, AnswerT]] = []
+        rows, now = 0, asyncio.get_running_loop().time()
+        while self._queue and (not taken or rows + self._queue[0].size <= self._call_rows):
+            job = self._queue.popleft()
+            self._waiting -= job.size
+            if job.until <= now:
+                _expire(job.answer)
+            if job.answer.done():
+                self._rows -= job.size
+                continue
+            taken.append(job)
+            rows += job.size
+        return taken
+
+    def _ask(self, jobs: list[_Job[RowsT, AnswerT]]) -> Sequence[AnswerT | None]:
+        started = perf_counter()
+        try:
+            answers = self._call([job.rows for job in jobs])
+        except Exception:  # noqa: BLE001  # each is asked by itself, and whose rows it is meets the error again
+            answers = [None] * len(jobs)
+        self._learn(sum(job.size for job in jobs), perf_counter() - started)
+        return answers
+
+    def _learn(self, rows: int, took_s: float) -> None:
+        """How many rows are quick: half of what was not, and twice what was so by far."""
+        if took_s > _QUICK_S:
+            self._quick_rows = min(self._quick_rows, rows // 2)
+        elif took_s < _QUICK_S / 2:
+            self._quick_rows = max(self._quick_rows, 2 * rows)
+
+    def _deliver(self, jobs: list[_Job[RowsT, AnswerT]], answers: Sequence[AnswerT | None]) -> None:
+        for job, answer in zip(jobs, answers, strict=True):
+            self._rows -= job.size
+            if not job.answer.done():
+                job.answer.set_result(answer)
+
+
+def _set_alarm(answer: "asyncio.Future[Any]", until: float) -> None:
+    timer = asyncio.get_running_loop().call_at(until, _expire, answer)
+    answer.add_done_callback(lambda _: timer.cancel())
+
+
+def _expire(answer: "asyncio.Future[Any]") -> None:
+    if not answer.done():
+        answer.set_exception(DeadlineExceeded())

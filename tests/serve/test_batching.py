@@ -1,0 +1,269 @@
+"""The queue of a model: who is predicted together, who is turned away, and that nobody pays for a neighbour."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import pytest
+
+from serve.batching import Batcher
+from serve.errors import DeadlineExceeded, Overloaded
+
+Rows = list[list[int]]
+
+
+class Model:
+    """
+    A model that doubles the first value of each row.
+
+    It does not answer a request that has a row -1, fails for one that has a row -2, and waits while it is held.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[list[Rows]] = []
+        self.threads: list[bool] = []
+        self._may_go_on = threading.Event()
+        self._may_go_on.set()
+        self.is_asked = threading.Event()
+
+    def __call__(self, requests: list[Rows]) -> list[list[int] | None]:
+        self.calls.append(requests)
+        self.threads.append(threading.current_thread() is not threading.main_thread())
+        self.is_asked.set()
+        assert self._may_go_on.wait(20)
+        if any([-2] in rows for rows in requests):
+            raise ValueError("minus two")
+        return [None if [-1] in rows else [2 * row[0] for row in rows] for rows in requests]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no call end."""
+        self._may_go_on.clear()
+        self.is_asked.clear()
+        try:
+            yield
+        finally:
+            self._may_go_on.set()
+
+    async def until_asked(self) -> None:
+        """Wait until a call has begun."""
+        assert await asyncio.to_thread(self.is_asked.wait, 20)
+
+
+Ready = tuple[Model, Batcher[Rows, list[int]]]
+
+
+def ready(
+    test: Callable[[Model, Batcher[Rows, list[int]]], Awaitable[None]], *, quick: bool, **limits: Any
+) -> Coroutine[Any, Any, None]:
+    """Run a test on a new queue: of a model that is known to be quick, or of one of which nothing is known."""
+    model = Model()
+    given = {"call_rows": 100, "queue_rows": 1000, "deadline_s": 20.0, **limits}
+
+    async def run() -> None:
+        batcher = Batcher[Rows, list[int]](model, computing=anyio.CapacityLimiter(2), **given)
+        while quick and not batcher.is_quick:
+            await batcher.submit([[0]])
+        model.calls.clear()
+        model.threads.clear()
+        with anyio.fail_after(30):
+            await test(model, batcher)
+
+    return run()
+
+
+def test_what_arrives_together_is_predicted_together() -> None:
+    """Requests of one turn of the loop are one call, and each gets its own rows' answers, in order."""
+
+    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
+        while len(model.calls) < 8:
+            # Every call doubles what is known to be quick.
+            await asyncio.gather(*(batcher.submit([[number]] * 3) for number in range(6)))
+        model.calls.clear()
+
+        answers = await asyncio.gather(*(batcher.submit([[number], [number + 1]]) for number in range(5)))
+
+        assert answers == [[2 * number, 2 * number + 2] for number in range(5)]
+        assert [len(call) for call in model.calls] == [5]
+        assert model.threads[-1] is False
+
+    asyncio.run(ready(test, quick=True))
+
+
+def test_an_idle_model_is_asked_at_once() -> None:
+    """A lone request waits for nobody: its answer is there after the next turn of the loop."""
+
+    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
+        answer = batcher.submit([[1]])
+        await asyncio.sleep(0)
+
+        assert answer.done()
+        assert model.threads == [False]
+
+    asyncio.run(ready(test, quick=True))
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_call_has_no_more_rows_than_it_may(quick: bool) -> None:
+    """Requests are never parted: a call ends where the next one would be too many, and a large one is alone."""
+
+    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
+        sizes = [2, 3, 1, 9, 4]
+        answers = await asyncio.gather(*(batcher.submit([[size]] * size) for size in sizes))
+
+        assert [len(answer or ()) for answer in answers] == sizes
+        assert [[len(rows) for rows in call] for call in model.calls] == [[2, 3], [1], [9], [4]]
+
+    asyncio.run(ready(test, quick=quick, call_rows=5))
+
+
+def test_what_arrives_while_a_model_is_at_work_is_the_next_call() -> None:
+    """One call at a time: whoever comes meanwhile is predicted together, in a thread, while the loop turns."""
+
+    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
+        with model.held():
+            first = batcher.submit([[1]])
+            await model.until_asked()
+            others = [batcher.submit([[number]]) for number in (2, 3, 4)]
+            await asyncio.sleep(0)
+
+            assert len(model.calls) == 1
+
+        assert await asyncio.gather(first, *others) == [[2], [4], [6], [8]]
+        assert [len(call) for call in model.calls] == [1, 3]
+        assert model.threads[0] is True
+
+    asyncio.run(ready(test, quick=False))
+
+
+@pytest.mark.parametrize("quick", [True, False])
+@pytest.mark.parametrize("bad", [-1, -2], ids=["no answer", "a failure"])
+def test_nobody_pays_for_a_neighbour(quick: bool, bad: int) -> None:
+    """Whoever has no answer is told to ask alone, and if the call failed everybody is: nobody gets another's error."""
+
+    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
+        answers = await asyncio.gather(*(batcher.submit([[number]]) for number in (1, bad, 3)))
+
+        assert answers == ([[2], None, [6]] if bad == -1 else [None] * 3)
+        assert await batcher.submit([[5]]) == [10]
+
+    asyncio.run(ready(test, quick=quick))
+
+
+def test_who_gave_up_is_not_predicted() -> None:
+    """A request that was cancelled while it waited costs nothing; one that is being predicted is thrown away."""
+
+    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
+        with model.held():
+            first = batcher.submit([[1]])
+            await model.until_asked()
+            second, third = batcher.submit([[2]]), batcher.submit([[3]])
+            first.cancel()
+            second.cancel()
+
+        assert await third == [6]
+        assert model.calls == [[[[1]]], [[[3]]]]
+        assert first.cancelled()
+
+    asyncio.run(ready(test, quick=False))
+
+
+def test_a_full_queue_turns_away() -> None:
+    """Rows beyond the limit are refused at once, alone or not, and taken again as soon as there is room."""
+
+    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
+        with model.held():
+            waiting = [batcher.submit([[1]] * 4)]
+            await model.until_asked()
+            waiting.append(batcher.submit([[1]] * 6))
+            with pytest.raises(Overloaded):
+                batcher.submit([[1]])
+            with pytest.raises(Overloaded):
+                batcher.alone(list, rows=1)
+        await asyncio.gather(*waiting)
+
+        assert await batcher.submit([[1]] * 10) == [2] * 10
+        assert await batcher.alone(lambda: "alone", rows=10) == "alone"
+        assert await batcher.submit([[1]] * 99) == [2] * 99
+
+    asyncio.run(ready(test, quick=False, queue_rows=10))
+
+
+def test_who_waits_too_long_is_told() -> None:
+    """At the deadline those in the call and those in the queue get the same error, and the queue is free again."""
+
+    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
+        with model.held():
+            first = batcher.submit([[1]])
+            await model.until_asked()
+            others = batcher.submit([[2]]), batcher.alone(lambda: model([[[3]]]), rows=1)
+            told = await asyncio.gather(first, *others, return_exceptions=True)
+
+        assert [type(error) for error in told] == [DeadlineExceeded] * 3
+        while batcher._tasks:
+            await asyncio.wait(batcher._tasks)
+        assert await batcher.submit([[4]] * 10) == [8] * 10
+        assert [[[2]]] not in model.calls
+
+    asyncio.run(ready(test, quick=False, deadline_s=0.2, queue_rows=10))
+
+
+def test_a_deadline_holds_where_all_threads_are_taken() -> None:
+    """Calls that nobody waits for any more are not even begun."""
+
+    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
+        begun: list[int] = []
+        with model.held():
+            taken = [batcher.alone(lambda: model([]), rows=1) for _ in range(2)]
+            late = batcher.alone(lambda: begun.append(1), rows=1)
+            told = await asyncio.gather(*taken, late, return_exceptions=True)
+
+        assert [type(error) for error in told] == [DeadlineExceeded] * 3
+        assert await batcher.alone(lambda: "next", rows=1) == "next"
+        assert begun == []
+
+    asyncio.run(ready(test, quick=False, deadline_s=0.2))
+
+
+def test_a_failure_alone_is_its_own() -> None:
+    """What a call of one's own raises is raised to oneself."""
+
+    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
+        def fail() -> None:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await batcher.alone(fail, rows=1)
+
+    asyncio.run(ready(test, quick=False))
+
+
+def test_a_call_alone_holds_nobody_up() -> None:
+    """While one request is asked by itself, others are predicted."""
+
+    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
+        end = threading.Event()
+        alone = batcher.alone(lambda: end.wait(20), rows=1)
+
+        assert await batcher.submit([[1]]) == [2]
+        end.set()
+        assert await alone is True
+
+    asyncio.run(ready(test, quick=True))
+
+
+def test_what_is_quick_is_learnt() -> None:
+    """A slow call sends its like to threads; one that is quick by far brings them back."""
+    batcher: Batcher[Rows, list[int]] = Batcher(
+        Model(), computing=anyio.CapacityLimiter(1), call_rows=100, queue_rows=100, deadline_s=1
+    )
+
+    seen = []
+    for rows, took_s in [(1, 0.0001), (64, 0.0003), (64, 0.0008), (64, 0.002), (1, 0.05), (1, 0.0008), (1, 0.0001)]:
+        batcher._learn(rows, took_s)
+        seen.append(batcher._quick_rows)
+
+    assert seen == [2, 128, 128, 32, 0, 0, 2]
