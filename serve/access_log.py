@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from select import PIPE_BUF
 from typing import TextIO
@@ -50,11 +51,10 @@ class AccessLog:
         request_id: str,
     ) -> None:
         """Add the line of one request."""
+        what, whose = _what(method, path, route, status), _whose(caller, client)
         line = (
-            f'{{"method": "{method}", "path": {_text(path)}, "route": {_text(route)}, "status": {status}, '
-            f'"duration_ms": {duration_ms:.3f}, "caller": {_text(caller)}, "client": {_text(client)}, '
-            f'"event": "request", "request_id": "{request_id}", "logger": "serve.access", "level": "info", '
-            f'"timestamp": "{self._timestamp()}"}}\n'
+            f'{what}, "duration_ms": {duration_ms:.3f}, {whose}, "event": "request", "request_id": "{request_id}", '
+            f'"logger": "serve.access", "level": "info", "timestamp": "{self._timestamp()}"}}\n'
         )
         if self._size + len(line) > self._most:
             self.flush()
@@ -94,6 +94,16 @@ class AccessLog:
         if second != self._second:
             self._second, self._stamp = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         return f"{self._stamp}.{int((now - second) * 1e6):06d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _what(method: str, path: str, route: str, status: int) -> str:
+    return f'{{"method": "{method}", "path": {_text(path)}, "route": {_text(route)}, "status": {status}'
+
+
+@lru_cache(maxsize=1024)
+def _whose(caller: str | None, client: str | None) -> str:
+    return f'"caller": {_text(caller)}, "client": {_text(client)}'
 
 
 def _text(value: str | None) -> str:

@@ -27,24 +27,29 @@ class Answers:
             told: Of all requests together, row by row.
             sizes: Rows of each request. One of whose rows the model has no answer for gets None.
         """
-        silent = _is_silent(told)
-        if silent.any():
+        if not _says_all(told):
+            silent = _is_silent(told)
             return [self._one(part, silent[rows]) for rows, part in _parts(told, sizes)]
-        predicted, spread = self._words(told.predicted), _rows(told.probabilities)
+        predicted = self._words(told.predicted)
+        if len(sizes) == 1:
+            return [self._whole(b",".join(predicted), told.probabilities)]
+        spread = None if told.probabilities is None else _spread(told.probabilities).split(b"],[")
         if len(predicted) == len(sizes):
             return self._singles(predicted, spread)
         cuts = list(pairwise(accumulate(sizes, initial=0)))
         joined = [b",".join(predicted[start:stop]) for start, stop in cuts]
-        if spread is None:
-            return [b"%b%b%b}" % (self._head, words, self._classes) for words in joined]
-        spreads = [b"],[".join(spread[start:stop]) for start, stop in cuts]
-        return [self._full(words, rows) for words, rows in zip(joined, spreads, strict=True)]
+        return self._singles(joined, spread and [b"],[".join(spread[start:stop]) for start, stop in cuts])
 
     def _singles(self, predicted: Sequence[bytes], spread: Sequence[bytes] | None) -> list[bytes | None]:
-        """Of requests of one row each, which is what there is most of."""
+        """One answer for each of them."""
         if spread is None:
             return [b"%b%b%b}" % (self._head, word, self._classes) for word in predicted]
         return [self._full(word, row) for word, row in zip(predicted, spread, strict=True)]
+
+    def _whole(self, words: bytes, probabilities: NDArray[np.float64] | None) -> bytes:
+        if probabilities is None:
+            return b"%b%b%b}" % (self._head, words, self._classes)
+        return self._full(words, _spread(probabilities))
 
     def _full(self, words: bytes, rows: bytes) -> bytes:
         return b'%b%b%b,"probabilities":[[%b]]}' % (self._head, words, self._classes, rows)
@@ -59,9 +64,18 @@ class Answers:
         return to_json(predicted.tolist())[1:-1].split(b",")
 
 
-def _rows(probabilities: NDArray[np.float64] | None) -> list[bytes] | None:
-    """Each row in JSON, without its brackets."""
-    return None if probabilities is None else to_json(probabilities.tolist())[2:-2].split(b"],[")
+def _spread(probabilities: NDArray[np.float64]) -> bytes:
+    """All rows in JSON, without the outermost brackets."""
+    return to_json(probabilities.tolist())[2:-2]
+
+
+def _says_all(told: Told) -> bool:
+    """Whether the model says something of every row."""
+    if told.probabilities is not None and not np.isfinite(told.probabilities).all():
+        return False
+    if told.predicted.dtype.kind == "f":
+        return bool(np.isfinite(told.predicted).all())
+    return bool((told.predicted != NO_CLASS).all())
 
 
 def _is_silent(told: Told) -> NDArray[np.bool_]:

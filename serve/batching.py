@@ -199,11 +199,11 @@ class Batcher(Generic[RowsT, AnswerT]):
         return answers
 
     def _learn(self, rows: int, took_s: float) -> None:
-        """How many rows are quick: half of what was not, and twice what was so by far."""
+        """How many rows are quick: half of what was not, what was, and twice what was so by far."""
         if took_s > _QUICK_S:
             self._quick_rows = min(self._quick_rows, rows // 2)
-        elif took_s < _QUICK_S / 2:
-            self._quick_rows = max(self._quick_rows, 2 * rows)
+        else:
+            self._quick_rows = max(self._quick_rows, rows if took_s > _QUICK_S / 2 else 2 * rows)
 
     def _deliver(self, jobs: list[_Job[RowsT, AnswerT]], answers: Sequence[AnswerT | None]) -> None:
         for job, answer in zip(jobs, answers, strict=True):

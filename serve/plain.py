@@ -70,8 +70,8 @@ class Plain:
         count = body.count(b"[") - 1
         if not 0 < count <= self._max_rows:
             return None
-        row = b"[" + b"," * (self._width - 1) + b"]"
-        if body.translate(None, _OF_NUMBERS) != _OPENING + b",".join([row] * count) + _CLOSING:
+        rows = (b"[" + b"," * (self._width - 1) + b"],") * count
+        if body.translate(None, _OF_NUMBERS) != _OPENING + rows[:-1] + _CLOSING:
             return None
         try:
             instances = simdjson.Parser().parse(body)["instances"]  # type: ignore[index]

@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 
 import structlog
 from starlette.requests import Request
@@ -87,21 +87,24 @@ class _Exchange:
         self._headers = [*_HEADERS, (b"x-request-id", scope["request_id"].encode())]
         self._is_replaced = False
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass on what the app answers."""
-        if self._is_replaced:
-            return
-        if message["type"] == "http.response.start" and _is_plain_refusal(message):
-            self._is_replaced = True
-            await too_large(Request(self._scope))(self._scope, self._receive, self._forward)
-            return
-        await self._forward(message)
+        if message["type"] == "http.response.start":
+            if _is_plain_refusal(message):
+                self._is_replaced = True
+                return too_large(Request(self._scope))(self._scope, self._receive, self._forward)
+            return self._forward(message)
+        return _nothing() if self._is_replaced else self._send(message)
 
-    async def _forward(self, message: Message) -> None:
+    def _forward(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message["headers"], *self._headers]
-        await self._send(message)
+        return self._send(message)
+
+
+async def _nothing() -> None:
+    """What becomes of an answer that another one has replaced."""
 
 
 def _log_failure(error: Exception) -> None:

@@ -266,4 +266,4 @@ def test_what_is_quick_is_learnt() -> None:
         batcher._learn(rows, took_s)
         seen.append(batcher._quick_rows)
 
-    assert seen == [2, 128, 128, 32, 0, 0, 2]
+    assert seen == [2, 128, 128, 32, 0, 1, 2]
