@@ -24,8 +24,9 @@ setup: $(SETUP)  ## make the environment .venv from the lock file
 train: $(SETUP)  ## fit a recipe and publish it: RECIPE=penguins, iris if none is named
 	@$(BIN)/python -m train $(if $(filter command,$(firstword $(origin RECIPE))),$(RECIPE),iris)
 
+# Whether there is a model is asked of the store: training would import scikit-learn to find out.
 serve: $(SETUP)  ## serve, iris trained first if the store is empty; PORT=8123 HOST=0.0.0.0 WORKERS=2
-	@$(BIN)/python -m train iris --if-empty
+	@$(BIN)/python -m artifacts list 2>/dev/null | grep ^MODEL > /dev/null || $(BIN)/python -m train iris --if-empty
 	@exec $(BIN)/python -m serve run $(call option,HOST,host) $(call option,PORT,port) $(call option,WORKERS,workers)
 
 token: $(SETUP)  ## print a token of the development user: make -s token

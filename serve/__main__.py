@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from serve.users import Users
 
 DEVELOPMENT_TOKEN_S = 12 * 3600
+# How the libraries beneath the models are told how many threads they may have.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,6 +80,7 @@ def _run(settings: Settings) -> int:
     # a container is not even sent a signal that it has no handler for, so this comes before anything that takes time.
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
+    limit_threads(settings.model_threads, workers=settings.workers)
     from serve import database
     from serve.telemetry import MULTIPROCESS, configure_logging
     from serve.users import Users
@@ -99,6 +102,24 @@ def _run(settings: Settings) -> int:
         return _listen(settings)
 
 
+def limit_threads(wanted: int, *, workers: int) -> None:
+    """
+    Let a call of a model have so many threads, but all workers together no more than there are cores.
+
+    Threads that wait for each other's core take many times as long. What the environment says already, wins.
+    """
+    from threadpoolctl import threadpool_limits
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = max(1, min(wanted, cores // workers))
+    if "OPENBLAS_NUM_THREADS" not in os.environ:
+        # Numpy's own is loaded by now, and reads the environment no more.
+        threadpool_limits(threads, user_api="blas")
+    # Workers, and libraries that come with a model, do.
+    for name in _THREADS:
+        os.environ.setdefault(name, str(threads))
+
+
 def _listen(settings: Settings) -> int:
     import uvicorn
     from uvicorn.config import STARTUP_FAILURE
@@ -110,6 +131,8 @@ def _listen(settings: Settings) -> int:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,

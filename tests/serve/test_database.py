@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from serve.database import connect, migrate
+from serve.database import MIGRATIONS, connect, migrate, newest
 from serve.errors import DatabaseUnavailable, UserExists
 from serve.users import Scope, Users
 from tests import postgres
@@ -47,6 +49,30 @@ def test_processes_that_start_together_migrate_once(url: str) -> None:
     engine = connect(url)
     assert {"users", "alembic_version"} <= set(inspect(engine).get_table_names())
     engine.dispose()
+
+
+def test_the_newest_migration_is_the_one_with_the_highest_number() -> None:
+    """What tells whether a database is current without alembic says what alembic says."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+
+    assert ScriptDirectory.from_config(config).get_current_head() == newest()
+
+
+def test_a_start_on_a_current_database_does_without_alembic(tmp_path: Path) -> None:
+    """Neither alembic, nor scikit-learn, nor pandas is imported where nothing asks for them."""
+    migrate(connect(f"sqlite:///{tmp_path / 'x.db'}"))
+    code = f"""
+import sys
+import serve.app
+from serve.database import connect, migrate
+migrate(connect("sqlite:///{tmp_path / "x.db"}"))
+print(sorted({{"alembic", "pandas", "sklearn"}} & set(sys.modules)))
+"""
+
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert ended.stdout.strip() == "[]"
 
 
 def test_a_user_is_found_again(url: str) -> None:

@@ -1,8 +1,11 @@
 """The command line, run as a user runs it."""
 
 import json
+import os
 import signal
 import stat
+import subprocess
+import sys
 import time
 import urllib.parse
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 from artifacts import Store
 from serve.development import ensure_secrets
 from tests import tiny
-from tests.server import Api, Server, environment, free_port, run, unmeasured
+from tests.server import ROOT, Api, Server, environment, free_port, run, unmeasured
 
 SECRET = "s" * 48
 
@@ -241,3 +244,41 @@ def test_a_version_that_is_wrong_in_a_way_nobody_thought_of_stops_no_other(tmp_p
 
         assert api.predict([[1.0, 2]], "/api/v1/models/tiny/predict").status_code == 200
         assert api.predict([[1.0, 2]], "/api/v1/models/odd/predict").status_code == 503
+
+
+@pytest.mark.parametrize(("wanted", "workers"), [(1, 1), (64, 1), (64, 2), (64, 1000)])
+def test_threads_beneath_a_model_are_limited(wanted: int, workers: int) -> None:
+    """Libraries that are loaded already, and those that come later, get what was asked for but never too many."""
+    code = f"""
+import numpy
+from serve.__main__ import limit_threads
+limit_threads({wanted}, workers={workers})
+import scipy.linalg
+from threadpoolctl import threadpool_info
+import os
+told = os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"]
+print({{pool["num_threads"] for pool in threadpool_info()}}, *told)
+"""
+    env = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    expected = max(1, min(wanted, len(os.sched_getaffinity(0)) // workers))
+
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+
+    assert ended.stdout.split() == [f"{{{expected}}}", str(expected), str(expected)]
+
+
+def test_threads_that_the_environment_names_are_kept() -> None:
+    """Whoever set a variable meant it."""
+    code = """
+import os
+from serve.__main__ import limit_threads
+from threadpoolctl import threadpool_info
+limit_threads(1, workers=1)
+print({pool["num_threads"] for pool in threadpool_info()}, os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"])
+"""
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
+
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+
+    assert ended.stdout.split()[1:] == ["2", "1"]
+    assert ended.stdout.split()[0] == f"{{{min(2, os.cpu_count() or 1)}}}"
