@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from time import perf_counter
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
@@ -25,13 +25,8 @@ AnswerT = TypeVar("AnswerT")
 T = TypeVar("T")
 
 
-class _Job(NamedTuple, Generic[RowsT, AnswerT]):
-    """One request that waits."""
-
-    answer: "asyncio.Future[AnswerT | None]"
-    rows: RowsT
-    size: int
-    until: float
+# One request that waits: its rows, its answer, how many rows, until when. A plain tuple, for one is made a request.
+_Job: TypeAlias = tuple[RowsT, asyncio.Future[AnswerT | None], int, float]
 
 
 class Batcher(Generic[RowsT, AnswerT]):
@@ -94,15 +89,16 @@ class Batcher(Generic[RowsT, AnswerT]):
         loop = asyncio.get_running_loop()
         size = len(rows)
         self._admit(size)
-        job = _Job(loop.create_future(), rows, size, loop.time() + self._deadline_s)
-        self._queue.append(job)
+        answer: asyncio.Future[AnswerT | None] = loop.create_future()
+        until = loop.time() + self._deadline_s
+        self._queue.append((rows, answer, size, until))
         self._waiting += size
         if self._is_in_thread:
-            _set_alarm(job.answer, job.until)
+            _set_alarm(answer, until)
         if not self._is_awake:
             self._is_awake = True
             loop.call_soon(self._run)
-        return job.answer
+        return answer
 
     def alone(self, call: Callable[[], T], *, rows: int) -> "asyncio.Future[T]":
         """
@@ -128,8 +124,8 @@ class Batcher(Generic[RowsT, AnswerT]):
         """One turn: what waits is predicted here if that is quick, else in a thread."""
         if self._waiting > self._quick_rows:
             if not self._is_in_thread:
-                for job in self._queue:
-                    _set_alarm(job.answer, job.until)
+                for _, answer, _, until in self._queue:
+                    _set_alarm(answer, until)
             self._is_in_thread = True
             self._start(self._run_in_thread())
             return
@@ -177,25 +173,26 @@ class Batcher(Generic[RowsT, AnswerT]):
         """The next requests, as many as one call may have; those that nobody waits for are left out."""
         taken: list[_Job[RowsT, AnswerT]] = []
         rows, now = 0, asyncio.get_running_loop().time()
-        while self._queue and (not taken or rows + self._queue[0].size <= self._call_rows):
+        while self._queue and (not taken or rows + self._queue[0][2] <= self._call_rows):
             job = self._queue.popleft()
-            self._waiting -= job.size
-            if job.until <= now:
-                _expire(job.answer)
-            if job.answer.done():
-                self._rows -= job.size
+            _, answer, size, until = job
+            self._waiting -= size
+            if until <= now:
+                _expire(answer)
+            if answer.done():
+                self._rows -= size
                 continue
             taken.append(job)
-            rows += job.size
+            rows += size
         return taken
 
     def _ask(self, jobs: list[_Job[RowsT, AnswerT]]) -> Sequence[AnswerT | None]:
         started = perf_counter()
         try:
-            answers = self._call([job.rows for job in jobs])
+            answers = self._call([rows for rows, _, _, _ in jobs])
         except Exception:  # noqa: BLE001  # each is asked by itself, and whose rows it is meets the error again
             answers = [None] * len(jobs)
-        self._learn(sum(job.size for job in jobs), perf_counter() - started)
+        self._learn(sum(size for _, _, size, _ in jobs), perf_counter() - started)
         return answers
 
     def _learn(self, rows: int, took_s: float) -> None:
@@ -206,10 +203,10 @@ class Batcher(Generic[RowsT, AnswerT]):
             self._quick_rows = max(self._quick_rows, rows if took_s > _QUICK_S / 2 else 2 * rows)
 
     def _deliver(self, jobs: list[_Job[RowsT, AnswerT]], answers: Sequence[AnswerT | None]) -> None:
-        for job, answer in zip(jobs, answers, strict=True):
-            self._rows -= job.size
-            if not job.answer.done():
-                job.answer.set_result(answer)
+        for (_, waiting, size, _), answer in zip(jobs, answers, strict=True):
+            self._rows -= size
+            if not waiting.done():
+                waiting.set_result(answer)
 
 
 def _set_alarm(answer: "asyncio.Future[Any]", until: float) -> None:

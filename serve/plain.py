@@ -40,6 +40,7 @@ class Plain:
         self._signature = signature
         self._max_rows = max_rows
         self._width = len(signature.columns)
+        self._has_texts = any(column.kind in {"text", "category"} for column in signature.columns)
         cells = [_cell(column, max_digits) for column in signature.columns]
         self._vectors = _document(_vector(cells), max_rows)
         self._records = _document(_record(signature.names, cells), max_rows)
@@ -61,7 +62,7 @@ class Plain:
         if by_name:
             rows = list(map(self._pick, rows))
         # A key that comes twice leaves no trace but its quotes.
-        texts = list(map(type, chain.from_iterable(rows))).count(str)
+        texts = list(map(type, chain.from_iterable(rows))).count(str) if self._has_texts else 0
         keys = 1 + self._width * len(rows) if by_name else 1
         return rows if body.count(b'"') == 2 * (keys + texts) else None
 

@@ -1,5 +1,6 @@
 """What the server tells about itself: JSON log lines, and Prometheus metrics that are right with several workers."""
 
+import asyncio
 import logging
 import os
 import sys
@@ -50,17 +51,40 @@ class Metrics:
             "sepal_model_load_failures", "Versions that could not be loaded.", ("model",), registry=self.registry
         )
 
-        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._running = 0
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram, list[float]]] = {}
+        self._is_due = False
 
-    def answered(self, method: str, route: str, status: int, took_s: float) -> None:
-        """Count one request; looking its series up takes longer than adding to them, so they are kept at hand."""
+    def begin(self) -> None:
+        """One more request is being answered."""
+        self._running += 1
+        self._settle_soon()
+
+    def end(self, method: str, route: str, status: int, took_s: float) -> None:
+        """One request less: it has been answered."""
+        self._running -= 1
         series = self._answered.get((method, route, status))
         if series is None:
-            series = self.requests.labels(method, route, str(status)), self.latency.labels(method, route)
+            series = self.requests.labels(method, route, str(status)), self.latency.labels(method, route), []
             self._answered[method, route, status] = series
-        counted, timed = series
-        counted.inc()
-        timed.observe(took_s)
+        series[2].append(took_s)
+        self._settle_soon()
+
+    def settle(self) -> None:
+        """Count what happened since the last time. Each series has a lock, and taking it for all at once is cheaper."""
+        self._is_due = False
+        self.in_progress.set(self._running)
+        for counted, timed, times in self._answered.values():
+            if times:
+                counted.inc(len(times))
+                for took_s in times:
+                    timed.observe(took_s)
+                times.clear()
+
+    def _settle_soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self.settle)
 
     def render(self) -> bytes:
         """The Prometheus text of all workers."""

@@ -67,7 +67,7 @@ class Hot:
         if answer is None:
             await self._app(scope, _again(messages, receive), send)
             return
-        scope.update(route=path.route, caller=caller)
+        scope["route"], scope["caller"] = path.route, caller
         headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})

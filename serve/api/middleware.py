@@ -32,7 +32,6 @@ class Observed:
     def __init__(self, app: ASGIApp, *, metrics: Metrics, access_log: AccessLog | None) -> None:
         self._app = app
         self._metrics = metrics
-        self._in_progress = metrics.in_progress
         self._tell = access_log.write if access_log else _log_line
         self._ids = _fresh_ids()
 
@@ -44,7 +43,7 @@ class Observed:
         REQUEST_ID.set(request_id)
         exchange = _Exchange(scope, receive, send)
         started = time.perf_counter()
-        self._in_progress.inc()
+        self._metrics.begin()
         try:
             await self._app(scope, receive, exchange.send)
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends here, in the log
@@ -52,13 +51,12 @@ class Observed:
             # server ends the connection without the last chunk, and nobody takes it for the whole.
             _log_failure(error)
         finally:
-            self._in_progress.dec()
             self._record(scope, exchange.status, time.perf_counter() - started)
 
     def _record(self, scope: Scope, status: int, took_s: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", UNMATCHED)
-        self._metrics.answered(method, route, status, took_s)
+        self._metrics.end(method, route, status, took_s)
         client = scope.get("client")
         self._tell(
             method=method,
@@ -79,12 +77,13 @@ def _log_line(*, duration_ms: float, **line: str | float | None) -> None:
 class _Exchange:
     """One answer on its way out."""
 
+    __slots__ = ("_is_replaced", "_receive", "_scope", "_send", "status")
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.status = 0
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._headers = [*_HEADERS, (b"x-request-id", scope["request_id"].encode())]
         self._is_replaced = False
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -99,7 +98,8 @@ class _Exchange:
     def _forward(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message["headers"], *self._headers]
+            request_id = (b"x-request-id", self._scope["request_id"].encode())
+            message["headers"] = [*message["headers"], *_HEADERS, request_id]
         return self._send(message)
 
 

@@ -79,5 +79,6 @@ async def live() -> Health:
 @router.get("/metrics")
 async def show_metrics(caller: MetricsReader, parts: PartsDep) -> Response:
     """The Prometheus text of all workers."""
+    parts.metrics.settle()
     # Not among those who compute: when they are all at work, somebody will want to see it.
     return Response(await to_thread.run_sync(parts.metrics.render), media_type=CONTENT_TYPE)
