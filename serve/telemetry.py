@@ -54,6 +54,7 @@ class Metrics:
         self._running = 0
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram, list[float]]] = {}
         self._is_due = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self) -> None:
         """One more request is being answered."""
@@ -84,7 +85,9 @@ class Metrics:
     def _settle_soon(self) -> None:
         if not self._is_due:
             self._is_due = True
-            asyncio.get_running_loop().call_soon(self.settle)
+            # To ask which loop runs is a system call, and it is always the same.
+            self._loop = self._loop or asyncio.get_running_loop()
+            self._loop.call_soon(self.settle)
 
     def render(self) -> bytes:
         """The Prometheus text of all workers."""

@@ -65,8 +65,8 @@ def ready(
 
     async def run() -> None:
         batcher = Batcher[Rows, list[int]](model, computing=anyio.CapacityLimiter(2), **given)
-        while quick and not batcher.is_quick:
-            await batcher.submit([[0]])
+        while quick and not batcher._is_crowded:
+            await asyncio.gather(*(batcher.submit([[0]]) for _ in range(3)))
         model.calls.clear()
         model.threads.clear()
         with anyio.fail_after(30):
@@ -94,14 +94,16 @@ def test_what_arrives_together_is_predicted_together() -> None:
 
 
 def test_an_idle_model_is_asked_at_once() -> None:
-    """A lone request waits for nobody: its answer is there after the next turn of the loop."""
+    """A lone request waits for nobody; who comes in the same turn of the loop is predicted together at its end."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        answer = batcher.submit([[1]])
-        await asyncio.sleep(0)
+        await batcher.submit([[0]])
+        answers = [batcher.submit([[number]]) for number in (1, 2, 3)]
 
-        assert answer.done()
-        assert model.threads == [False]
+        assert [answer.done() for answer in answers] == [True, False, False]
+        assert await asyncio.gather(*answers) == [[2], [4], [6]]
+        assert [len(call) for call in model.calls] == [1, 1, 2]
+        assert model.threads == [False] * 3
 
     asyncio.run(ready(test, quick=True))
 
