@@ -129,7 +129,7 @@ class Batcher(Generic[RowsT, AnswerT]):
 
     def _run(self) -> None:
         """One turn: what waits is predicted here if that is quick, else in a thread."""
-        if self._waiting > self._quick_rows:
+        if self._waiting > self._quick_rows and self._coming() > self._quick_rows:
             if not self._is_in_thread:
                 for _, answer, _, until in self._queue:
                     _set_alarm(answer, until)
@@ -181,6 +181,15 @@ class Batcher(Generic[RowsT, AnswerT]):
         self._is_awake = bool(self._queue)
         if self._is_awake and self._loop:
             self._loop.call_soon(self._run)
+
+    def _coming(self) -> int:
+        """Rows of the next call."""
+        rows = 0
+        for _, _, size, _ in self._queue:
+            if rows and rows + size > self._call_rows:
+                break
+            rows += size
+        return rows
 
     def _take(self) -> list[_Job[RowsT, AnswerT]]:
         """The next requests, as many as one call may have; those that nobody waits for are left out."""

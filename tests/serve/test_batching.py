@@ -122,6 +122,19 @@ def test_a_call_has_no_more_rows_than_it_may(quick: bool) -> None:
     asyncio.run(ready(test, quick=quick, call_rows=5))
 
 
+def test_a_long_queue_of_quick_calls_stays_on_the_loop() -> None:
+    """What counts is how many rows the next call has, not how many wait."""
+
+    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
+        await asyncio.gather(*(batcher.submit([[1]] * 5) for _ in range(4)))
+        model.threads.clear()
+        await asyncio.gather(*(batcher.submit([[1]] * 5) for _ in range(40)))
+
+        assert model.threads == [False] * 40
+
+    asyncio.run(ready(test, quick=True, call_rows=5))
+
+
 def test_what_arrives_while_a_model_is_at_work_is_the_next_call() -> None:
     """One call at a time: whoever comes meanwhile is predicted together, in a thread, while the loop turns."""
 
