@@ -46,6 +46,7 @@ class Batcher(Generic[RowsT, AnswerT]):
         call_rows: int,
         queue_rows: int,
         deadline_s: float,
+        clock: Callable[[], float] = perf_counter,
     ) -> None:
         """
         Prepare a queue.
@@ -56,12 +57,14 @@ class Batcher(Generic[RowsT, AnswerT]):
             call_rows: Rows of one call; a request that has more is a call of its own.
             queue_rows: Rows that may be in here at once, those that are being predicted included.
             deadline_s: How long a request may take from here on.
+            clock: Tells how long calls take.
         """
         self._call = call
         self._computing = computing
         self._call_rows = call_rows
         self._queue_rows = queue_rows
         self._deadline_s = deadline_s
+        self._clock = clock
         self._queue: deque[_Job[RowsT, AnswerT]] = deque()
         self._waiting = 0
         self._rows = 0
@@ -209,12 +212,12 @@ class Batcher(Generic[RowsT, AnswerT]):
         return taken
 
     def _ask(self, jobs: list[_Job[RowsT, AnswerT]]) -> Sequence[AnswerT | None]:
-        started = perf_counter()
+        started = self._clock()
         try:
             answers = self._call([rows for rows, _, _, _ in jobs])
         except Exception:  # noqa: BLE001  # each is asked by itself, and whose rows it is meets the error again
             answers = [None] * len(jobs)
-        self._learn(sum(size for _, _, size, _ in jobs), perf_counter() - started)
+        self._learn(sum(size for _, _, size, _ in jobs), self._clock() - started)
         return answers
 
     def _learn(self, rows: int, took_s: float) -> None:

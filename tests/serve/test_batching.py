@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import anyio
@@ -59,9 +60,10 @@ Ready = tuple[Model, Batcher[Rows, list[int]]]
 def ready(
     test: Callable[[Model, Batcher[Rows, list[int]]], Awaitable[None]], *, quick: bool, **limits: Any
 ) -> Coroutine[Any, Any, None]:
-    """Run a test on a new queue: of a model that is known to be quick, or of one of which nothing is known."""
-    model = Model()
-    given = {"call_rows": 100, "queue_rows": 1000, "deadline_s": 20.0, **limits}
+    """Run a test on a new queue: of a model whose calls take no time, or of one whose calls take a second."""
+    model, ticks = Model(), count()
+    clock = (lambda: 0.0) if quick else (lambda: float(next(ticks)))
+    given: dict[str, Any] = {"call_rows": 100, "queue_rows": 1000, "deadline_s": 20.0, "clock": clock, **limits}
 
     async def run() -> None:
         batcher = Batcher[Rows, list[int]](model, computing=anyio.CapacityLimiter(2), **given)
