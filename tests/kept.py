@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from artifacts import Manifest, Promise, Store
-from artifacts.bundle import LABELS, MODEL, Content
+from artifacts.bundle import LABELS, MODEL, PROGRAMS, Content
 from artifacts.manifest import Label
 from train import publish
 
@@ -88,7 +88,10 @@ def _content(version: Path, manifest: Manifest) -> Content:
     labels = version / LABELS
     lines = TypeAdapter(tuple[Label, ...]).validate_json(labels.read_bytes()) if labels.exists() else ()
     promise = Promise(**{field: getattr(manifest, field) for field in Promise.model_fields})
-    return Content(promise, (version / MODEL).read_bytes(), lines)
+    programs = version / PROGRAMS
+    return Content(
+        promise, (version / MODEL).read_bytes(), lines, programs=programs.read_bytes() if programs.exists() else None
+    )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def named(*packages: str) -> tuple[str, ...]:
         (LogisticRegression(), ["joblib", "scikit-learn"]),
         (LogisticRegression().fit([[0], [1]], [0, 1]), ["joblib", "numpy", "scikit-learn"]),
         (make_pipeline(FunctionTransformer(expit)), ["joblib", "scikit-learn", "scipy"]),
-        (tiny.X, ["joblib", "numpy", "pandas"]),
+        (tiny.X, ["joblib", "numpy", "pandas", "pyarrow"]),
     ],
     ids=["dict", "array", "unfitted", "fitted", "scipy", "frame"],
 )
