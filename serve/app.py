@@ -58,7 +58,12 @@ def create_app(settings: Settings) -> ASGIApp:
     access_log = _access_log(settings)
     parts = Parts(
         registry=models_in_memory,
-        inference=Inference(models_in_memory, metrics, batcher=_batcher(settings, computing)),
+        inference=Inference(
+            models_in_memory,
+            metrics,
+            batcher=_batcher(settings, computing),
+            cache_rows=settings.cache_rows,
+        ),
         login=Login(Users(engine), Passwords(), tokens),
         tokens=tokens,
         metrics=metrics,

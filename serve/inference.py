@@ -17,6 +17,7 @@ from artifacts.signature import Columns, Signature, Table
 from artifacts.values import Fault
 from serve.answers import Answers
 from serve.batching import Batcher
+from serve.cache import RowCache, pays, plain_rows
 from serve.plain import Rows
 from serve.registry import Model, Registry
 from serve.telemetry import Metrics
@@ -68,12 +69,14 @@ class Inference:
         metrics: Metrics,
         *,
         batcher: Callable[[Callable[[list[Rows]], list[bytes | None]]], Queue],
+        cache_rows: int,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._registry = registry
         self._metrics = metrics
         self._predictions = metrics.predictions
         self._batcher = batcher
+        self._cache_rows = cache_rows
         self._patience_s = patience_s
         self._queues: dict[tuple[str, int], tuple[Model, Queue]] = {}
 
@@ -82,7 +85,8 @@ class Inference:
         key = model.name, model.version
         of, queue = self._queues.get(key, (None, None))
         if queue is None or of is not model:
-            queue = self._batcher(_Together(model, self._metrics))
+            cache = RowCache(self._cache_rows) if self._cache_rows and pays(model.row_s) else None
+            queue = self._batcher(_Together(model, self._metrics, cache))
             in_memory = {(served.name, version) for served in self._registry.all() for version in served.versions}
             self._queues = {known: pair for known, pair in self._queues.items() if known in in_memory}
             self._queues[key] = model, queue
@@ -184,20 +188,37 @@ def _without(answer: Told, silent: NDArray[np.bool_]) -> Told:
 class _Together:
     """One call of a model for several requests; the careful way is left to whom it has no answer for."""
 
-    def __init__(self, model: Model, metrics: Metrics) -> None:
+    def __init__(self, model: Model, metrics: Metrics, cache: RowCache | None) -> None:
         self._bundle = model.bundle
         self._signature = model.bundle.manifest.signature
         self._answers = Answers(model.bundle.manifest)
         self._predictions = metrics.predictions.labels(model.name, str(model.version))
         self._calls = metrics.calls.labels(model.name, str(model.version))
+        self._cache = cache
+        if cache:
+            self._hits, self._misses = (
+                kind.labels(model.name, str(model.version)) for kind in (metrics.cache_hits, metrics.cache_misses)
+            )
 
     def __call__(self, requests: list[Rows]) -> list[bytes | None]:
         """The answers in JSON; None for a request of which a row has none."""
         sizes = list(map(len, requests))
-        written = self._answers.write(self._bundle.predict(_joined(self._signature, requests)), sizes)
+        told = self._remembered(self._cache, requests) if self._cache else self._asked(requests)
+        written = self._answers.write(told, sizes)
         self._calls.inc()
         self._predictions.inc(sum(size for size, answer in zip(sizes, written, strict=True) if answer is not None))
         return written
+
+    def _asked(self, requests: list[Rows]) -> Told:
+        return self._bundle.predict(_joined(self._signature, requests))
+
+    def _remembered(self, cache: RowCache, requests: list[Rows]) -> Told:
+        """What is known of the rows, and the model's word for the others."""
+        rows = list(chain.from_iterable(each if isinstance(each, list) else plain_rows(each) for each in requests))
+        told, known = cache.predict(rows, lambda new: self._bundle.predict(self._signature.assemble(new)))
+        self._hits.inc(known)
+        self._misses.inc(len(rows) - known)
+        return told
 
 
 def _joined(signature: Signature, requests: Sequence[Rows]) -> Table:

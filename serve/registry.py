@@ -2,23 +2,29 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from types import MappingProxyType
 
 from artifacts import CHAMPION, ArtifactError, Bundle, Store
+from artifacts.signature import Table
 from artifacts.store import version_of
 from serve.errors import ModelNotFound, ModelUnavailable, VersionNotLoaded
 from serve.rows import Limits
 from serve.schema import PredictRequest, request_model
 
+# Each model is timed so often when it is loaded.
+_ROUNDS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One loaded version; never changed once built."""
+    """One loaded version; never changed once built. `row_s` is how long it took for a row when it was loaded."""
 
     name: str
     version: int
     bundle: Bundle
     request: type[PredictRequest]
+    row_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +123,22 @@ def _load_model(store: Store, name: str, limits: Limits) -> Served:
     for version in sorted(set(aliases.values())):
         try:
             bundle = store.load(name, version)
-            versions[version] = Model(name, version, bundle, request_model(bundle.manifest, limits))
+            versions[version] = Model(name, version, bundle, request_model(bundle.manifest, limits), _row_s(bundle))
         except ArtifactError as error:
             failures[version] = str(error)
         except Exception as error:  # noqa: BLE001  # one version, whatever is wrong with it, stops no other
             failures[version] = f"{type(error).__name__}: {error}"
     return Served(name, versions, aliases, failures)
+
+
+def _row_s(bundle: Bundle) -> float:
+    """How long the model takes for one row, at best."""
+    examples = bundle.manifest.examples.instances
+    table = bundle.manifest.signature.assemble(examples[:1])
+    return min((_timed(bundle, table) for _ in range(_ROUNDS)), default=0.0) if examples else 0.0
+
+
+def _timed(bundle: Bundle, table: Table) -> float:
+    start = perf_counter()
+    bundle.predict(table)
+    return perf_counter() - start

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
 
 from artifacts.settings import ArtifactSettings
 
@@ -34,6 +34,9 @@ class Settings(ArtifactSettings):
     deadline_s: PositiveFloat = Field(10, description="How long a prediction may take or wait; beyond it 504.")
     call_rows: PositiveInt = Field(1024, description="Rows of several requests that are predicted in one call.")
     queue_rows: PositiveInt = Field(100_000, description="Rows that may wait for one model; beyond it 503.")
+    cache_rows: NonNegativeInt = Field(
+        10_000, description="Rows remembered of each version whose model is slower than remembering; 0 is none."
+    )
     login_threads: PositiveInt = Field(2, description="Passwords that may be verified at once in one process.")
 
     secret_key: SecretStr = Field(

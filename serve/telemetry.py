@@ -47,6 +47,12 @@ class Metrics:
         )
         self.predictions = Counter("sepal_predictions", "Rows predicted.", ("model", "version"), registry=self.registry)
         self.calls = Counter("sepal_model_calls", "Calls of a model.", ("model", "version"), registry=self.registry)
+        self.cache_hits = Counter(
+            "sepal_cache_hits", "Rows whose answer was remembered.", ("model", "version"), registry=self.registry
+        )
+        self.cache_misses = Counter(
+            "sepal_cache_misses", "Rows that a cached model was asked.", ("model", "version"), registry=self.registry
+        )
         self.load_failures = Counter(
             "sepal_model_load_failures", "Versions that could not be loaded.", ("model",), registry=self.registry
         )

@@ -47,7 +47,12 @@ def unmeasured() -> Iterator[None]:
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """The environment without SEPAL_ variables but these, and without those of the make that runs the tests."""
+    """
+    The environment without SEPAL_ variables but these, and without those of the make that runs the tests.
+
+    Nothing is remembered unless a test asks for it: the same rows are asked again and again here.
+    """
+    settings = {"cache_rows": 0, **settings}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEPAL_", "MAKE", "MFLAGS"))}
     return {**kept, **{f"SEPAL_{name.upper()}": str(value) for name, value in settings.items()}}
 
@@ -116,8 +121,9 @@ class Server:
 
     @property
     def lines(self) -> list[str]:
-        """What it has written to its log so far."""
-        return self.log.read_text().splitlines()
+        """What it has written to its log so far, without a line that is not at its end."""
+        whole, _, _ = self.log.read_text().rpartition("\n")
+        return whole.splitlines()
 
     def line(self, *parts: str) -> dict[str, Any]:
         """The one JSON line of the log that holds all these texts, waited for: answers are sent before lines are."""

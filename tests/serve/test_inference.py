@@ -101,8 +101,8 @@ def test_what_is_not_asked_for_want_of_time_is_told_so(tmp_path: Path) -> None:
     batch = bundle.manifest.signature.check([[0.5, 999.0, 6.0], [1, 2, 9]])
 
     queues = partial(Batcher[Rows, bytes], computing=CapacityLimiter(1), call_rows=1, queue_rows=1, deadline_s=1)
-    patient = Inference(Registry(), Metrics(), batcher=queues).predict(model, batch)
-    hasty = Inference(Registry(), Metrics(), batcher=queues, patience_s=0).predict(model, batch)
+    patient = Inference(Registry(), Metrics(), batcher=queues, cache_rows=0).predict(model, batch)
+    hasty = Inference(Registry(), Metrics(), batcher=queues, cache_rows=0, patience_s=0).predict(model, batch)
 
     assert patient.labels.tolist() == ["short", None, "long"]
     assert [(fault.code, fault.rows.tolist()) for fault in patient.faults] == [("no-answer", [1])]
