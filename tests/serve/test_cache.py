@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from artifacts import Store
@@ -100,22 +101,16 @@ def test_a_table_is_plain_rows_again() -> None:
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server with neighbours, which take long, and a tree, which does not."""
+    """A server with neighbours, which take long, and a line, which does not."""
     folder = tmp_path_factory.mktemp("cache")
     store = Store(folder / "store")
     X, y = pd.DataFrame(ROWS, columns=["a", "b"]), ROWS[:, 0] > 0
-    for version in (1, 2):
-        publish(KNeighborsClassifier({1: 1, 2: 30}[version]).fit(X, y), X, y, name="neighbours", store=store, promote=version == 2)
+    for neighbours in (1, 30):
+        publish(KNeighborsClassifier(neighbours).fit(X, y), X, y, name="neighbours", store=store)
     store.promote("neighbours", 1, alias="challenger")
-    publish(_line().fit(X, y), X, y, name="line", store=store)
+    publish(LogisticRegression().fit(X, y), X, y, name="line", store=store)
     with Server(environment(artifacts=store.root, state=folder / "state", cache_rows=100)) as server:
         yield Api(server, server.bearer())
-
-
-def _line() -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression()
 
 
 def counted(api: Api, model: str, version: str = "2") -> tuple[float, float]:
@@ -150,7 +145,7 @@ def test_versions_do_not_share_answers(api: Api) -> None:
     rows = [[place / 10, 0.05] for place in range(-9, 10)]
 
     champion = api.predict(rows, "/api/v1/models/neighbours/predict").json()
-    other = api.predict(rows, "/api/v1/models/neighbours/predict?version=challenger").json()
+    other = api.predict(rows, "/api/v1/models/neighbours/predict", version="challenger").json()
 
     assert (champion["version"], other["version"]) == (2, 1)
     assert champion["probabilities"] != other["probabilities"]
