@@ -23,6 +23,13 @@ class Told:
     predicted: NDArray[Any]
     probabilities: NDArray[np.float64] | None = None
 
+    @property
+    def silent(self) -> NDArray[np.bool_]:
+        """Shape (rows,): of which rows nothing is said that JSON could tell."""
+        predicted, spread = self.predicted, self.probabilities
+        nothing: NDArray[np.bool_] = ~np.isfinite(predicted) if predicted.dtype.kind == "f" else predicted == NO_CLASS
+        return nothing if spread is None else nothing | ~np.isfinite(spread).all(axis=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer(Told):

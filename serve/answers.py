@@ -30,7 +30,7 @@ class Answers:
             sizes: Rows of each request. One of whose rows the model has no answer for gets None.
         """
         if not _says_all(told):
-            silent = _is_silent(told)
+            silent = told.silent
             return [self._one(part, silent[rows]) for rows, part in _parts(told, sizes)]
         predicted = self._words(told.predicted)
         if len(sizes) == 1:
@@ -84,13 +84,6 @@ def _says_all(told: Told) -> bool:
     if told.predicted.dtype.kind == "f":
         return bool(np.isfinite(told.predicted).all())
     return bool((told.predicted != NO_CLASS).all())
-
-
-def _is_silent(told: Told) -> NDArray[np.bool_]:
-    """Of which rows the model says nothing."""
-    nothing: NDArray[np.bool_]
-    nothing = ~np.isfinite(told.predicted) if told.predicted.dtype.kind == "f" else told.predicted == NO_CLASS
-    return nothing if told.probabilities is None else nothing | ~np.isfinite(told.probabilities).all(axis=1)
 
 
 def _parts(told: Told, sizes: Sequence[int]) -> Iterator[tuple[slice, Told]]:

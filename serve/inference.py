@@ -126,9 +126,7 @@ class Inference:
             answer = bundle.predict(table, probabilities=probabilities)
         except _REFUSALS:
             answer, unasked = self._ask_in_parts(bundle, table, probabilities=probabilities)
-        silent = _is_nothing(answer.predicted)
-        if answer.probabilities is not None:
-            silent |= ~np.isfinite(answer.probabilities).all(axis=1)
+        silent = answer.silent
         if silent.any():
             answer = _without(answer, silent)
         codes = {"no-answer": np.flatnonzero(silent & ~unasked), "not-asked": np.flatnonzero(unasked)}
@@ -173,11 +171,6 @@ def _among(told: Told, rows: NDArray[np.bool_] | slice, answer: Told) -> Told:
     if told.probabilities is not None:
         told.probabilities[rows] = answer.probabilities
     return told
-
-
-def _is_nothing(predicted: NDArray[Any]) -> NDArray[np.bool_]:
-    nothing: NDArray[np.bool_] = ~np.isfinite(predicted) if predicted.dtype.kind == "f" else predicted == NO_CLASS
-    return nothing
 
 
 def _without(answer: Told, silent: NDArray[np.bool_]) -> Told:
