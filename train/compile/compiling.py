@@ -105,6 +105,9 @@ def _candidates(asked: Asked) -> list[tuple[str, Lowered | NotLowered]]:
         except NotLowered as reason:
             found.append((form, reason))
             continue
+        except Exception as error:  # noqa: BLE001  # whatever an estimator is made of, it can be published as it is
+            found.append((form, NotLowered(f"its replay cannot be made: {type(error).__name__}: {error}")))
+            continue
         if not lowered.trees:
             return [("numpy", lowered)]
         found.append((form, lowered))

@@ -195,3 +195,22 @@ def test_nothing_is_compiled_of_no_rows_of_a_kind() -> None:
         compilation = Case("empty", lambda: make_pipeline(SimpleImputer(), LogisticRegression()), X, TWO).compiled()
 
     assert "leaves a column out" in compilation.execution.candidates[1].refused
+
+
+def test_a_replay_that_fails_keeps_nobody_from_publishing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with a candidate is told as its reason, whether it cannot be made or cannot answer."""
+    one = case("logistic", LogisticRegression)
+
+    def broken(*_: object, **__: object) -> Any:
+        raise KeyError("categories_")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("train.compile.compiling.lower", broken)
+        unmade = one.compiled()
+    with monkeypatch.context() as patched:
+        patched.setattr("artifacts.runtimes.heads.Linear.scores", broken)
+        unanswered = one.compiled()
+
+    assert unmade.execution.candidates[1].refused == "its replay cannot be made: KeyError: 'categories_'"
+    assert unanswered.execution.candidates[1].disagreements > 2_000
+    assert unmade.programs is unanswered.programs is None
