@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from artifacts.answers import Told
 
+# From so many numbers on, numpy adds them up in another order than one after the other.
+_UNROLLED = 8
+
 Scores: TypeAlias = NDArray[Any]
 Link: TypeAlias = Literal["number", "exponential", "shares", "logistic", "one-vs-rest", "softmax", "decision"]
 """
@@ -35,6 +38,20 @@ def told_by(scores: Scores, link: Link, *, probabilities: bool, ties: int = 0) -
     return Told(scores.argmax(axis=1), _of_many(scores, link) if probabilities and link != "decision" else None)
 
 
+def _over_classes(join: np.ufunc, scores: Scores) -> Scores:
+    """
+    Shape (rows, 1): the greatest or the sum of each row.
+
+    Of few classes column by column, in the same order and so to the same bits, which is ten times as quick.
+    """
+    if scores.shape[1] >= _UNROLLED:
+        return np.asarray(join.reduce(scores, axis=1, keepdims=True))
+    total = scores[:, :1]
+    for place in range(1, scores.shape[1]):
+        total = join(total, scores[:, place : place + 1])
+    return total
+
+
 def _of_two(odds: Scores) -> NDArray[np.float64]:
     second = 1 / (1 + np.exp(-odds))
     return np.stack([1 - second, second], axis=1)
@@ -44,9 +61,9 @@ def _of_many(scores: Scores, link: Link) -> NDArray[np.float64]:
     if link == "shares":
         return scores.astype(np.float64, copy=False)
     if link == "softmax":
-        powers = scores - scores.max(axis=1, keepdims=True)
+        powers = scores - _over_classes(np.maximum, scores)
         np.exp(powers, out=powers)
-        powers /= powers.sum(axis=1, keepdims=True)
+        powers /= _over_classes(np.add, powers)
         return np.asarray(powers)
     each = 1 / (1 + np.exp(-scores))
     total = each.sum(axis=1, keepdims=True)
