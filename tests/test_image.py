@@ -18,7 +18,7 @@ from train import publish
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1500)]
 
 IMAGE = "sepal"
-LARGEST_MB = 600
+LARGEST_MB = 700
 PASSWORD = "correct horse battery"
 SETOSA = [5.1, 3.5, 1.4, 0.2]
 
@@ -155,7 +155,9 @@ def test_packages_of_a_model_are_added_as_documented(images: Storage, tmp_path: 
     [example] = re.findall(r"```dockerfile\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
     X, y = load_iris(return_X_y=True)
     folder = images.home / "boosted"
-    publish(LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(X, y), X, y, name="boosted", store=Store(folder))
+    estimator = LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(X, y)
+    # A program would answer for it without LightGBM.
+    publish(estimator, X, y, name="boosted", compiled=False, store=Store(folder))
     mount = f"--volume={folder}:/models:ro"
     (tmp_path / "Dockerfile").write_text(example)
 

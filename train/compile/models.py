@@ -22,6 +22,7 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, SGDClassifier
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel
+from sklearn.linear_model._stochastic_gradient import BaseSGDRegressor
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC, LinearSVR
@@ -123,7 +124,9 @@ def _is_linear(model: Any) -> bool:
     # A class of somebody's own may answer by other means than the one that it is made of.
     if _library(model) != "sklearn":
         return False
-    return isinstance(model, LinearClassifierMixin | LinearModel | LinearSVC | LinearSVR) and hasattr(model, "coef_")
+    return isinstance(model, LinearClassifierMixin | LinearModel | LinearSVC | LinearSVR | BaseSGDRegressor) and hasattr(
+        model, "coef_"
+    )
 
 
 def _linear(model: Any) -> Linear:
@@ -195,6 +198,9 @@ def _levels(model: Any, source: Source) -> Source:
 
 
 def _trees(model: Any, form: Form) -> Any:
+    known = (*_FORESTS, *_TREES, *_BOOSTED, *_HISTOGRAMS)
+    if type(model) not in known and _library(model) not in {"lightgbm", "xgboost"}:
+        raise NotLowered(f"there is no replay of {type(model).__name__}")
     if form == "treelite":
         return _compiled(model)
     if type(model) in _FORESTS:
@@ -205,9 +211,7 @@ def _trees(model: Any, form: Form) -> Any:
         return _stages(model)
     if type(model) in _HISTOGRAMS:
         return _boosting(model)
-    if form == "trees" and _library(model) in {"lightgbm", "xgboost"}:
-        raise NotLowered(f"{type(model).__name__} has trees of its own kind")
-    raise NotLowered(f"there is no replay of {type(model).__name__}")
+    raise NotLowered(f"{type(model).__name__} has trees of its own kind")
 
 
 def _forest(trees: Sequence[Any], model: Any, **stages: Any) -> Forest:

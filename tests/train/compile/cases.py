@@ -23,7 +23,14 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    RidgeClassifier,
+    SGDClassifier,
+    SGDRegressor,
+)
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
@@ -117,6 +124,7 @@ LINEAR = [
     case("support vectors", LinearSVC),
     case("discriminant", LinearDiscriminantAnalysis, y=THREE),
     case("regression", lambda: make_pipeline(MinMaxScaler(clip=True), LinearRegression()), y=WEIGHT),
+    case("stochastic regression", lambda: SGDRegressor(random_state=0), y=WEIGHT),
     case("robust", lambda: make_pipeline(RobustScaler(), SelectKBest(k=2), MaxAbsScaler(), Ridge()), y=WEIGHT),
     case("components", lambda: make_pipeline(PCA(2), LogisticRegression())),
     case("union", lambda: make_pipeline(make_union(StandardScaler(), PCA(2)), LogisticRegression())),
