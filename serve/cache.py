@@ -74,9 +74,11 @@ def lookup_s() -> float:
 def plain_rows(table: Table) -> list[Sequence[Any]]:
     """The rows of a table as plain values."""
     if isinstance(table, Columns):
-        return list(zip(*(array.tolist() for array in table.arrays), strict=True))
-    rows: list[Sequence[Any]] = table.tolist()
-    return rows
+        rows = list(zip(*(array.tolist() for array in table.arrays), strict=True))
+    else:
+        rows = table.tolist()
+    # A NaN is not equal to itself, and would never be found again.
+    return [[None if value != value else value for value in row] for row in rows]  # noqa: PLR0124
 
 
 def _look_up(known: RowCache, row: Sequence[Any]) -> None:

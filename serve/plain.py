@@ -80,7 +80,8 @@ class Plain:
         except (ValueError, KeyError, RuntimeError):
             # The last of an integer beyond 64 bits.
             return None
-        return numbers.table(flat.reshape(count, self._width))
+        # Without a number, a row of one column has the structure of one with it.
+        return numbers.table(flat.reshape(count, self._width)) if flat.size == count * self._width else None
 
 
 class _Numbers:

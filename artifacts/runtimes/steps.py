@@ -116,6 +116,25 @@ def _found(known: Matrix, column: Matrix) -> NDArray[np.intp]:
 
 
 @dataclass(frozen=True)
+class Finite:
+    """
+    Passes what scikit-learn's next step would take.
+
+    Attributes:
+        takes_nulls: Whether a null is taken; an infinity never is.
+    """
+
+    takes_nulls: bool
+
+    def __call__(self, rows: Table, /) -> Matrix:
+        matrix = np.asarray(rows)
+        refused = np.isinf(matrix) if self.takes_nulls else ~np.isfinite(matrix)
+        if refused.any():
+            raise ValueError("a number became infinite on its way")
+        return matrix
+
+
+@dataclass(frozen=True)
 class Fill:
     """Nulls become the value of their column (`SimpleImputer`)."""
 
@@ -213,4 +232,4 @@ class Beside:
         return np.concatenate([part(rows) for part in self.parts], axis=1)
 
 
-STEPS: Sequence[type] = (Numbers, Take, Coded, Binned, Fill, Missing, Arithmetic, Clip, Project, Chain, Beside)
+STEPS: Sequence[type] = (Numbers, Take, Coded, Binned, Finite, Fill, Missing, Arithmetic, Clip, Project, Chain, Beside)

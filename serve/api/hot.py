@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Send
@@ -17,6 +18,7 @@ from serve.inference import Queue
 from serve.plain import Plain
 from serve.users import Scope
 
+_log = structlog.get_logger("serve.hot")
 _JSON = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
 _SCHEME = b"Bearer "
 # A larger body is read in a thread: nobody else shall wait for it.
@@ -64,6 +66,9 @@ class Hot:
             response = await refusal(Request(scope), error)
             await response(scope, receive, send)
             return
+        except Exception:  # noqa: BLE001  # the routes meet it again, and know how to tell
+            _log.exception("the quick way failed")
+            answer = None
         if answer is None:
             await self._app(scope, _again(messages, receive), send)
             return

@@ -93,9 +93,9 @@ def test_a_model_must_be_much_slower_than_a_look_up() -> None:
 
 def test_a_table_is_plain_rows_again() -> None:
     """Large bodies come as arrays, and mean the same rows as small ones."""
-    columns = Columns((np.array([1.5, 2.0]), np.array(["a", None], dtype=object)))
+    columns = Columns((np.array([1.5, np.nan]), np.array(["a", None], dtype=object)))
 
-    assert plain_rows(columns) == [(1.5, "a"), (2.0, None)]
+    assert plain_rows(columns) == [[1.5, "a"], [None, None]]
     assert plain_rows(np.array([[1.5, 2.0]])) == [[1.5, 2.0]]
 
 

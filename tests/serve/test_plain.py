@@ -324,3 +324,13 @@ def test_a_table_does_not_hang_on_the_body() -> None:
     assert isinstance(table, np.ndarray)
     assert table.flags.writeable
     assert table.flags.c_contiguous
+
+
+@pytest.mark.parametrize("rows", ["[],[1]", "[]", "[1],[]"])
+def test_an_empty_row_of_one_column_is_not_plain(rows: str) -> None:
+    """Where a row has one value, one without any has the same brackets and commas."""
+    signature = Signature(container="array", columns=(column("a", "float", "float64"),))
+    reader = plain(signature, max_depth=9, max_rows=9, max_digits=9)
+    assert reader
+
+    assert reader.read(f'{{"instances":{" " * 1100}[{rows}]}}'.encode()) is None

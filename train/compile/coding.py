@@ -38,7 +38,7 @@ def coded(transformer: Any, source: Source) -> Source:
     """
     encoder, widths = _examined(transformer, source.width)
     if any(column.kind == "float" for column in source.columns):
-        raise NotLowered("there is no replay of an encoder over texts and fractions together")
+        raise NotLowered("there is no replay of an encoder over fractions beside texts or long integers")
     known = [_values(encoder, place, column.known) for place, column in enumerate(source.columns)]
     made = _made(transformer, source, known)
     is_open = any(column.unknown == "pass" or column.kind in {"text", "integer"} for column in source.columns)
@@ -91,6 +91,8 @@ def _examined(transformer: Any, columns: int) -> tuple[Any, list[int]]:
     others = [step for step in steps if not isinstance(step, (*ENCODERS, *_BESIDE))]
     if others or len(encoders) != 1:
         raise NotLowered(f"there is no replay of {_name(others[0] if others else steps[-1])} over texts and categories")
+    if any(not _is_null(getattr(step, "missing_values", None)) for step in steps):
+        raise NotLowered("there is no replay of missing values that are not null, over texts and categories")
     if any(getattr(step, "add_indicator", False) for step in steps):
         raise NotLowered("there is no replay of add_indicator over texts and categories")
     encoder = encoders[0]
@@ -99,6 +101,10 @@ def _examined(transformer: Any, columns: int) -> tuple[Any, list[int]]:
     if isinstance(encoder, TargetEncoder) and encoder.target_type_ == "multiclass":
         raise NotLowered("there is no replay of TargetEncoder for several classes")
     return encoder, [1] * columns
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
 
 
 def _values(encoder: Any, place: int, known: Sequence[Any]) -> list[Any]:

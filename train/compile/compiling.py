@@ -65,9 +65,12 @@ def _compiled(asked: Asked, table: Table, tolerance: float) -> Compilation:
             tried.append(Candidate(name=name, refused=str(lowered)))
             continue
         proof = proof or Proof(asked, table, tolerance=tolerance)
-        # As a server will have it: from its file.
-        program = unpack(pack({name: Program(lowered.source.step, lowered.head)}))[name]
-        found, refused = proof.try_out(program, lowered.trees)
+        try:
+            # As a server will have it: from its file.
+            program = unpack(pack({name: Program(lowered.source.step, lowered.head)}))[name]
+            found, refused = proof.try_out(program, lowered.trees)
+        except Exception as error:  # noqa: BLE001  # whatever an estimator is made of, it can be published as it is
+            found, refused = Parity(), f"its replay cannot be tried: {type(error).__name__}: {error}"
         tried.append(_told(name, found, refused))
         if not refused:
             programs[name] = program

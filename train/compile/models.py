@@ -39,6 +39,7 @@ from train.compile.transformers import replay
 Form: TypeAlias = Literal["numpy", "trees", "treelite"]
 """How trees are executed: not at all, by scikit-learn's own compiled code, or by treelite's interpreter."""
 
+_LINES = (LinearClassifierMixin, LinearModel, LinearSVC, LinearSVR, BaseSGDRegressor)
 _FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
 _TREES = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)
 _BOOSTED = (GradientBoostingClassifier, GradientBoostingRegressor)
@@ -109,9 +110,11 @@ def lower(model: Any, source: Source, form: Form) -> Lowered:
         source = _categories_first(model, source)
     elif _library(model) == "lightgbm":
         source = _levels(model, source)
-    source = source.as_array()
     if _is_linear(model):
+        source = source.as_array()
         return Lowered(source, _linear(model))
+    # Trees round to single precision by themselves: by way of double, a long integer would be rounded twice.
+    source = source.as_array(keep=_is_single(model))
     head = _trees(model, form)
     return Lowered(source, head, (Trees(model, source.step),))
 
@@ -122,16 +125,15 @@ def _library(model: Any) -> str:
 
 def _is_linear(model: Any) -> bool:
     # A class of somebody's own may answer by other means than the one that it is made of.
-    if _library(model) != "sklearn":
-        return False
-    return isinstance(model, LinearClassifierMixin | LinearModel | LinearSVC | LinearSVR | BaseSGDRegressor) and hasattr(
-        model, "coef_"
-    )
+    is_own = _library(model) != "sklearn"
+    return not is_own and hasattr(model, "coef_") and isinstance(model, _LINES)
 
 
 def _linear(model: Any) -> Linear:
     link = _link_of_linear(model)
-    coefficients = np.asarray(model.coef_)
+    if not isinstance(model.coef_, np.ndarray):
+        raise NotLowered("there is no replay of sparse coefficients")
+    coefficients = model.coef_
     scores = len(coefficients) if coefficients.ndim > 1 else 1
     return Linear(link, 0, coefficients, np.full(scores, model.intercept_, dtype=coefficients.dtype))
 
@@ -277,15 +279,18 @@ def _compiled(model: Any) -> Compiled:
     except (treelite.TreeliteError, NotImplementedError, ValueError) as error:
         raise NotLowered(f"treelite does not take it: {str(error).splitlines()[0][:200]}") from error
     packed: NDArray[Any] = np.frombuffer(compiled.serialize_bytes(), dtype=np.uint8)
-    is_single = type(model) in (*_FORESTS, *_BOOSTED)
     return Compiled(
         link=link,
         ties=ties,
         model=packed,
-        is_single=is_single,
+        is_single=_is_single(model),
         takes_nulls=_takes_nulls(model),
         zero=_LIGHTGBM_ZERO if _library(model) == "lightgbm" else 0.0,
     )
+
+
+def _is_single(model: Any) -> bool:
+    return type(model) in (*_FORESTS, *_TREES, *_BOOSTED)
 
 
 def _takes_nulls(model: Any) -> bool:
@@ -329,6 +334,8 @@ def _link_of_xgboost(model: Any) -> Link:
         "binary:logistic": "logistic",
         "multi:softprob": "softmax",
     }
+    if not np.isnan(model.missing):
+        raise NotLowered("there is no replay of missing values that are not NaN")
     if model.objective not in links:
         raise NotLowered(f"there is no replay of XGBoost's objective {model.objective}")
     return links[model.objective]

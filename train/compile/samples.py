@@ -14,6 +14,9 @@ _STRANGE = 0.1
 _NOTHING = 0.2
 # What no training has seen and a caller may send all the same.
 _EXTREMES = (0.0, -0.0, 5e-324, -1.0, 1e-30, 1e6, -1e6, 1e12)
+# What no double holds: it would become its neighbour.
+_LONG = (2**53 + 1, -(2**53) - 1)
+_BENT = 8
 _TOO_LARGE = (1e39, -1e39, 1e300, -1e300, 1e308)
 
 
@@ -39,9 +42,10 @@ def extreme(signature: Signature) -> Table:
 
 
 def too_large(signature: Signature) -> Table:
-    """A few rows with one number each that no single precision holds, at which some models refuse a row."""
+    """Rows with one number each that no single precision holds, at which some models refuse a row; in a few columns."""
     floats = [place for place, column in enumerate(signature.columns) if column.kind == "float"]
-    return _table(signature, _bent(signature, [*floats[:1], *floats[1:][-1:]], _largest))
+    chosen = np.unique(np.linspace(0, len(floats) - 1, min(_BENT, len(floats))).astype(int)).tolist()
+    return _table(signature, _bent(signature, [floats[place] for place in chosen], _largest))
 
 
 def _bent(
@@ -65,7 +69,8 @@ def _table(signature: Signature, cells: Sequence[Sequence[Any]]) -> Table:
 def _extremes(column: Column) -> list[Any]:
     if column.kind == "integer":
         low, high = _bounds(column)
-        return [value for value in (0, -1, 1, low, high) if low <= value <= high]
+        beside = [int(edge) + step for edge in (column.minimum or 0, column.maximum or 0) for step in (-1, 1)]
+        return [value for value in (0, -1, 1, low, high, *_LONG, *beside) if low <= value <= high]
     if column.kind != "float":
         return []
     return [value for value in _EXTREMES if abs(value) <= _most(column)]

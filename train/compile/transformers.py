@@ -21,7 +21,7 @@ from sklearn.preprocessing import (
 )
 
 from artifacts.runtimes.steps import Arithmetic, Beside, Clip, Fill, Missing, Project
-from train.compile.coding import binned, coded
+from train.compile.coding import ENCODERS, binned, coded
 from train.compile.errors import NotLowered
 from train.compile.sources import Source
 
@@ -39,7 +39,7 @@ def replay(transformer: Any, source: Source) -> Source:
         return _columns(transformer, source)
     if isinstance(transformer, FeatureUnion):
         return _union(transformer, source)
-    if not source.is_numeric:
+    if not source.is_numeric or _is_of_integers(transformer, source):
         return coded(transformer, source)
     if isinstance(transformer, Pipeline):
         for _, step in transformer.steps:
@@ -48,10 +48,18 @@ def replay(transformer: Any, source: Source) -> Source:
     make = next((make for kind, make in _STEPS.items() if isinstance(transformer, kind)), None)
     if make is None or not type(transformer).__module__.startswith("sklearn."):
         raise NotLowered(f"there is no replay of {type(transformer).__name__}")
-    return make(transformer, source.as_array())
+    return make(transformer, source.as_array().met_by(transformer))
+
+
+def _is_of_integers(transformer: Any, source: Source) -> bool:
+    """An encoder compares integers as integers; as floats, two of many digits may be one."""
+    steps = [step for _, step in transformer.steps] if isinstance(transformer, Pipeline) else [transformer]
+    begins = isinstance(steps[0], ENCODERS)
+    return begins and any(column.kind == "integer" and "64" in column.dtype for column in source.columns)
 
 
 def _columns(transformer: ColumnTransformer, source: Source) -> Source:
+    source = source.met_by(transformer)
     places = transformer._transformer_to_input_indices  # noqa: SLF001  # names, masks and slices are resolved there
     start = source.fork()
     parts = [
