@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from artifacts.answers import Told
+from artifacts.runtimes.compiled import compiled
 from artifacts.runtimes.links import Link, Scores, told_by
 from artifacts.runtimes.steps import Matrix
 
@@ -113,12 +114,11 @@ class Forest(Scored):
 
     @cached_property
     def _trees(self) -> list[Any]:
-        from sklearn.tree._tree import Tree
-
+        make = compiled("sklearn.tree._tree").Tree
         ends = np.cumsum(self.sizes).tolist()
         made = []
         for end, size, depth in zip(ends, self.sizes.tolist(), self.depths.tolist(), strict=True):
-            tree = Tree(self.columns, np.array([self.outputs], dtype=np.intp), 1)
+            tree = make(self.columns, np.array([self.outputs], dtype=np.intp), 1)
             part = slice(end - size, end)
             state = {"max_depth": depth, "node_count": size, "nodes": self.nodes[part], "values": self.values[part]}
             tree.__setstate__(state)
@@ -157,14 +157,11 @@ class Boosting(Scored):
 
     @cached_property
     def _predictors(self) -> list[Any]:
-        from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
-
+        make = compiled("sklearn.ensemble._hist_gradient_boosting.predictor").TreePredictor
         ends, stops = np.cumsum(self.sizes), np.cumsum(self.splits)
         none = np.zeros((0, 8), dtype=np.uint32)
         return [
-            TreePredictor(
-                self.nodes[end - size : end].copy(), none, np.ascontiguousarray(self.categories[stop - count : stop])
-            )
+            make(self.nodes[end - size : end].copy(), none, np.ascontiguousarray(self.categories[stop - count : stop]))
             for end, size, stop, count in zip(ends, self.sizes, stops, self.splits, strict=True)
         ]
 

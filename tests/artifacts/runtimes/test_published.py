@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -33,13 +33,38 @@ print(json.dumps({"known": known, "labels": answer.labels.tolist()}))
 """
 
 
+_LOAD_TREES = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from artifacts import Store
+store = Store(Path(sys.argv[1]))
+known = {}
+for name in ("forest", "histograms"):
+    loaded = store.load(name, 1)
+    table = loaded.manifest.signature.assemble(loaded.manifest.examples.instances)
+    assert len(loaded.runtime.parts) == 2, loaded.runtime.parts
+    known[name] = [package for package in ("pandas", "pyarrow", "scipy.stats") if package in sys.modules]
+    told = [part.predict(table, probabilities=True).probabilities for part in loaded.runtime.parts]
+# From here on, all of scikit-learn.
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.utils.random import sample_without_replacement
+drawn = sample_without_replacement(10, 10, random_state=0)
+again = Store(Path(sys.argv[1]), engine="sklearn").load("histograms", 1).predict(table).probabilities
+fitted = RandomForestClassifier(3, random_state=0).fit(np.eye(4), [0, 1, 0, 1]).predict(np.eye(4))
+print(json.dumps({"known": known, "apart": [float(abs(again - each).max()) for each in told],
+                  "drawn": sorted(drawn.tolist()), "fitted": len(fitted)}))
+"""
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A line, a forest, and neighbours, which have no program."""
     store = Store(tmp_path_factory.mktemp("store"))
     estimators: dict[str, Any] = {
         "line": LogisticRegression(),
-        "forest": RandomForestClassifier(10, random_state=0),
+        "forest": RandomForestClassifier(30, random_state=0),
+        "histograms": HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=4, min_samples_leaf=5),
         "neighbours": KNeighborsClassifier(),
     }
     for name, estimator in estimators.items():
@@ -57,6 +82,19 @@ def test_where_a_program_answers_nothing_is_unpickled(store: Store, engine: str,
     told = json.loads(ran.stdout)
     assert told["known"] == imported
     assert told["labels"] == list(store.manifest("line", 1).examples.predictions)
+
+
+def test_trees_need_nothing_of_scikit_learn_but_themselves(store: Store) -> None:
+    """Its compiled trees answer without its packages; when these are imported later, nothing is missing in them."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _LOAD_TREES, str(store.root)], capture_output=True, timeout=60, check=False
+    )
+
+    assert ran.returncode == 0, ran.stderr.decode()
+    told = json.loads(ran.stdout)
+    assert told["known"] == {"forest": [], "histograms": []}
+    assert max(told["apart"]) < 1e-9
+    assert (told["drawn"], told["fitted"]) == (list(range(10)), 4)
 
 
 def test_what_has_no_program_is_the_estimator_itself(store: Store) -> None:
