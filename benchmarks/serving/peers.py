@@ -46,7 +46,12 @@ def _sepal(place: Place) -> Mapping[str, str]:
 
 
 def _sepal_without_limits(place: Place) -> Mapping[str, str]:
-    return {**_sepal(place), "SEPAL_MAX_ROWS": str(LARGE[-1].rows), "SEPAL_MAX_JSON_BYTES": str(64 * 2**20)}
+    return {
+        **_sepal(place),
+        "SEPAL_MAX_ROWS": str(LARGE[-1].rows),
+        "SEPAL_MAX_JSON_BYTES": str(64 * 2**20),
+        "SEPAL_QUEUE_ROWS": str(8 * LARGE[-1].rows),
+    }
 
 
 def _with_scripts(_place: Place) -> Mapping[str, str]:
