@@ -94,7 +94,7 @@ def test_rows_that_the_proof_did_not_choose_agree(one: Case, seed: int) -> None:
         (case("nullable alone", LGBMClassifier, MIXED[["count"]], Y), "'count' is of dtype Int64"),
         (
             case("two kinds", lambda: make_pipeline(OPEN, LogisticRegression()), MIXED[["colour", "length"]], Y),
-            "texts and fractions together",
+            "over fractions beside texts",
         ),
     ],
     ids=lambda one: one.name if isinstance(one, Case) else "",
