@@ -19,7 +19,6 @@ from sklearn.preprocessing import (
 
 from artifacts.columns import Column
 from artifacts.runtimes.steps import Beside, Binned, Coded
-from artifacts.values import builder
 from train.compile.errors import NotLowered
 from train.compile.sources import Source
 
@@ -152,8 +151,8 @@ def _null(transformer: Any, source: Source, known: Sequence[Sequence[Any]], widt
 
 def _transformed(transformer: Any, source: Source, cells: Sequence[Sequence[Any]]) -> NDArray[Any]:
     assert source.signature is not None
-    arrays = [builder(column)(values) for column, values in zip(source.columns, cells, strict=True)]
-    made: Any = transformer.transform(source.signature.as_fitted(source.signature.table(arrays)))
+    table = source.signature.assemble(list(zip(*cells, strict=True)))
+    made: Any = transformer.transform(source.signature.as_fitted(table))
     return _dense(made)
 
 

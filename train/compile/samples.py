@@ -7,7 +7,6 @@ import numpy as np
 
 from artifacts.columns import Column
 from artifacts.signature import Signature, Table
-from artifacts.values import builder
 
 _SEED = 0
 _STRANGE = 0.1
@@ -31,27 +30,26 @@ def drawn(signature: Signature, rows: int, *, strange: bool = False, seed: int =
         seed: Of the draw.
     """
     draw = np.random.default_rng(seed)
-    return _table(
-        signature, [[_value(column, draw, strange=strange) for _ in range(rows)] for column in signature.columns]
-    )
+    columns = [[_value(column, draw, strange=strange) for _ in range(rows)] for column in signature.columns]
+    return signature.assemble(list(zip(*columns, strict=True)))
 
 
 def extreme(signature: Signature) -> Table:
     """Rows with one odd number each: zeros of both signs, the smallest there is, integers at their bounds."""
-    return _table(signature, _bent(signature, range(len(signature.columns)), _extremes))
+    return signature.assemble(_bent(signature, range(len(signature.columns)), _extremes))
 
 
 def too_large(signature: Signature) -> Table:
     """Rows with one number each that no single precision holds, at which some models refuse a row; in a few columns."""
     floats = [place for place, column in enumerate(signature.columns) if column.kind == "float"]
     chosen = np.unique(np.linspace(0, len(floats) - 1, min(_BENT, len(floats))).astype(int)).tolist()
-    return _table(signature, _bent(signature, [floats[place] for place in chosen], _largest))
+    return signature.assemble(_bent(signature, [floats[place] for place in chosen], _largest))
 
 
 def _bent(
     signature: Signature, places: Iterable[int], values_of: Callable[[Column], Sequence[Any]]
 ) -> Sequence[Sequence[Any]]:
-    """Drawn rows, the first of them as it is, of the others each with one such value; a list a column."""
+    """Drawn rows, the first of them as it is, of the others each with one such value."""
     draw = np.random.default_rng(_SEED)
     rows = [[_value(column, draw) for column in signature.columns]]
     for place in places:
@@ -59,11 +57,7 @@ def _bent(
             row = [_value(column, draw) for column in signature.columns]
             row[place] = value
             rows.append(row)
-    return list(zip(*rows, strict=True))
-
-
-def _table(signature: Signature, cells: Sequence[Sequence[Any]]) -> Table:
-    return signature.table([builder(column)(values) for column, values in zip(signature.columns, cells, strict=True)])
+    return rows
 
 
 def _extremes(column: Column) -> list[Any]:
