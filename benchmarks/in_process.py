@@ -14,7 +14,7 @@ from starlette.types import Message, Scope
 
 from artifacts import Store
 from serve.api.deps import PREFIX, Parts
-from serve.app import create_app
+from serve.app import create_app, make_tokens
 from serve.settings import Settings
 from serve.telemetry import configure_logging
 from serve.users import ALL_SCOPES
@@ -48,9 +48,10 @@ class App:
         self._log = (folder / "access.log").open("w")
         configure_logging(level="info", form="json", stream=self._log)
         self._app = create_app(settings)
+        self.tokens = make_tokens(settings)
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self.parts = _parts(self._app)
-        self.token = self.parts.tokens.issue("developer", ALL_SCOPES).token
+        self.token = self.tokens.issue("developer", ALL_SCOPES).token
 
     def __enter__(self) -> Self:
         self._runner.run(self._start())

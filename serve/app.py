@@ -24,6 +24,7 @@ from serve.development import with_secrets
 from serve.inference import Inference
 from serve.registry import Registry, Served
 from serve.rows import Limits
+from serve.security.callers import Callers
 from serve.security.login import Login
 from serve.security.passwords import Passwords
 from serve.security.tokens import Tokens
@@ -65,7 +66,7 @@ def create_app(settings: Settings) -> ASGIApp:
             cache_rows=settings.cache_rows,
         ),
         login=Login(Users(engine), Passwords(), tokens),
-        tokens=tokens,
+        callers=Callers(tokens),
         metrics=metrics,
         csv=_csv_options(settings),
         computing=computing,

@@ -12,8 +12,9 @@ from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 from serve.errors import ScopeMissing, Unauthenticated
 from serve.inference import Inference
 from serve.registry import Registry
+from serve.security.callers import Callers
 from serve.security.login import Login
-from serve.security.tokens import Principal, Tokens
+from serve.security.principals import Principal
 from serve.tabular.options import CsvOptions
 from serve.telemetry import Metrics
 from serve.users import Scope
@@ -41,7 +42,7 @@ class Parts:
     registry: Registry
     inference: Inference
     login: Login
-    tokens: Tokens
+    callers: Callers
     metrics: Metrics
     csv: CsvOptions
     computing: CapacityLimiter
@@ -79,7 +80,7 @@ async def principal(
     """
     if not token or not token.isascii():
         raise Unauthenticated
-    caller = parts.tokens.verify(token)
+    caller = await parts.callers.verify(token)
     request.scope["caller"] = caller.name
     missing = sorted(set(required.scopes) - caller.scopes)
     if missing:

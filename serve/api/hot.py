@@ -112,7 +112,7 @@ class Hot:
         authorization = headers.get(b"authorization", b"")
         if not authorization.startswith(_SCHEME):
             return None
-        caller = self._parts.tokens.recall(authorization[len(_SCHEME) :].decode("latin-1"))
+        caller = self._parts.callers.recall(authorization[len(_SCHEME) :].decode("latin-1"))
         return caller.name if caller and Scope.PREDICT in caller.scopes else None
 
     async def _answer(self, path: _Path, body: bytes, receive: Receive) -> bytes | None:

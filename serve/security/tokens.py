@@ -10,6 +10,7 @@ from jose.exceptions import JOSEError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from serve.errors import Unauthenticated
+from serve.security.principals import Principal, Verified
 from serve.users import ALL_SCOPES, Scope
 
 ALGORITHM = "HS256"
@@ -17,16 +18,6 @@ TYPE = "at+jwt"
 LONGEST = 8 * 2**10
 LEEWAY_S = 30
 LONGEST_LIFE_S = 24 * 3600
-# Verified tokens that are remembered at once. One of ours has some 400 characters: together they take a few MiB.
-MOST_REMEMBERED = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks, and how far they may reach."""
-
-    name: str
-    scopes: frozenset[Scope]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +27,6 @@ class Issued:
     token: str
     expires_in_s: int
     scopes: frozenset[Scope]
-
-
-@dataclass(frozen=True, slots=True)
-class _Verified:
-    """What a token was found to say, and from when until when it says so."""
-
-    principal: Principal
-    since: float
-    until: float
 
 
 class _Claims(BaseModel):
@@ -60,10 +42,11 @@ class _Claims(BaseModel):
     exp: int
     jti: str
     scope: str
+    sid: str = ""
 
 
 class Tokens:
-    """Issues and verifies the tokens of one deployment, each of them once: a token that counts is remembered."""
+    """Issues and verifies the tokens of one deployment."""
 
     def __init__(
         self,
@@ -72,7 +55,6 @@ class Tokens:
         issuer: str,
         audience: str,
         ttl_s: int,
-        most_remembered: int = MOST_REMEMBERED,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not secret:
@@ -84,11 +66,9 @@ class Tokens:
         self._audience = audience
         self._ttl_s = ttl_s
         self._clock = clock
-        self._most_remembered = most_remembered
-        self._remembered: dict[str, _Verified] = {}
 
-    def issue(self, subject: str, scopes: Iterable[Scope], *, ttl_s: int | None = None) -> Issued:
-        """A new token for one who has been recognised."""
+    def issue(self, subject: str, scopes: Iterable[Scope], *, session: str = "", ttl_s: int | None = None) -> Issued:
+        """A new token for one who has been recognised; `session` names the login that it came of."""
         now, ttl_s, granted = int(self._clock()), ttl_s or self._ttl_s, frozenset(scopes)
         claims = {
             "iss": self._issuer,
@@ -99,20 +79,18 @@ class Tokens:
             "exp": now + ttl_s,
             "jti": uuid.uuid4().hex,
             "scope": " ".join(sorted(granted)),
+            **({"sid": session} if session else {}),
         }
         token = jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"typ": TYPE})
         return Issued(str(token), ttl_s, granted)
 
-    def verify(self, token: str) -> Principal:
+    def verify(self, token: str) -> Verified:
         """
-        Who a token speaks for.
+        What a token says.
 
         Raises:
             Unauthenticated: It does not count; the reason is not told.
         """
-        known = self.recall(token)
-        if known is not None:
-            return known
         # Our header, letter for letter: another one is not even parsed, whatever it asks for.
         if len(token) > LONGEST or not token.startswith(self._head):
             raise Unauthenticated
@@ -125,30 +103,9 @@ class Tokens:
         is_ours = claims.iss == self._issuer and claims.aud == self._audience
         if not is_ours or claims.exp - claims.iat > LONGEST_LIFE_S:
             raise Unauthenticated
-        scopes = frozenset(Scope(scope) for scope in claims.scope.split() if scope in ALL_SCOPES)
         since, until = max(claims.iat, claims.nbf) - LEEWAY_S, claims.exp + LEEWAY_S
         if not since <= self._clock() < until:
             raise Unauthenticated
-        principal = Principal(claims.sub, scopes)
-        self._remember(token, _Verified(principal, since, until))
-        return principal
-
-    def recall(self, token: str) -> Principal | None:
-        """Who a token speaks for that was verified before and still counts; None says nothing about any other."""
-        verified = self._remembered.get(token)
-        if verified is None:
-            return None
-        if verified.since <= self._clock() < verified.until:
-            return verified.principal
-        self.forget(token)
-        return None
-
-    def forget(self, token: str) -> None:
-        """Remember a token no longer: whoever brings it is verified anew."""
-        self._remembered.pop(token, None)
-
-    def _remember(self, token: str, verified: _Verified) -> None:
-        # Only what was signed here comes this far, so nobody can fill the memory with what they made up.
-        while len(self._remembered) >= self._most_remembered:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[token] = verified
+        scopes = frozenset(Scope(scope) for scope in claims.scope.split() if scope in ALL_SCOPES)
+        ids = frozenset({claims.jti, claims.sid} - {""})
+        return Verified(Principal(claims.sub, scopes, claims.sid), since, until, ids)

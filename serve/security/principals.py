@@ -1,0 +1,31 @@
+"""Who asks, whichever way they were recognised."""
+
+from dataclasses import dataclass
+
+from serve.users import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks, and how far they may reach; `session` is the login that a token came of, empty where there is none."""
+
+    name: str
+    scopes: frozenset[Scope]
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """
+    What a token or a key was found to say.
+
+    Attributes:
+        since: Seconds since the epoch, from when on it says so.
+        until: From when on it no longer does.
+        ids: What it can be revoked by: its own id, and that of the login or key that it came of.
+    """
+
+    principal: Principal
+    since: float
+    until: float
+    ids: frozenset[str]
