@@ -36,11 +36,12 @@ test: $(SETUP)  ## the whole suite, with the coverage gate
 	@$(BIN)/python -m pytest --cov --cov-report=term --numprocesses=auto --maxprocesses=4 \
 	    --dist=loadfile --no-loadscope-reorder
 
-check: $(SETUP)  ## lint, format, types, import contracts
+check: $(SETUP)  ## lint, format, types, import contracts, bandit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive artifacts serve train
 
 bench: $(SETUP)  ## measure sepal beside its peers, which takes 20 minutes; OPTIONS="--quick"
 	@$(BIN)/python -m benchmarks.serving $(OPTIONS)

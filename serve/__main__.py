@@ -136,7 +136,8 @@ def _listen(settings: Settings) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=settings.shutdown_s,
     )
     if settings.workers > 1:
@@ -168,7 +169,7 @@ def _ensure_developer(settings: Settings, users: "Users") -> None:
 
 
 def _print_welcome(settings: Settings) -> None:
-    everywhere = {"0.0.0.0", "::"}  # noqa: S104  # told apart, not bound
+    everywhere = {"0.0.0.0", "::"}  # noqa: S104  # nosec B104  # told apart, not bound
     host = "127.0.0.1" if settings.host in everywhere else settings.host
     base = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
     print()

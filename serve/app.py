@@ -2,15 +2,17 @@
 
 import gc
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from anyio import CapacityLimiter
 from fastapi import FastAPI
+from limits import parse
 from sqlalchemy import Engine
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from artifacts import Store
@@ -19,9 +21,12 @@ from serve.access_log import AccessLog
 from serve.api import auth, batch, docs, middleware, models, ops, predict, problems
 from serve.api.deps import Parts
 from serve.api.hot import Hot
+from serve.api.rates import Rates
 from serve.batching import Batcher
 from serve.development import with_secrets
 from serve.inference import Inference
+from serve.limits.counts import Here
+from serve.limits.rate import Rate
 from serve.registry import Registry, Served
 from serve.rows import Limits
 from serve.security.callers import Callers
@@ -32,6 +37,9 @@ from serve.settings import Settings
 from serve.tabular.options import CsvOptions
 from serve.telemetry import Metrics, configure_logging, forget_process, is_text
 from serve.users import Users
+
+if TYPE_CHECKING:
+    from serve.limits.shared import Shared
 
 VERSION = "0.1.0"
 
@@ -57,6 +65,7 @@ def create_app(settings: Settings) -> ASGIApp:
     engine = database.connect(settings.database)
     computing = CapacityLimiter(settings.threads)
     access_log = _access_log(settings)
+    shared = _shared(settings)
     parts = Parts(
         registry=models_in_memory,
         inference=Inference(
@@ -68,6 +77,7 @@ def create_app(settings: Settings) -> ASGIApp:
         login=Login(Users(engine), Passwords(), tokens),
         callers=Callers(tokens),
         metrics=metrics,
+        rates=_rates(settings, shared),
         csv=_csv_options(settings),
         computing=computing,
         recognising=CapacityLimiter(settings.login_threads),
@@ -81,7 +91,9 @@ def create_app(settings: Settings) -> ASGIApp:
         openapi_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
-        lifespan=partial(_lifespan, settings=settings, parts=parts, engine=engine, access_log=access_log),
+        lifespan=partial(
+            _lifespan, settings=settings, parts=parts, engine=engine, access_log=access_log, shared=shared
+        ),
         max_body_size=settings.max_json_bytes,
     )
     app.state.parts = parts
@@ -89,7 +101,50 @@ def create_app(settings: Settings) -> ASGIApp:
     _include(app, settings)
     problems.install(app)
     hot = Hot(app, parts, predict.router.routes, max_bytes=settings.max_json_bytes)
-    return middleware.Observed(hot, metrics=metrics, access_log=access_log)
+    inner = _opened(hot, settings.cors_origins)
+    return middleware.Observed(inner, metrics=metrics, access_log=access_log)
+
+
+def _opened(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """The app, open to the pages of these origins: they may send a token, and never a cookie."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        expose_headers=["X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"],
+    )
+
+
+def _shared(settings: Settings) -> "Shared | None":
+    url = settings.redis_url.get_secret_value()
+    if not url:
+        return None
+    # Its client takes 200 ms to import.
+    from serve.limits.shared import Shared
+
+    return Shared(url)
+
+
+def _rates(settings: Settings, shared: "Shared | None") -> Rates:
+    here, apart = Here(), settings.workers * settings.replicas
+
+    def rate(name: str, text: str, *, is_strict: bool = False) -> Rate | None:
+        if not text:
+            return None
+        if shared is None:
+            return Rate(name, parse(text), here, share=apart)
+        return Rate(name, parse(text), shared, fallback=None if is_strict else here, fallback_share=apart)
+
+    return Rates(
+        predict=rate("predict", settings.rate_predict),
+        batch=rate("batch", settings.rate_batch),
+        read=rate("read", settings.rate_read),
+        login=rate("login", settings.rate_login, is_strict=True),
+        rows=rate("rows", settings.rate_rows),
+    )
 
 
 def _include(app: FastAPI, settings: Settings) -> None:
@@ -115,7 +170,13 @@ def _access_log(settings: Settings) -> AccessLog | None:
 
 @asynccontextmanager
 async def _lifespan(
-    _app: FastAPI, *, settings: Settings, parts: Parts, engine: Engine, access_log: AccessLog | None
+    _app: FastAPI,
+    *,
+    settings: Settings,
+    parts: Parts,
+    engine: Engine,
+    access_log: AccessLog | None,
+    shared: "Shared | None",
 ) -> AsyncIterator[None]:
     served = await parts.compute(registry.load, Store(settings.artifacts, engine=settings.runtime), _limits(settings))
     for model in served:
@@ -123,6 +184,8 @@ async def _lifespan(
     if not served:
         _log.warning("the store is empty", advice="make train")
     parts.registry.replace(served)
+    if shared:
+        await shared.open()
     # What is in memory now stays: looked through again and again for garbage, it would hold requests up for 50 ms.
     gc.collect()
     gc.freeze()
@@ -132,6 +195,8 @@ async def _lifespan(
     try:
         yield
     finally:
+        if shared:
+            await shared.close()
         if access_log:
             access_log.close()
         parts.metrics.settle()

@@ -12,6 +12,8 @@ What can go wrong while serving, in the words of the domain; a status is given t
     ├── ScopeMissing            the token does not reach that far
     ├── ScopeRefused            more scope was asked for than the user has
     ├── UserExists              the name is taken
+    ├── RateExceeded            the caller asks more often, or for more rows, than a limit allows
+    ├── LimitsUnavailable       nobody can tell how often the caller asked
     ├── Overloaded              too many rows are waiting for the model
     ├── DeadlineExceeded        the answer would have come too late
     └── DatabaseUnavailable     the database does not answer
@@ -98,6 +100,22 @@ class ScopeRefused(ServeError):
 
 class UserExists(ServeError):
     """The name is taken."""
+
+
+class RateExceeded(ServeError):
+    """The caller asks more often, or for more rows, than a limit allows; `retry_after_s` says when there is more."""
+
+    def __init__(self, name: str, *, limit: int, window_s: int, cost: int, retry_after_s: int) -> None:
+        asked = f"; this request is {cost}" if cost > 1 else ""
+        super().__init__(f"the limit {name!r} is {limit} in {window_s} s{asked}; there is more in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class LimitsUnavailable(ServeError):
+    """Nobody can tell how often the caller asked, and what was asked for is not given then."""
+
+    def __init__(self) -> None:
+        super().__init__("requests cannot be counted now, and this one is not answered uncounted; try again")
 
 
 class Overloaded(ServeError):

@@ -1,11 +1,32 @@
 """Every setting of the server, its default and its reason; the README lists the same, by test."""
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from artifacts.settings import ArtifactSettings
+
+
+def _known_limit(text: str) -> str:
+    # limits takes 100 ms to import, which the command line can do without.
+    if text and re.fullmatch(r"[1-9][0-9]{0,11} ?/ ?([1-9][0-9]{0,5} ?)?(second|minute|hour|day)s?", text) is None:
+        raise ValueError("a limit is N/second, N/minute, N/hour or N/day, or N/15minutes; empty is no limit")
+    return text
+
+
+Limit: TypeAlias = Annotated[str, AfterValidator(_known_limit)]
 
 SECRET_BYTES = 32
 
@@ -45,6 +66,27 @@ class Settings(ArtifactSettings):
     token_issuer: str = Field("sepal", min_length=1, description="`iss` of the tokens.")
     token_audience: str = Field("sepal", min_length=1, description="`aud` of the tokens; one per deployment.")
     token_ttl_s: PositiveInt = Field(600, le=86_400, description="How long a token is good.")
+
+    rate_predict: Limit = Field(
+        "1000000/minute", description="How often each caller may ask for predictions, as `N/minute`; empty: no limit."
+    )
+    rate_batch: Limit = Field("600/minute", description="The same for uploads of CSV.")
+    rate_read: Limit = Field("6000/minute", description="The same for everything else that needs a token.")
+    rate_login: Limit = Field(
+        "60/minute", description="The same for tokens, by address: logins, refreshes, revocations."
+    )
+    rate_rows: Limit = Field("", description="For how many rows each caller may ask, by JSON and CSV together.")
+    redis_url: SecretStr = Field(
+        SecretStr(""),
+        description="`redis://...` counts for all processes; empty: each has its share, 1/workers/replicas.",
+    )
+    replicas: PositiveInt = Field(1, description="Servers that share the limits, where each has to count for itself.")
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description='Addresses or networks whose `X-Forwarded-For` is believed: `["10.0.0.0/8"]`.'
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description='Whose pages may ask from a browser: `["https://example.org"]`; production refuses `*`.'
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text in a terminal, else JSON.")
@@ -102,6 +144,27 @@ class Settings(ArtifactSettings):
         if url.get_secret_value() and not url.get_secret_value().startswith(kept_elsewhere):
             raise ValueError(f"it must begin with {' or '.join(kept_elsewhere)}")
         return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_is_known(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not url.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("it must begin with redis:// or rediss://")
+        return url
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            # Anything else, "*" above all, would let every caller choose the address that is counted.
+            ip_network(proxy, strict=False)
+        return proxies
+
+    @model_validator(mode="after")
+    def _origins_are_named(self) -> "Settings":
+        if self.is_production and "*" in self.cors_origins:
+            raise ValueError("SEPAL_CORS_ORIGINS: production names its origins; * is everybody's page")
+        return self
 
     @model_validator(mode="after")
     def _secret_is_real(self) -> "Settings":

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form
 from pydantic import BaseModel, ConfigDict, Field
 
-from serve.api.deps import PREFIX, Caller, PartsDep
+from serve.api.deps import PREFIX, Caller, PartsDep, Visitor
 from serve.security.passwords import LONGEST
 from serve.users import NAME
 
@@ -42,7 +42,7 @@ class CallerView(BaseModel):
 
 
 @router.post("/token")
-async def issue_token(form: Annotated[TokenForm, Form()], parts: PartsDep) -> TokenAnswer:
+async def issue_token(visitor: Visitor, form: Annotated[TokenForm, Form()], parts: PartsDep) -> TokenAnswer:
     """Exchange a name and a password for an access token."""
     issued = await parts.recognise(parts.login.grant, form.username, form.password, form.scope)
     return TokenAnswer(access_token=issued.token, expires_in=issued.expires_in_s, scope=" ".join(sorted(issued.scopes)))

@@ -1,21 +1,26 @@
 """Predictions for a CSV: uploaded whole, answered block by block."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, BinaryIO, cast
 
+from anyio import from_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import UploadFile
 from starlette.types import Receive, Scope, Send
 
+from artifacts import Batch
+from serve.api import rates
 from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
 from serve.api.media import CSV, NDJSON, preferred_media, require_media
 from serve.errors import InvalidInput
+from serve.inference import Predictions
 from serve.registry import Model
+from serve.security.principals import Principal
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 
@@ -64,7 +69,7 @@ async def predict_csv_default(
     request: Request, caller: Batcher, parts: PartsDep, options: Options
 ) -> StreamingResponse:
     """Predict every row of a CSV with the default model."""
-    return await _predict_csv(parts, None, request, options)
+    return await _predict_csv(parts, None, request, caller, options)
 
 
 @router.post("/models/{model}/predict/csv", response_class=StreamingResponse, openapi_extra=_BODY, responses=_ANSWERS)
@@ -72,16 +77,24 @@ async def predict_csv(
     model: str, request: Request, caller: Batcher, parts: PartsDep, options: Options
 ) -> StreamingResponse:
     """Predict every row of a CSV with one model."""
-    return await _predict_csv(parts, model, request, options)
+    return await _predict_csv(parts, model, request, caller, options)
 
 
-async def _predict_csv(parts: Parts, name: str | None, request: Request, options: BatchOptions) -> StreamingResponse:
+async def _predict_csv(
+    parts: Parts, name: str | None, request: Request, caller: Principal, options: BatchOptions
+) -> StreamingResponse:
+    quota = parts.rates.rows
+    if quota:
+        # How many rows there are is known when they have been read: the upload that crosses the line is the last.
+        rates.note(request.scope, quota, caller.name)
+        quota.check(caller.name)
     model = parts.registry.get(name, options.version)
     media = preferred_media(request, CSV, NDJSON)
     file = await _spool(request)
     try:
         # The first block is made before the status is sent: what is wrong as a whole still gets one.
-        blocks = await parts.compute(_started, parts, model, file, media)
+        charge = partial(from_thread.run, partial(quota.charge, caller.name)) if quota else None
+        blocks = await parts.compute(_started, parts, model, file, media, charge)
     except BaseException:
         file.close()
         raise
@@ -129,11 +142,19 @@ async def _spool(request: Request) -> BinaryIO:
     return file
 
 
-def _started(parts: Parts, model: Model, file: BinaryIO, media: str) -> Iterator[bytes]:
+def _started(
+    parts: Parts, model: Model, file: BinaryIO, media: str, charge: Callable[[int], None] | None
+) -> Iterator[bytes]:
     # Arrow takes room, which a server that sees no CSV can do without.
     from serve.tabular.answer import Asked, answer
 
-    manifest, predict = model.bundle.manifest, partial(parts.inference.predict, model)
+    manifest, predict = model.bundle.manifest, partial(_predict, parts, model, charge)
     asked = Asked(manifest.signature, manifest.classes, model.bundle.has_probabilities, predict)
     blocks = answer(file, asked, parts.csv, as_ndjson=media == NDJSON)
     return chain([next(blocks) + next(blocks)], blocks)
+
+
+def _predict(parts: Parts, model: Model, charge: Callable[[int], None] | None, batch: Batch) -> Predictions:
+    if charge:
+        charge(len(batch.good))
+    return parts.inference.predict(model, batch)

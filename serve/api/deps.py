@@ -1,6 +1,6 @@
 """Aliases that make a route's signature its policy, and the parts that routes are given."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, ParamSpec, TypeVar
@@ -9,6 +9,8 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request, Security
 from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 
+from serve.api import rates
+from serve.api.rates import Rates
 from serve.errors import ScopeMissing, Unauthenticated
 from serve.inference import Inference
 from serve.registry import Registry
@@ -44,6 +46,7 @@ class Parts:
     login: Login
     callers: Callers
     metrics: Metrics
+    rates: Rates
     csv: CsvOptions
     computing: CapacityLimiter
     recognising: CapacityLimiter
@@ -91,7 +94,8 @@ async def principal(
 async def metrics_reader(parts: PartsDep, request: Request, token: Annotated[str | None, Depends(bearer)]) -> None:
     """Who may read the metrics: everybody, if the deployment says so."""
     if not parts.open_metrics:
-        await principal(SecurityScopes([Scope.METRICS_READ]), parts, request, token)
+        caller = await principal(SecurityScopes([Scope.METRICS_READ]), parts, request, token)
+        await rates.ask(request.scope, parts.rates.read, caller.name)
 
 
 async def anybody(request: Request) -> Principal:
@@ -104,8 +108,34 @@ async def anybody(request: Request) -> Principal:
     return await principal(SecurityScopes(), await parts(request), request, await bearer(request))
 
 
-Caller = Annotated[Principal, Security(principal)]
-Predictor = Annotated[Principal, Security(principal, scopes=[Scope.PREDICT])]
-Batcher = Annotated[Principal, Security(principal, scopes=[Scope.BATCH])]
-ModelReader = Annotated[Principal, Security(principal, scopes=[Scope.MODELS_READ])]
+def within(limit: str) -> Callable[..., Awaitable[Principal]]:
+    """A caller who has not asked too often, by one of the limits of `Rates`."""
+
+    async def counted(
+        caller: Annotated[Principal, Security(principal)], request: Request, parts: PartsDep
+    ) -> Principal:
+        await rates.ask(request.scope, getattr(parts.rates, limit), caller.name)
+        return caller
+
+    return counted
+
+
+async def visitor(request: Request, parts: PartsDep) -> str:
+    """
+    The address of one who is not recognised yet, and has not asked too often.
+
+    Raises:
+        RateExceeded: They have.
+        LimitsUnavailable: Nobody can tell.
+    """
+    address = rates.address(request.scope)
+    await rates.ask(request.scope, parts.rates.login, address)
+    return address
+
+
+Caller = Annotated[Principal, Security(within("read"))]
+Predictor = Annotated[Principal, Security(within("predict"), scopes=[Scope.PREDICT])]
+Batcher = Annotated[Principal, Security(within("batch"), scopes=[Scope.BATCH])]
+ModelReader = Annotated[Principal, Security(within("read"), scopes=[Scope.MODELS_READ])]
 MetricsReader = Annotated[None, Security(metrics_reader, scopes=[Scope.METRICS_READ])]
+Visitor = Annotated[str, Depends(visitor)]

@@ -25,6 +25,15 @@ _OPENAPI_PATH = "/openapi.json"
 _PARAMETRIC = f"{PREFIX}/models/{{model}}/predict"
 _DEFAULT = f"{PREFIX}/predict"
 
+# The pages carry a script of their own, run their own files, and ask their own server.
+_PAGES = (
+    b"content-security-policy",
+    (
+        b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+        b"img-src 'self' data:; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    ),
+)
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -41,8 +50,9 @@ async def show_openapi(request: Request, parts: PartsDep) -> Response:
 
 
 @router.get("/docs")
-async def show_swagger() -> HTMLResponse:
+async def show_swagger(request: Request) -> HTMLResponse:
     """Swagger UI: log in by Authorize, then Try it out."""
+    request.scope["content_policy"] = _PAGES
     return get_swagger_ui_html(
         openapi_url=_OPENAPI_PATH,
         title="sepal",
@@ -53,8 +63,9 @@ async def show_swagger() -> HTMLResponse:
 
 
 @router.get("/redoc")
-async def show_redoc() -> HTMLResponse:
+async def show_redoc(request: Request) -> HTMLResponse:
     """ReDoc."""
+    request.scope["content_policy"] = _PAGES
     return get_redoc_html(
         openapi_url=_OPENAPI_PATH,
         title="sepal",

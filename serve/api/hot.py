@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
+from serve.api import rates
 from serve.api.deps import PREFIX, Parts
 from serve.api.disconnect import attended
 from serve.api.problems import refusal
@@ -58,11 +59,12 @@ class Hot:
         if path is None or caller is None:
             await self._app(scope, receive, send)
             return
+        scope["caller"] = caller
         messages, body = await _received(receive)
         try:
-            answer = await self._answer(path, body, receive) if body else None
+            answer = await self._answer(path, body, scope, receive) if body else None
         except (ServeError, ClientDisconnect) as error:
-            scope.update(route=path.route, caller=caller)
+            scope["route"] = path.route
             response = await refusal(Request(scope), error)
             await response(scope, receive, send)
             return
@@ -72,7 +74,7 @@ class Hot:
         if answer is None:
             await self._app(scope, _again(messages, receive), send)
             return
-        scope["route"], scope["caller"] = path.route, caller
+        scope["route"] = path.route
         headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
@@ -115,19 +117,27 @@ class Hot:
         caller = self._parts.callers.recall(authorization[len(_SCHEME) :].decode("latin-1"))
         return caller.name if caller and Scope.PREDICT in caller.scopes else None
 
-    async def _answer(self, path: _Path, body: bytes, receive: Receive) -> bytes | None:
+    async def _answer(self, path: _Path, body: bytes, scope: Connection, receive: Receive) -> bytes | None:
         """
         The answer in JSON; None if the routes must see to it.
 
         Raises:
+            RateExceeded: The caller asks too often, or for too many rows.
             Overloaded: Too many rows are waiting for the model.
             DeadlineExceeded: It took too long.
             ClientDisconnect: The caller has gone.
         """
-        read = path.plain.read
+        limits, caller, read = self._parts.rates, scope["caller"], path.plain.read
+        if limits.predict:
+            if limits.predict.take(caller):
+                rates.note(scope, limits.predict, caller)
+            else:
+                await rates.ask(scope, limits.predict, caller)
         rows = read(body) if len(body) < _LARGE_BYTES else await self._parts.compute(read, body)
         if rows is None:
             return None
+        if limits.rows:
+            await rates.ask(scope, limits.rows, caller, len(rows))
         answer = path.queue.submit(rows)
         return await (answer if path.queue.is_quick else attended(receive, answer))
 

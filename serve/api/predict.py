@@ -1,12 +1,15 @@
 """Predictions for rows of JSON."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
+from anyio import from_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
+from serve.api import rates
 from serve.api.deps import PREFIX, Parts, PartsDep, Predictor
 from serve.api.disconnect import attended
 from serve.api.media import require_media
@@ -14,6 +17,7 @@ from serve.inference import Predictions
 from serve.registry import Model
 from serve.rows import invalid_rows, mistakes
 from serve.schema import read
+from serve.security.principals import Principal
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 
@@ -56,28 +60,33 @@ Options = Annotated[PredictOptions, Query()]
 @router.post("/predict", response_model=PredictAnswer)
 async def predict_default(request: Request, caller: Predictor, parts: PartsDep, options: Options) -> Response:
     """Predict with the default model."""
-    return await _predict(parts, None, request, options)
+    return await _predict(parts, None, request, caller, options)
 
 
 @router.post("/models/{model}/predict", response_model=PredictAnswer)
 async def predict(model: str, request: Request, caller: Predictor, parts: PartsDep, options: Options) -> Response:
     """Predict with one model."""
-    return await _predict(parts, model, request, options)
+    return await _predict(parts, model, request, caller, options)
 
 
-async def _predict(parts: Parts, name: str | None, request: Request, options: PredictOptions) -> Response:
+async def _predict(
+    parts: Parts, name: str | None, request: Request, caller: Principal, options: PredictOptions
+) -> Response:
     model = parts.registry.get(name, options.version)
     require_media(request, "application/json")
     body = await request.body()
     rows = min(max(1, body.count(b"[") + body.count(b"{") - 2), model.request.rows.limits.max_rows)
-    answer = parts.inference.queue(model).alone(partial(_answer, parts, model, body, options), rows=rows)
+    admit = partial(from_thread.run, partial(rates.ask, request.scope, parts.rates.rows, caller.name))
+    answer = parts.inference.queue(model).alone(partial(_answer, parts, model, body, options, admit), rows=rows)
     content = await attended(request.receive, answer)
     return Response(content, media_type="application/json")
 
 
-def _answer(parts: Parts, model: Model, body: bytes, options: PredictOptions) -> bytes:
+def _answer(parts: Parts, model: Model, body: bytes, options: PredictOptions, admit: Callable[[int], None]) -> bytes:
     reports = options.on_error == "report"
     batch = read(model.request, body, report=reports)
+    if parts.rates.rows:
+        admit(len(batch.good))
     predictions = parts.inference.predict(model, batch, probabilities=options.probabilities)
     if predictions.faults and not reports:
         raise invalid_rows(predictions.faults, (), model.request.rows)

@@ -54,6 +54,8 @@ KINDS: Mapping[type[ServeError], Kind] = {
     errors.BadCredentials: Kind(401, "bad-credentials", "Not recognised"),
     errors.ScopeMissing: Kind(403, "scope-missing", "The token does not reach that far"),
     errors.ScopeRefused: Kind(400, "scope-refused", "More scope than the user has"),
+    errors.RateExceeded: Kind(429, "rate-exceeded", "Too many requests"),
+    errors.LimitsUnavailable: Kind(503, "limits-unavailable", "Requests cannot be counted"),
     errors.Overloaded: Kind(503, "overloaded", "Too much to do"),
     errors.DeadlineExceeded: Kind(504, "deadline-exceeded", "It took too long"),
     errors.UserExists: Kind(409, "user-exists", "The name is taken"),
@@ -76,6 +78,7 @@ _UNROUTED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 SLUGS: Mapping[int, str] = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
 
 RETRY_AFTER_S = 5
+_COME_AGAIN = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
 # nginx's number for a client that went away before it had sent its body.
 DISCONNECTED = 499
 
@@ -151,8 +154,8 @@ async def refusal(request: Request, error: Exception) -> Response:
     if type(error) in OAUTH_ERRORS:
         more["error"] = OAUTH_ERRORS[type(error)]
     headers = dict(CHALLENGE) if status == HTTPStatus.UNAUTHORIZED else {}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if status in _COME_AGAIN:
+        headers["Retry-After"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S))
     return problem(request, status=status, slug=slug, title=kind.title, detail=str(error), headers=headers, **more)
 
 

@@ -1,0 +1,68 @@
+"""Which limit a route is under, and what callers are told of it."""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from starlette.types import Scope
+
+from serve.limits.rate import Rate
+
+# A household or a host has a whole network of this length: its addresses are one caller's.
+_IPV6_PREFIX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Every limit of this deployment; None is no limit."""
+
+    predict: Rate | None
+    batch: Rate | None
+    read: Rate | None
+    login: Rate | None
+    rows: Rate | None
+
+
+async def ask(scope: Scope, rate: Rate | None, who: str, cost: int = 1) -> None:
+    """
+    Count a request, once, and note what its answer tells of the limit.
+
+    Raises:
+        RateExceeded: There is not so much left.
+        LimitsUnavailable: Nobody can tell, and nobody is let in then.
+    """
+    # One that the hot path has counted may come a second time, through the routes.
+    if rate is None or any(policy is rate.policy for policy, _ in scope.get("limits", ())):
+        return
+    try:
+        await rate.ask(who, cost)
+    finally:
+        note(scope, rate, who)
+
+
+def note(scope: Scope, rate: Rate, who: str) -> None:
+    """Have the answer tell of a limit."""
+    scope.setdefault("limits", []).append((rate.policy, rate.remaining(who)))
+
+
+def address(scope: Scope) -> str:
+    """What those who are not recognised yet are counted by."""
+    client = scope.get("client")
+    try:
+        found = ip_address(client[0]) if client else None
+    except ValueError:
+        # A proxy may say what it likes.
+        return "unknown"
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or ip_network((int(found), _IPV6_PREFIX), strict=False))
+    return str(found)
+
+
+def headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """RateLimit-Policy and RateLimit, of every limit that a request was held against."""
+    noted = scope.get("limits")
+    if not noted:
+        return []
+    if len(noted) == 1:
+        return [(b"ratelimit-policy", noted[0][0]), (b"ratelimit", noted[0][1])]
+    policies, left = zip(*noted, strict=True)
+    return [(b"ratelimit-policy", b", ".join(policies)), (b"ratelimit", b", ".join(left))]

@@ -1,0 +1,1 @@
+"""How often, and for how many rows, each caller may ask."""

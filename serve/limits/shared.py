@@ -1,0 +1,76 @@
+"""Counts of all processes together: the `limits` library over Redis, and what becomes of them when it is lost."""
+
+import asyncio
+
+import structlog
+from limits.aio.storage import RedisStorage
+from limits.errors import StorageError
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from serve.errors import LimitsUnavailable
+
+# How long a request may wait for Redis.
+_REDIS_S = 0.02
+# How long a ping may take, and how long after one that failed comes the next.
+_PING_S = 1.0
+_RETRY_S = 1.0
+
+_log = structlog.get_logger("serve.limits")
+
+
+class Shared:
+    """
+    Counts of all processes together, in Redis.
+
+    One question that it fails to answer, and it is left alone until it answers a ping: requests do not wait for that.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._storage = RedisStorage(
+            f"async+{url}",
+            wrap_exceptions=True,
+            implementation="redispy",
+            key_prefix="sepal",
+            retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]  # handed on to redis-py, which wants it
+        )
+        self._healing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect; where that fails, it is tried again and again, and nobody waits for it."""
+        if not await self._pings():
+            self._lose("no answer")
+
+    async def close(self) -> None:
+        """Ask no more."""
+        if self._healing:
+            self._healing.cancel()
+        await self._storage.bridge.get_connection().aclose()  # type: ignore[attr-defined]  # every bridge has it
+
+    async def add(self, key: str, window_s: int, amount: int) -> int:
+        if self._healing:
+            raise LimitsUnavailable
+        try:
+            async with asyncio.timeout(_REDIS_S):
+                return await self._storage.incr(key, window_s, amount)
+        except (StorageError, TimeoutError) as error:
+            self._lose(type(error).__name__)
+            raise LimitsUnavailable from error
+
+    def _lose(self, reason: str) -> None:
+        if self._healing is None:
+            _log.warning("redis does not answer", reason=reason)
+            self._healing = asyncio.create_task(self._heal())
+
+    async def _heal(self) -> None:
+        while not await self._pings():  # noqa: ASYNC110  # Redis does not tell that it is back
+            await asyncio.sleep(_RETRY_S)
+        self._healing = None
+        _log.info("redis answers again")
+
+    async def _pings(self) -> bool:
+        try:
+            async with asyncio.timeout(_PING_S):
+                return await self._storage.check()
+        except TimeoutError:
+            return False
