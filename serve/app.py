@@ -125,7 +125,7 @@ def _shared(settings: Settings) -> "Shared | None":
     # Its client takes 200 ms to import.
     from serve.limits.shared import Shared
 
-    return Shared(url)
+    return Shared(url, wait_s=settings.redis_wait_ms / 1000)
 
 
 def _rates(settings: Settings, shared: "Shared | None") -> Rates:

@@ -80,6 +80,7 @@ class Settings(ArtifactSettings):
         SecretStr(""),
         description="`redis://...` counts for all processes; empty: each has its share, 1/workers/replicas.",
     )
+    redis_wait_ms: PositiveInt = Field(20, description="How long a request may wait for Redis before it is lost.")
     replicas: PositiveInt = Field(1, description="Servers that share the limits, where each has to count for itself.")
     trusted_proxies: tuple[str, ...] = Field(
         (), description='Addresses or networks whose `X-Forwarded-For` is believed: `["10.0.0.0/8"]`.'

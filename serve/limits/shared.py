@@ -10,10 +10,8 @@ from redis.backoff import NoBackoff
 
 from serve.errors import LimitsUnavailable
 
-# How long a request may wait for Redis.
-_REDIS_S = 0.02
-# How long a ping may take, and how long after one that failed comes the next.
-_PING_S = 1.0
+# How long a trial may take, and how long after one that failed comes the next.
+_TRIAL_S = 1.0
 _RETRY_S = 1.0
 
 _log = structlog.get_logger("serve.limits")
@@ -23,10 +21,11 @@ class Shared:
     """
     Counts of all processes together, in Redis.
 
-    One question that it fails to answer, and it is left alone until it answers a ping: requests do not wait for that.
+    One question that it fails to answer, and it is left alone until a trial succeeds: requests do not wait for that.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, wait_s: float) -> None:
+        self._wait_s = wait_s
         self._storage = RedisStorage(
             f"async+{url}",
             wrap_exceptions=True,
@@ -38,7 +37,7 @@ class Shared:
 
     async def open(self) -> None:
         """Connect; where that fails, it is tried again and again, and nobody waits for it."""
-        if not await self._pings():
+        if not await self._answers():
             self._lose("no answer")
 
     async def close(self) -> None:
@@ -51,7 +50,7 @@ class Shared:
         if self._healing:
             raise LimitsUnavailable
         try:
-            async with asyncio.timeout(_REDIS_S):
+            async with asyncio.timeout(self._wait_s):
                 return await self._storage.incr(key, window_s, amount)
         except (StorageError, TimeoutError) as error:
             self._lose(type(error).__name__)
@@ -63,14 +62,16 @@ class Shared:
             self._healing = asyncio.create_task(self._heal())
 
     async def _heal(self) -> None:
-        while not await self._pings():  # noqa: ASYNC110  # Redis does not tell that it is back
+        while not await self._answers():  # noqa: ASYNC110  # Redis does not tell that it is back
             await asyncio.sleep(_RETRY_S)
         self._healing = None
         _log.info("redis answers again")
 
-    async def _pings(self) -> bool:
+    async def _answers(self) -> bool:
+        # The library's own check is a ping, and would leave its script to be loaded by the first request.
         try:
-            async with asyncio.timeout(_PING_S):
-                return await self._storage.check()
-        except TimeoutError:
+            async with asyncio.timeout(_TRIAL_S):
+                await self._storage.incr("trial", 1)
+        except (StorageError, TimeoutError):
             return False
+        return True

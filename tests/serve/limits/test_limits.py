@@ -161,6 +161,7 @@ def test_servers_share_a_limit_and_outlive_its_redis(store: Path, tmp_path: Path
         artifacts=store,
         state=tmp_path,
         redis_url=redis.url,
+        redis_wait_ms=500,
         replicas=2,
         rate_predict="40/day",
         rate_login="100/day",

@@ -17,6 +17,8 @@ from tests import redis_server
 from tests.redis_server import Redis
 
 NOW = 1_800_000_000.0
+# More than the default, for a machine that does something else as well.
+WAIT_S = 0.5
 T = TypeVar("T")
 
 
@@ -41,7 +43,7 @@ def counted(request: pytest.FixtureRequest) -> Callable[[Callable[[Counts], Awai
     """Runs a test with either way of counting."""
 
     async def in_redis(test: Callable[[Counts], Awaitable[T]]) -> T:
-        counts = Shared(request.getfixturevalue("redis").url)
+        counts = Shared(request.getfixturevalue("redis").url, wait_s=WAIT_S)
         await counts.open()
         try:
             return await test(counts)
@@ -163,7 +165,7 @@ def test_processes_share_what_redis_counts(redis: Redis) -> None:
     """Three processes with one Redis let in as many as the limit says together, within two in a hundred."""
 
     async def test(name: str, text: str) -> int:
-        counts = [Shared(redis.url) for _ in range(3)]
+        counts = [Shared(redis.url, wait_s=WAIT_S) for _ in range(3)]
         clock = Clock()
         rates = [Rate(name, parse(text), one, clock=clock) for one in counts]
         for one in counts:
@@ -190,7 +192,7 @@ def test_a_lost_redis_leaves_a_share() -> None:
     """Where nobody answers on Redis' port, what may go on does so under its share; what may not is refused."""
 
     async def test() -> int:
-        nobody = Shared("redis://127.0.0.1:1/0")
+        nobody = Shared("redis://127.0.0.1:1/0", wait_s=WAIT_S)
         await nobody.open()
         with pytest.raises(LimitsUnavailable):
             await limit(nobody, "100/minute").ask("ada")
@@ -203,10 +205,10 @@ def test_a_lost_redis_leaves_a_share() -> None:
 
 
 def test_a_redis_that_hangs_is_waited_for_once(redis: Redis) -> None:
-    """It holds up one request for 20 ms, none after it, and is asked again when it is back; no answer is another's."""
+    """It holds up one request, none after it, and is asked again when it is back; no answer is another's."""
 
     async def test() -> tuple[int, float, list[int]]:
-        counts = Shared(redis.url)
+        counts = Shared(redis.url, wait_s=WAIT_S)
         await counts.open()
         rate = limit(counts, "60/minute", fallback=Here(), fallback_share=2)
         before = [await counts.add("a", 60, 5)]
@@ -223,7 +225,7 @@ def test_a_redis_that_hangs_is_waited_for_once(redis: Redis) -> None:
 
     let_in, took_s, counts = asyncio.run(test())
     assert let_in == 30
-    assert took_s < 1
+    assert took_s < 2 * WAIT_S
     assert counts == [5, 7, 6]
 
 
