@@ -1,0 +1,90 @@
+"""What may stand nowhere in the code, or in one place only; and what may not stand in the repository at all."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server import ROOT
+
+# Whatever makes an object of bytes that are not its own, or runs a text.
+UNPICKLES = {"pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve"}
+RUNS = {"eval", "exec", "compile", "__import__"}
+MODULES = sorted(path for package in ("artifacts", "serve", "train") for path in (ROOT / package).rglob("*.py"))
+# The one that unpickles what was verified, the one that pickles, the one that reads what its user brings and trusts.
+MAY_UNPICKLE = {"artifacts/runtimes/original.py", "train/publishing.py", "train/fitted.py"}
+MAY_START_PROCESSES = {"train/isolation.py"}
+SECRETS = re.compile(
+    rb"-----BEGIN [A-Z ]*PRIVATE KEY|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[bap]-[0-9]{8}|"
+    rb"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}|sepal_[0-9a-z]{6,}_[A-Za-z0-9_-]{30,}"
+)
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def _calls(tree: ast.AST) -> Iterator[tuple[str, dict[str, object]]]:
+    """Every call by the last part of its name, with those of its keywords that are constants."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            constants = {word.arg: word.value.value for word in node.keywords if isinstance(word.value, ast.Constant)}
+            yield name, {key: value for key, value in constants.items() if key}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_runs_nothing_that_it_was_handed(path: Path) -> None:
+    """No eval, no shell, no pickles but where they are verified or made, no arrays of objects from a file."""
+    tree = ast.parse(path.read_text())
+    imported, calls = set(_imported(tree)), list(_calls(tree))
+    names = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+
+    assert not names & RUNS
+    assert not imported & UNPICKLES or _name(path) in MAY_UNPICKLE
+    assert "subprocess" not in imported or _name(path) in MAY_START_PROCESSES
+    assert "yaml" not in imported
+    for name, keywords in calls:
+        assert not keywords.get("shell"), name
+        assert not keywords.get("allow_pickle"), name
+        assert name not in {"system", "popen", "startfile"}
+        assert keywords.get("verify") is not False, name
+
+
+def test_the_rules_find_what_they_forbid() -> None:
+    """Each rule is broken by the code that it is meant for."""
+    tree = ast.parse(
+        "import joblib.numpy_pickle\nfrom pickle import loads\nrun('x', shell=True)\nnp.load(f, allow_pickle=True)"
+    )
+
+    assert set(_imported(tree)) == {"joblib", "pickle"}
+    assert ("run", {"shell": True}) in _calls(tree)
+    assert ("load", {"allow_pickle": True}) in _calls(tree)
+    assert SECRETS.search(b"-----BEGIN EC PRIVATE " + b"KEY-----")
+    assert SECRETS.search(b".".join([b"eyJ" + b"h" * 20, b"eyJ" + b"h" * 30, b"h" * 43]))
+
+
+def test_no_secret_is_in_the_repository() -> None:
+    """No file that git keeps holds a private key, a token or a key of somebody's service."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is not a clone")
+    files = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+
+    found = {
+        _name(path): match[0][:20] for path in files if path.is_file() and (match := SECRETS.search(path.read_bytes()))
+    }
+
+    assert len(files) > 100
+    assert found == {}
