@@ -129,10 +129,11 @@ class Hot:
         """
         limits, caller, read = self._parts.rates, scope["caller"], path.plain.read
         if limits.predict:
-            if limits.predict.take(caller):
-                rates.note(scope, limits.predict, caller)
-            else:
+            left = limits.predict.take(caller)
+            if left is None:
                 await rates.ask(scope, limits.predict, caller)
+            else:
+                scope["limits"] = [(limits.predict.policy, left)]
         rows = read(body) if len(body) < _LARGE_BYTES else await self._parts.compute(read, body)
         if rows is None:
             return None

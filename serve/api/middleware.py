@@ -18,9 +18,8 @@ from serve.telemetry import REQUEST_ID, Metrics
 UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-# What OWASP's REST cheat sheet asks of every answer; the pages of the documentation bring a policy of their own.
+# To a browser an answer is what it says, and nothing that it keeps. Pages bring a policy of their own.
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
-_CLOSED = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 _log = structlog.get_logger("serve.access")
 
@@ -102,8 +101,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             request_id = (b"x-request-id", self._scope["request_id"].encode())
-            policy = self._scope.get("content_policy", _CLOSED)
-            message["headers"] = [*message["headers"], *_HEADERS, policy, *rates.headers(self._scope), request_id]
+            message["headers"] = [*message["headers"], *_HEADERS, *rates.headers(self._scope), request_id]
         return self._send(message)
 
 

@@ -23,6 +23,8 @@ class _Lot:
     left: int = 0
     beyond: int = 0
     is_last: bool = False
+    told: bytes = b""
+    second: int = -1
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -70,15 +72,16 @@ class Rate:
         self.policy = f'"{name}";q={self.limit};w={self._window_s}'.encode()
         self._remaining = f'"{name}";r=%d;t=%d'.encode()
 
-    def take(self, who: str, cost: int = 1) -> bool:
-        """Use what was granted before; False if that does not suffice, which is no refusal: `ask`."""
-        if self._clock() >= self._ends:
-            self._turn()
+    def take(self, who: str, cost: int = 1) -> bytes | None:
+        """Use what was granted before, and tell what is left; None if it does not suffice, no refusal yet: `ask`."""
+        now = self._clock()
+        if now >= self._ends:
+            self._turn(now)
         lot = self._lots.get(who)
         if lot is None or lot.left < cost:
-            return False
+            return None
         lot.left -= cost
-        return True
+        return self._told(lot, now)
 
     async def ask(self, who: str, cost: int = 1) -> None:
         """
@@ -88,7 +91,7 @@ class Rate:
             RateExceeded: There is not so much left of this window.
             LimitsUnavailable: Nobody can tell, and this limit lets nobody in then.
         """
-        while not self.take(who, cost):
+        while self.take(who, cost) is None:
             lot = self._lots.setdefault(who, _Lot())
             async with lot.turn:
                 # Others may have brought enough meanwhile, or the window may be over.
@@ -102,7 +105,7 @@ class Rate:
 
     async def charge(self, who: str, cost: int) -> None:
         """Use so much, though it may be more than there is: what was not known before it was done."""
-        if self.take(who, cost):
+        if self.take(who, cost) is not None:
             return
         lot = self._lots.setdefault(who, _Lot())
         async with lot.turn:
@@ -122,17 +125,23 @@ class Rate:
             raise self._exceeded(1)
 
     def remaining(self, who: str) -> bytes:
-        """What is left as `RateLimit` tells it, as far as is known here; seconds until the window is over."""
-        lot = self._lots.get(who)
-        left = lot.left + lot.beyond if lot else self.limit
-        return self._remaining % (left, self._reset_s())
+        """
+        What is left as `RateLimit` tells it, as far as is known here, and in how many seconds the window is over.
 
-    def _turn(self) -> None:
-        self._ends = (self._clock() // self._window_s + 1) * self._window_s
+        It is written anew with each second and each lot: in between, it tells what was left a moment ago.
+        """
+        return self._told(self._lots.get(who) or _Lot(beyond=self.limit), self._clock())
+
+    def _told(self, lot: _Lot, now: float) -> bytes:
+        second = int(now)
+        if lot.second != second or self._lot_size == 1:
+            lot.second = second
+            lot.told = self._remaining % (lot.left + lot.beyond, max(1, math.ceil(self._ends - now)))
+        return lot.told
+
+    def _turn(self, now: float) -> None:
+        self._ends = (now // self._window_s + 1) * self._window_s
         self._lots = {}
-
-    def _reset_s(self) -> int:
-        return max(1, math.ceil(self._ends - self._clock()))
 
     async def _bring(self, who: str, lot: _Lot, needed: int) -> None:
         wanted = max(needed, self._lot_size)
@@ -142,6 +151,7 @@ class Rate:
         granted = min(wanted, max(0, limit - (count - wanted)))
         lot.left += granted
         lot.beyond = max(0, limit - count)
+        lot.second = -1
         lot.is_last = is_final and granted < wanted
 
     async def _counted(self, key: str, wanted: int) -> tuple[int, int, bool]:
@@ -154,6 +164,5 @@ class Rate:
             return await self._fallback.add(key, self._window_s, wanted), self._fallback_limit, False
 
     def _exceeded(self, cost: int) -> RateExceeded:
-        return RateExceeded(
-            self.name, limit=self.limit, window_s=self._window_s, cost=cost, retry_after_s=self._reset_s()
-        )
+        over_s = max(1, math.ceil(self._ends - self._clock()))
+        return RateExceeded(self.name, limit=self.limit, window_s=self._window_s, cost=cost, retry_after_s=over_s)

@@ -85,3 +85,12 @@ def test_redoc_shows_the_model(server: Server) -> None:
             await expect(heading.first).to_be_visible(timeout=20_000)
 
     anyio.run(look)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_a_page_may_not_be_framed_nor_ask_others(api: Api, path: str) -> None:
+    """The browser is told to ask this server alone, and to show the page in nobody's frame."""
+    policy = api.server.client.get(path).headers["content-security-policy"]
+
+    assert policy.startswith("default-src 'self';")
+    assert "frame-ancestors 'none'" in policy
