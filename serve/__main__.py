@@ -1,4 +1,4 @@
-"""The server from the command line: python -m serve run | token | users."""
+"""The server from the command line: python -m serve run | token | users | signing-keys."""
 
 import argparse
 import getpass
@@ -53,6 +53,8 @@ def _command(settings: Settings, arguments: argparse.Namespace) -> int:
         return _run(settings)
     if arguments.command == "token":
         return _token(settings)
+    if arguments.command == "signing-keys":
+        return _rotate(settings, arguments)
     actions = {"add": _add_user, "remove": _remove_user, "list": _list_users}
     return actions[arguments.action](settings, arguments)
 
@@ -72,7 +74,19 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--scopes", default="predict batch models:read", help="separated by blanks (default: %(default)s)")
     remove = users.add_parser("remove", help="take a user away; tokens are good until they expire")
     remove.add_argument("name")
+    _add_signing_keys(commands.add_parser("signing-keys", help="the keys in SEPAL_TOKEN_KEYS, which sign tokens"))
     return parser
+
+
+def _add_signing_keys(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    actions.add_parser("list", help="every key, the one that signs first")
+    add = actions.add_parser("add", help="make a key, which verifies but does not sign yet, and print its id")
+    add.add_argument("argument", metavar="ALGORITHM", choices=("ES256", "RS256", "HS256"))
+    use = actions.add_parser("use", help="sign with this key from now on; the former ones verify")
+    retire = actions.add_parser("retire", help="take a key away; its tokens count no longer")
+    for named in (use, retire):
+        named.add_argument("argument", metavar="KID")
 
 
 def _run(settings: Settings) -> int:
@@ -81,6 +95,8 @@ def _run(settings: Settings) -> int:
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
     limit_threads(settings.model_threads, workers=settings.workers)
+    if not _has_keys(settings):
+        return 2
     from serve import database
     from serve.telemetry import MULTIPROCESS, configure_logging
     from serve.users import Users
@@ -100,6 +116,23 @@ def _run(settings: Settings) -> int:
         if settings.workers > 1:
             os.environ[MULTIPROCESS] = folder
         return _listen(settings)
+
+
+def _has_keys(settings: Settings) -> bool:
+    """Whether the settings lead to keys that tokens can be verified with; what is wrong with them is told in a line."""
+    if not settings.token_keys and not settings.oidc_issuer:
+        return True
+    from serve.app import make_issuer, make_outside, make_tokens
+
+    try:
+        if settings.token_keys:
+            make_tokens(settings)
+        if make_outside(settings):
+            make_issuer(settings)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return False
+    return True
 
 
 def limit_threads(wanted: int, *, workers: int) -> None:
@@ -206,6 +239,21 @@ def _token(settings: Settings) -> int:
         print("production has no development user: log in at /api/v1/token", file=sys.stderr)
         return 2
     print(make_tokens(with_secrets(settings)).issue(USER, ALL_SCOPES, ttl_s=DEVELOPMENT_TOKEN_S).token)
+    return 0
+
+
+def _rotate(settings: Settings, arguments: argparse.Namespace) -> int:
+    from serve.security.rotation import Rotation
+
+    if not settings.token_keys:
+        print("SEPAL_TOKEN_KEYS names no file", file=sys.stderr)
+        return 2
+    rotation = Rotation(Path(settings.token_keys), secret=settings.secret_key.get_secret_value())
+    try:
+        rotation.run(arguments.action, getattr(arguments, "argument", ""))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

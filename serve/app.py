@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp
 from artifacts import Store
 from serve import database, registry
 from serve.access_log import AccessLog
-from serve.api import auth, batch, docs, middleware, models, ops, predict, problems
+from serve.api import auth, batch, docs, jwks, middleware, models, ops, predict, problems
 from serve.api.deps import Parts
 from serve.api.hot import Hot
 from serve.api.rates import Rates
@@ -30,13 +31,17 @@ from serve.limits.rate import Rate
 from serve.registry import Registry, Served
 from serve.rows import Limits
 from serve.security.callers import Callers
+from serve.security.issuer import Issuer
+from serve.security.keyring import Keyring
 from serve.security.login import Login
+from serve.security.outside import Outside
 from serve.security.passwords import Passwords
+from serve.security.renewal import KEYRING_S, Source, followed
 from serve.security.tokens import Tokens
 from serve.settings import Settings
 from serve.tabular.options import CsvOptions
 from serve.telemetry import Metrics, configure_logging, forget_process, is_text
-from serve.users import Users
+from serve.users import Scope, Users
 
 if TYPE_CHECKING:
     from serve.limits.shared import Shared
@@ -61,7 +66,9 @@ def create_app(settings: Settings) -> ASGIApp:
     """Join the parts."""
     metrics = Metrics()
     models_in_memory = Registry(default=settings.default_model)
-    tokens = make_tokens(settings)
+    keyring, outside = make_keyring(settings), make_outside(settings)
+    tokens = make_tokens(settings, keyring)
+    callers = Callers(tokens, outside=outside)
     engine = database.connect(settings.database)
     computing = CapacityLimiter(settings.threads)
     access_log = _access_log(settings)
@@ -75,7 +82,8 @@ def create_app(settings: Settings) -> ASGIApp:
             cache_rows=settings.cache_rows,
         ),
         login=Login(Users(engine), Passwords(), tokens),
-        callers=Callers(tokens),
+        tokens=tokens,
+        callers=callers,
         metrics=metrics,
         rates=_rates(settings, shared),
         csv=_csv_options(settings),
@@ -92,7 +100,13 @@ def create_app(settings: Settings) -> ASGIApp:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=partial(
-            _lifespan, settings=settings, parts=parts, engine=engine, access_log=access_log, shared=shared
+            _lifespan,
+            settings=settings,
+            parts=parts,
+            engine=engine,
+            access_log=access_log,
+            shared=shared,
+            keys=_key_sources(settings, parts, keyring, outside),
         ),
         max_body_size=settings.max_json_bytes,
     )
@@ -150,6 +164,7 @@ def _rates(settings: Settings, shared: "Shared | None") -> Rates:
 def _include(app: FastAPI, settings: Settings) -> None:
     """Every route, each with the size of body that it takes."""
     app.include_router(ops.router)
+    app.include_router(jwks.router)
     app.include_router(
         auth.router,
         max_body_size=settings.max_form_bytes,
@@ -177,6 +192,7 @@ async def _lifespan(
     engine: Engine,
     access_log: AccessLog | None,
     shared: "Shared | None",
+    keys: Sequence[Source[Any]],
 ) -> AsyncIterator[None]:
     served = await parts.compute(registry.load, Store(settings.artifacts, engine=settings.runtime), _limits(settings))
     for model in served:
@@ -193,7 +209,8 @@ async def _lifespan(
     # several times in every turn of the loop.
     gc.set_threshold(_COLLECT_AFTER)
     try:
-        yield
+        async with followed(keys):
+            yield
     finally:
         if shared:
             await shared.close()
@@ -245,11 +262,72 @@ def _csv_options(settings: Settings) -> CsvOptions:
     )
 
 
-def make_tokens(settings: Settings) -> Tokens:
-    """The tokens of this deployment."""
+def make_keyring(settings: Settings) -> Keyring:
+    """The keys of this deployment."""
+    file = Path(settings.token_keys) if settings.token_keys else None
+    return Keyring(file, secret=settings.secret_key.get_secret_value())
+
+
+def make_tokens(settings: Settings, keyring: Keyring | None = None) -> Tokens:
+    """
+    The tokens of this deployment.
+
+    Raises:
+        OSError: The file of the keys cannot be read.
+        ValueError: It is not what it must be.
+    """
     return Tokens(
-        secret=settings.secret_key.get_secret_value(),
+        (keyring or make_keyring(settings)).read(),
         issuer=settings.token_issuer,
         audience=settings.token_audience,
         ttl_s=settings.token_ttl_s,
     )
+
+
+def make_outside(settings: Settings) -> Outside | None:
+    """
+    The tokens of an OpenID Connect provider, where one is named.
+
+    Raises:
+        ValueError: A setting names a scope that is none of ours.
+    """
+    if not settings.oidc_issuer:
+        return None
+    scopes = settings.oidc_scopes
+    try:
+        ours = None if scopes is None else {value: list(map(Scope, text.split())) for value, text in scopes.items()}
+    except ValueError as error:
+        raise ValueError(f"SEPAL_OIDC_SCOPES: {error}") from error
+    return Outside(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        algorithms=settings.oidc_algorithms.split(),
+        scope_claim=settings.oidc_scope_claim,
+        scopes=ours,
+    )
+
+
+def _key_sources(settings: Settings, parts: Parts, keyring: Keyring, outside: Outside | None) -> Sequence[Source[Any]]:
+    """What is looked at again and again."""
+
+    def failed(name: str) -> None:
+        parts.metrics.key_failures.labels(name).inc()
+
+    source = partial(Source[Any], forget=parts.callers.forget, failed=failed)
+    sources: list[Source[Any]] = []
+    if keyring.is_renewed:
+        sources.append(source(name="keyring", read=keyring.read, take=parts.tokens.take, interval_s=KEYRING_S))
+    if outside is not None:
+        issuer = make_issuer(settings)
+        sources.append(source(name="issuer", read=issuer.read, take=outside.take, interval_s=settings.oidc_refresh_s))
+    return sources
+
+
+def make_issuer(settings: Settings) -> Issuer:
+    """
+    Where the keys of the OpenID Connect provider are.
+
+    Raises:
+        ValueError: Not where they could be fetched safely.
+    """
+    return Issuer(settings.oidc_issuer, keys=settings.oidc_jwks, algorithms=settings.oidc_algorithms.split())

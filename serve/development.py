@@ -35,7 +35,7 @@ def ensure_secrets(state: Path) -> Secrets:
 
 def with_secrets(settings: Settings) -> Settings:
     """The settings of development, with the generated secret where none was given."""
-    if settings.secret_key.get_secret_value():
+    if settings.secret_key.get_secret_value() or settings.token_keys:
         return settings
     generated = ensure_secrets(settings.state).secret_key
     return settings.model_copy(update={"secret_key": SecretStr(generated)})

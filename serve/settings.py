@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from artifacts.settings import ArtifactSettings
+from serve import guessable
 
 
 def _known_limit(text: str) -> str:
@@ -29,6 +30,7 @@ def _known_limit(text: str) -> str:
 Limit: TypeAlias = Annotated[str, AfterValidator(_known_limit)]
 
 SECRET_BYTES = 32
+OIDC_ALGORITHMS = frozenset({"ES256", "RS256"})
 
 
 class Settings(ArtifactSettings):
@@ -63,6 +65,9 @@ class Settings(ArtifactSettings):
     secret_key: SecretStr = Field(
         SecretStr(""), description="Signs tokens: at least 32 bytes. Development generates one."
     )
+    token_keys: str = Field(
+        "", description="File of the keys that sign tokens (JWKS with private keys); empty means the secret alone."
+    )
     token_issuer: str = Field("sepal", min_length=1, description="`iss` of the tokens.")
     token_audience: str = Field("sepal", min_length=1, description="`aud` of the tokens; one per deployment.")
     token_ttl_s: PositiveInt = Field(600, le=86_400, description="How long a token is good.")
@@ -88,6 +93,19 @@ class Settings(ArtifactSettings):
     cors_origins: tuple[str, ...] = Field(
         (), description='Whose pages may ask from a browser: `["https://example.org"]`; production refuses `*`.'
     )
+    oidc_issuer: str = Field("", description="`iss` of an OpenID Connect provider whose tokens count too.")
+    oidc_audience: str = Field("", description="`aud` that its tokens must name; needed with an issuer.")
+    oidc_jwks: str = Field(
+        "", description="Its public keys, a file or `https://...`; empty means where the issuer says."
+    )
+    oidc_algorithms: str = Field("RS256 ES256", description="Algorithms that its tokens may be signed with.")
+    oidc_scope_claim: str = Field(
+        "scope", min_length=1, description="Claim that says how far a token reaches: `scp`, `realm_access.roles`."
+    )
+    oidc_scopes: dict[str, str] | None = Field(
+        None, description='Our scopes by its values: `{"caller": "predict batch"}`; unset: values that are our scopes.'
+    )
+    oidc_refresh_s: PositiveFloat = Field(300, description="How often its public keys are looked up.")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text in a terminal, else JSON.")
@@ -138,6 +156,13 @@ class Settings(ArtifactSettings):
         """The SQLAlchemy URL, SQLite's filled in."""
         return self.database_url.get_secret_value() or f"sqlite:///{self.state / 'sepal.db'}"
 
+    @field_validator("oidc_algorithms")
+    @classmethod
+    def _algorithms_are_known(cls, algorithms: str) -> str:
+        if not algorithms.split() or not set(algorithms.split()) <= OIDC_ALGORITHMS:
+            raise ValueError(f"it must be one or more of {' '.join(sorted(OIDC_ALGORITHMS))}")
+        return algorithms
+
     @field_validator("database_url")
     @classmethod
     def _database_is_known(cls, url: SecretStr) -> SecretStr:
@@ -170,10 +195,25 @@ class Settings(ArtifactSettings):
     @model_validator(mode="after")
     def _secret_is_real(self) -> "Settings":
         secret = self.secret_key.get_secret_value()
-        if self.is_production and len(secret.encode()) < SECRET_BYTES:
+        reason = guessable.misplaced(secret)
+        if self.is_production and not reason:
+            reason = self._weakness(secret)
+        if reason:
             raise ValueError(
-                f"SEPAL_SECRET_KEY is {'too short' if secret else 'missing'}: production needs at least "
-                f"{SECRET_BYTES} bytes; make one with: "
+                f"SEPAL_SECRET_KEY {reason}; make one with: "
                 "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             )
+        return self
+
+    def _weakness(self, secret: str) -> str:
+        if not secret:
+            return "" if self.token_keys else f"is missing: production needs at least {SECRET_BYTES} bytes"
+        if len(secret.encode()) < SECRET_BYTES:
+            return f"is too short: production needs at least {SECRET_BYTES} bytes"
+        return guessable.weakness(secret)
+
+    @model_validator(mode="after")
+    def _audience_is_named(self) -> "Settings":
+        if self.oidc_issuer and not self.oidc_audience:
+            raise ValueError("SEPAL_OIDC_AUDIENCE is missing: without it, tokens for anybody would count")
         return self

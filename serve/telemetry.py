@@ -56,6 +56,9 @@ class Metrics:
         self.load_failures = Counter(
             "sepal_model_load_failures", "Versions that could not be loaded.", ("model",), registry=self.registry
         )
+        self.key_failures = Counter(
+            "sepal_key_renewal_failures", "Keys that could not be taken up.", ("source",), registry=self.registry
+        )
 
         self._running = 0
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram, list[float]]] = {}

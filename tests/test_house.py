@@ -26,7 +26,7 @@ from serve.settings import Settings
 from serve.telemetry import Metrics
 from tests.server import ROOT
 
-PUBLIC = {"/health", "/health/live", "/health/ready", f"{PREFIX}/token"}
+PUBLIC = {"/health", "/health/live", "/health/ready", "/.well-known/jwks.json", f"{PREFIX}/token"}
 DOCS = {"/docs", "/redoc", "/openapi.json", "/docs/assets"}
 FORMATS = ROOT / "tests" / "formats"
 

@@ -17,6 +17,7 @@ from serve.registry import Registry
 from serve.security.callers import Callers
 from serve.security.login import Login
 from serve.security.principals import Principal
+from serve.security.tokens import Tokens
 from serve.tabular.options import CsvOptions
 from serve.telemetry import Metrics
 from serve.users import Scope
@@ -44,6 +45,7 @@ class Parts:
     registry: Registry
     inference: Inference
     login: Login
+    tokens: Tokens
     callers: Callers
     metrics: Metrics
     rates: Rates
@@ -81,7 +83,9 @@ async def principal(
         Unauthenticated: There is no token, or none that counts.
         ScopeMissing: It does not reach what the route needs.
     """
-    if not token or not token.isascii():
+    # One header, and what stands in it: the framework takes the first of several, and strips more than blanks.
+    headers = request.headers.getlist("authorization")
+    if not token or len(headers) > 1 or not headers[0].isascii() or not headers[0].isprintable():
         raise Unauthenticated
     caller = await parts.callers.verify(token)
     request.scope["caller"] = caller.name

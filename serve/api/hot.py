@@ -111,6 +111,9 @@ class Hot:
             return None
         if headers.get(b"content-type") not in _JSON or b"content-encoding" in headers:
             return None
+        # A header that came twice is the routes' affair: there is no telling which of the two is meant.
+        if len(headers) != len(scope["headers"]):
+            return None
         authorization = headers.get(b"authorization", b"")
         if not authorization.startswith(_SCHEME):
             return None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 
+from serve.security.outside import Outside
 from serve.security.principals import Principal, Verified
 from serve.security.tokens import Tokens
 
@@ -14,9 +15,15 @@ class Callers:
     """Recognises callers by what they bring. What does not count is never remembered: nobody can fill the memory."""
 
     def __init__(
-        self, tokens: Tokens, *, most_remembered: int = MOST_REMEMBERED, clock: Callable[[], float] = time.time
+        self,
+        tokens: Tokens,
+        *,
+        outside: Outside | None = None,
+        most_remembered: int = MOST_REMEMBERED,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._tokens = tokens
+        self._outside = outside
         self._most_remembered = most_remembered
         self._clock = clock
         self._remembered: dict[str, Verified] = {}
@@ -31,9 +38,14 @@ class Callers:
         known = self.recall(bearer)
         if known is not None:
             return known
-        verified = self._tokens.verify(bearer)
+        verified = self._verified(bearer)
         self._remember(bearer, verified)
         return verified.principal
+
+    def _verified(self, bearer: str) -> Verified:
+        if self._outside is None or self._tokens.are_ours(bearer):
+            return self._tokens.verify(bearer)
+        return self._outside.verify(bearer)
 
     def recall(self, bearer: str) -> Principal | None:
         """Who a bearer speaks for that was verified before and still counts; None says nothing about any other."""

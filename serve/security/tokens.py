@@ -1,19 +1,24 @@
-"""Access tokens: signed with HS256 by python-jose, which only this file knows."""
+"""Access tokens: signed and verified by python-jose, which only this file knows."""
 
+import json
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
-from jose import jwk, jws, jwt
+from jose import jwk
+from jose.backends.base import Key
 from jose.exceptions import JOSEError
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from serve.errors import Unauthenticated
+from serve.security import base64url
+from serve.security.jwks import PrivateKey, PublicKey, SigningKey, public_set
 from serve.security.principals import Principal, Verified
 from serve.users import ALL_SCOPES, Scope
 
-ALGORITHM = "HS256"
 TYPE = "at+jwt"
 LONGEST = 8 * 2**10
 LEEWAY_S = 30
@@ -45,27 +50,62 @@ class _Claims(BaseModel):
     sid: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """One key in the hands of python-jose, and the one header that its tokens have."""
+
+    kid: str
+    head: str
+    private: Key = field(repr=False)
+    public: Key = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ring:
+    """All keys of one moment: the first signs, each verifies what bears its header, letter for letter."""
+
+    pen: _Pen
+    pens: Mapping[str, _Pen]
+    public: Mapping[str, object]
+
+
 class Tokens:
     """Issues and verifies the tokens of one deployment."""
 
     def __init__(
         self,
+        keys: Sequence[SigningKey],
         *,
-        secret: str,
         issuer: str,
         audience: str,
         ttl_s: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not secret:
-            raise ValueError("a token cannot be signed with an empty secret")
-        # A typed key: given a text, python-jose guesses what it is, and takes JSON for a set of keys.
-        self._key = jwk.construct(secret.encode(), ALGORITHM)
-        self._head = jwt.encode({}, self._key, algorithm=ALGORITHM, headers={"typ": TYPE}).partition(".")[0] + "."
+        self._ring = _ring(keys)
         self._issuer = issuer
         self._audience = audience
         self._ttl_s = ttl_s
         self._clock = clock
+
+    def take(self, keys: Sequence[SigningKey]) -> frozenset[str]:
+        """
+        Sign and verify with these keys from now on; back come the ids of those that are gone, as `Verified` has them.
+
+        Raises:
+            ValueError: There is none, or one that cannot sign; all stays as it was.
+        """
+        before, self._ring = self._ring, _ring(keys)
+        kept = {pen.kid for pen in self._ring.pens.values()}
+        return frozenset(_id(pen.kid) for pen in before.pens.values() if pen.kid not in kept)
+
+    @property
+    def public_keys(self) -> Mapping[str, object]:
+        """What others need to verify our tokens: a set of public keys (RFC 7517), empty where secrets sign."""
+        return self._ring.public
+
+    def are_ours(self, token: str) -> bool:
+        """Whether a token looks like one of this deployment; whether it counts is another question."""
+        return token.partition(".")[0] in self._ring.pens
 
     def issue(self, subject: str, scopes: Iterable[Scope], *, session: str = "", ttl_s: int | None = None) -> Issued:
         """A new token for one who has been recognised; `session` names the login that it came of."""
@@ -81,8 +121,9 @@ class Tokens:
             "scope": " ".join(sorted(granted)),
             **({"sid": session} if session else {}),
         }
-        token = jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"typ": TYPE})
-        return Issued(str(token), ttl_s, granted)
+        pen = self._ring.pen
+        signed = f"{pen.head}.{base64url.encode(json.dumps(claims, separators=(',', ':')).encode())}"
+        return Issued(f"{signed}.{base64url.encode(pen.private.sign(signed.encode()))}", ttl_s, granted)
 
     def verify(self, token: str) -> Verified:
         """
@@ -92,13 +133,13 @@ class Tokens:
             Unauthenticated: It does not count; the reason is not told.
         """
         # Our header, letter for letter: another one is not even parsed, whatever it asks for.
-        if len(token) > LONGEST or not token.startswith(self._head):
+        pen = self._ring.pens.get(token.partition(".")[0]) if len(token) <= LONGEST else None
+        if pen is None:
             raise Unauthenticated
         try:
-            # The signature first, then every claim's type, then its value: `jwt.decode` would take a token
-            # that lacks a claim, and fails with a TypeError where one is null.
-            claims = _Claims.model_validate_json(jws.verify(token, self._key, [ALGORITHM]))
-        except (JOSEError, ValidationError) as error:
+            # The signature first, then every claim's type, then its value.
+            claims = _Claims.model_validate_json(proven(token, pen.public))
+        except ValueError as error:
             raise Unauthenticated from error
         is_ours = claims.iss == self._issuer and claims.aud == self._audience
         if not is_ours or claims.exp - claims.iat > LONGEST_LIFE_S:
@@ -107,5 +148,54 @@ class Tokens:
         if not since <= self._clock() < until:
             raise Unauthenticated
         scopes = frozenset(Scope(scope) for scope in claims.scope.split() if scope in ALL_SCOPES)
-        ids = frozenset({claims.jti, claims.sid} - {""})
+        ids = frozenset({claims.jti, claims.sid} - {""}) | {_id(pen.kid)}
         return Verified(Principal(claims.sub, scopes, claims.sid), since, until, ids)
+
+
+def proven(token: str, key: Key) -> bytes:
+    """
+    The claims of a token, as they were signed.
+
+    Of python-jose only the signature is asked, with a key that has its type and its one algorithm: its reader of
+    tokens takes any base64, any `crit`, and guesses what a key is.
+
+    Raises:
+        ValueError: This key has not signed it.
+    """
+    signed, _, signature = token.rpartition(".")
+    if not key.verify(signed.encode("ascii"), base64url.decode(signature)):
+        raise ValueError("the signature is another's")
+    return base64url.decode(signed.partition(".")[2])
+
+
+def keyed(alg: str, material: PublicKey | PrivateKey) -> Key:
+    """
+    A key that can be asked for this algorithm, and for no other.
+
+    Raises:
+        ValueError: It is a secret that looks like a public key.
+    """
+    # Keys of the cryptography package, which the stubs do not know of, leave nothing to be guessed.
+    typed: Any = material
+    try:
+        return jwk.construct(typed, alg)
+    except JOSEError as error:
+        raise ValueError(str(error)) from error
+
+
+def _ring(keys: Sequence[SigningKey]) -> _Ring:
+    pens = [_pen(key) for key in keys]
+    if not pens:
+        raise ValueError("there is no key to sign tokens with")
+    return _Ring(pens[0], MappingProxyType({pen.head: pen for pen in pens}), public_set(keys))
+
+
+def _pen(key: SigningKey) -> _Pen:
+    header = json.dumps({"alg": key.alg, "kid": key.kid, "typ": TYPE}, separators=(",", ":"))
+    private = key.private
+    public = private if isinstance(private, bytes) else private.public_key()
+    return _Pen(key.kid, base64url.encode(header.encode()), keyed(key.alg, private), keyed(key.alg, public))
+
+
+def _id(kid: str) -> str:
+    return f"kid:{kid}"

@@ -11,7 +11,7 @@ from serve.api.deps import PREFIX
 from serve.users import ALL_SCOPES
 from tests.server import Api, Server, slug
 
-OPEN = {"/health", "/health/live", "/health/ready", f"{PREFIX}/token"}
+OPEN = {"/health", "/health/live", "/health/ready", "/.well-known/jwks.json", f"{PREFIX}/token"}
 NEEDS = {
     ("GET", "/api/v1/me"): None,
     ("POST", "/api/v1/predict"): "predict",

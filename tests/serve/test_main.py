@@ -17,7 +17,7 @@ from serve.development import ensure_secrets
 from tests import tiny
 from tests.server import ROOT, Api, Server, environment, free_port, run, unmeasured
 
-SECRET = "s" * 48
+SECRET = "gUj2wQ0rLx9vTn5bYc8eKd3hZm6pAf1s"
 
 
 def test_production_without_a_secret_does_not_start(tmp_path: Path) -> None:

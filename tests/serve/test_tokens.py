@@ -10,10 +10,12 @@ from jose import jwk, jwt
 from jose.utils import base64url_encode
 
 from serve.errors import Unauthenticated
-from serve.security.tokens import ALGORITHM, LEEWAY_S, Tokens
+from serve.security.jwks import SigningKey, secret_key
+from serve.security.tokens import LEEWAY_S, Tokens
 from serve.users import Scope
 
 SECRET = "a secret of at least thirty-two bytes"
+KID = secret_key(SECRET.encode()).kid
 NOW = 1_800_000_000  # a number, for workers of pytest-xdist must find the same tests
 GOOD = {
     "iss": "sepal",
@@ -29,19 +31,19 @@ CLAIMS = sorted(GOOD)
 NESTED: dict[str, object] = {"typ": functools.reduce(lambda inner, _: [inner], range(900), list[object]())}
 
 
-def tokens(**other: Any) -> Tokens:
-    """The deployment under test."""
-    given = {"secret": SECRET, "issuer": "sepal", "audience": "here", "ttl_s": 600, "clock": lambda: NOW}
-    return Tokens(**{**given, **other})
+def tokens(*keys: SigningKey, secret: str = SECRET, **other: Any) -> Tokens:
+    """The deployment under test, by default with a secret."""
+    given = {"issuer": "sepal", "audience": "here", "ttl_s": 600, "clock": lambda: NOW}
+    return Tokens(keys or (secret_key(secret.encode()),), **{**given, **other})
 
 
 def signed(claims: object, *, secret: str = SECRET, header: Mapping[str, object] | None = None) -> str:
     """A token with these claims, signed as ours are."""
     head, body = (
         base64url_encode(json.dumps(part, separators=(",", ":")).encode())
-        for part in ({"alg": ALGORITHM, "typ": "at+jwt", **(header or {})}, claims)
+        for part in ({"alg": "HS256", "kid": KID, "typ": "at+jwt", **(header or {})}, claims)
     )
-    signature = jwk.construct(secret.encode(), ALGORITHM).sign(head + b"." + body)
+    signature = jwk.construct(secret.encode(), "HS256").sign(head + b"." + body)
     return b".".join([head, body, base64url_encode(signature)]).decode()
 
 
@@ -55,7 +57,7 @@ def test_a_token_says_who_and_how_far() -> None:
     assert principal.scopes == {Scope.PREDICT}
     assert issued.expires_in_s == 600
     assert issued.scopes == {Scope.PREDICT}
-    assert jwt.get_unverified_header(issued.token) == {"alg": "HS256", "typ": "at+jwt"}
+    assert jwt.get_unverified_header(issued.token) == {"alg": "HS256", "kid": KID, "typ": "at+jwt"}
 
 
 def test_the_test_signs_as_the_server_does() -> None:

@@ -1,0 +1,22 @@
+"""What others need to verify our tokens."""
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from serve.api.deps import PartsDep
+
+# A key is added, and verifies, before it signs: whoever looks as often as this never meets one that is not known.
+MAX_AGE_S = 300
+
+router = APIRouter(tags=["tokens"])
+
+
+@router.head("/.well-known/jwks.json", include_in_schema=False)
+@router.get("/.well-known/jwks.json")
+async def show_public_keys(parts: PartsDep) -> Response:
+    """The public keys that tokens are signed with (RFC 7517); an empty set where a secret signs."""
+    return JSONResponse(
+        dict(parts.tokens.public_keys),
+        headers={"Cache-Control": f"public, max-age={MAX_AGE_S}"},
+        media_type="application/jwk-set+json",
+    )

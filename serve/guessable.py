@@ -1,0 +1,36 @@
+"""What a secret must not look like: a sample out of some document, a pattern, or a key of another kind."""
+
+import re
+
+# A random secret of 32 bytes, in any spelling, has more.
+_FEWEST_CHARACTERS = 8
+# By chance, one in ten million secrets has one of these in it.
+_SAMPLES = (
+    "secret", "change", "example", "insecure", "placeholder", "replace", "password", "default", "sample", "qwerty",
+    "development", "production", "yourkey", "signingkey", "dontuse", "donotuse",
+)  # fmt: skip
+_PATTERNS = (
+    "12345678", "abcdefgh",
+    # the key of FastAPI's tutorial, which is in thousands of repositories
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+)  # fmt: skip
+
+
+def weakness(secret: str) -> str:
+    """Why somebody could guess it, in words that follow its name; empty if nothing speaks for that."""
+    lowered = secret.lower()
+    letters = re.sub(r"[^a-z]", "", lowered)
+    if len(set(secret)) < _FEWEST_CHARACTERS or secret in (secret + secret)[1:-1]:
+        return "repeats itself"
+    if any(sample in letters for sample in _SAMPLES) or any(pattern in lowered for pattern in _PATTERNS):
+        return "is a sample, or made of words"
+    return ""
+
+
+def misplaced(secret: str) -> str:
+    """Which key of another kind it is, in words that follow its name; empty if it is none."""
+    if "BEGIN " in secret or secret.lstrip().startswith(("ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-")):
+        return "is a key pair, or half of one: those go into SEPAL_TOKEN_KEYS"
+    if secret.strip()[:1] in {"{", "["}:
+        return "is JSON: a set of keys goes into SEPAL_TOKEN_KEYS"
+    return ""
