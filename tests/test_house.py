@@ -40,9 +40,10 @@ def app(tmp_path: Path) -> FastAPI:
     return found
 
 
-def _routes(routes: Any) -> Iterator[Any]:
+def routes_of(routes: Any) -> Iterator[Any]:
+    """Every route, those of included routers too."""
     for route in routes:
-        yield from _routes(route.original_router.routes) if hasattr(route, "original_router") else [route]
+        yield from routes_of(route.original_router.routes) if hasattr(route, "original_router") else [route]
 
 
 def _scopes(dependant: Dependant) -> set[str]:
@@ -57,7 +58,7 @@ def _calls(dependant: Dependant) -> set[str]:
 
 def test_every_route_needs_a_token_or_is_public(app: FastAPI) -> None:
     """A route that names neither a caller nor stands on the short list fails here, before anybody can call it."""
-    routes = list(_routes(app.routes))
+    routes = list(routes_of(app.routes))
 
     open_to_all = {
         route.path
@@ -71,7 +72,7 @@ def test_every_route_needs_a_token_or_is_public(app: FastAPI) -> None:
 
 def test_every_caller_but_me_needs_a_scope(app: FastAPI) -> None:
     """A token alone opens nothing but its owner's own name."""
-    routes = [route for route in _routes(app.routes) if isinstance(route, APIRoute)]
+    routes = [route for route in routes_of(app.routes) if isinstance(route, APIRoute)]
 
     unscoped = {route.path for route in routes if not _scopes(route.dependant)}
 

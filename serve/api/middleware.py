@@ -20,6 +20,8 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 # To a browser an answer is what it says, and nothing that it keeps. Pages bring a policy of their own.
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+# What is for everybody says itself how long it may be kept.
+_PUBLIC_HEADERS = _HEADERS[:1]
 
 _log = structlog.get_logger("serve.access")
 
@@ -101,7 +103,8 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             request_id = (b"x-request-id", self._scope["request_id"].encode())
-            message["headers"] = [*message["headers"], *_HEADERS, *rates.headers(self._scope), request_id]
+            headers = _PUBLIC_HEADERS if self._scope.get("is_for_everybody") else _HEADERS
+            message["headers"] = [*message["headers"], *headers, *rates.headers(self._scope), request_id]
         return self._send(message)
 
 

@@ -103,8 +103,10 @@ def _fetch(address: str, *, longest_s: float) -> bytes:
     parts = _checked(address)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(str(parts.hostname), parts.port, timeout=longest_s)
-    # A socket's own limit counts from byte to byte: one that drips would never meet it.
-    watch = threading.Timer(longest_s, _cut, (connection,))
+    connection.connect()
+    # A socket's own limit counts from byte to byte: one that drips would never meet it. The connection lets go of its
+    # socket before the answer is read.
+    watch = threading.Timer(longest_s, _cut, (connection.sock,))
     watch.daemon = True
     watch.start()
     try:
@@ -127,7 +129,6 @@ def _received(connection: HTTPConnection, path: str) -> bytes:
     return content
 
 
-def _cut(connection: HTTPConnection) -> None:
-    if connection.sock is not None:
-        with suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
+def _cut(connected: socket.socket) -> None:
+    with suppress(OSError):
+        connected.shutdown(socket.SHUT_RDWR)

@@ -3,15 +3,19 @@
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
-from serve.api.deps import PREFIX
+from serve.app import create_app
+from serve.settings import Settings
 from serve.users import ALL_SCOPES
 from tests.server import Api, Server, slug
+from tests.test_house import DOCS, PUBLIC, routes_of
 
-OPEN = {"/health", "/health/live", "/health/ready", "/.well-known/jwks.json", f"{PREFIX}/token"}
 NEEDS = {
     ("GET", "/api/v1/me"): None,
     ("POST", "/api/v1/predict"): "predict",
@@ -30,6 +34,12 @@ def _each_variant() -> Iterator[tuple[str, str]]:
         yield from [(method, path), (method, path + "/"), (method, "/" + path), (method, path.upper())]
         yield from [("HEAD", path), ("OPTIONS", path), ("DELETE", path)]
     yield from [("GET", "/"), ("GET", "/.env"), ("GET", "/api/v1")]
+    for method, path in [("GET", "/api/v1/me"), ("POST", "/api/v1/predict")]:
+        yield from [(other, path) for other in ("PUT", "PATCH", "TRACE", "PROPFIND")]
+        for odd in ("/health/live/..", "/health/live;", "/docs/..", "/.", "/%2e", "/health/%2e%2e", "/api/v1/token/.."):
+            yield method, odd + path
+        for odd in ("%20", ";x", "%00", ".json", "%2f", "/.", "\\"):
+            yield method, path + odd
 
 
 @pytest.mark.parametrize("header", [None, "Bearer garbage", "Bearer", "Basic ZGV2OmRldg==", "Bearer \u00e4.b.c"])
@@ -152,4 +162,18 @@ def test_the_list_of_routes_is_complete(api: Api) -> None:
     paths = api.server.client.get("/openapi.json").json()["paths"]
     documented = {(method.upper(), path) for path, operations in paths.items() for method in operations}
 
-    assert {(method, path) for method, path in documented if path not in OPEN} == set(NEEDS)
+    assert {(method, path) for method, path in documented if path not in PUBLIC} == set(NEEDS)
+
+
+def test_the_apps_own_table_has_nothing_open(server: Server, tmp_path: Path) -> None:
+    """Every route and mount that the app has, whether OpenAPI knows it or not, is 401 for whoever has no token."""
+    app: Any = create_app(Settings(_env_file=None, state=tmp_path, secret_key=SecretStr("x" * 32)))
+    routes = list(routes_of(app._app._app.routes))
+    table = {(method, route.path) for route in routes for method in getattr(route, "methods", {"GET", "POST"})}
+    closed = {(method, path) for method, path in table if path not in PUBLIC | DOCS}
+
+    assert len(closed) >= len(NEEDS)
+    for method, path in closed:
+        for header in ({}, {"Authorization": "Bearer garbage"}):
+            answer = server.client.request(method, path.replace("{model}", "iris"), headers=header)
+            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), path

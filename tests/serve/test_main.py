@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -31,6 +32,74 @@ def test_production_without_a_secret_does_not_start(tmp_path: Path) -> None:
     assert "SEPAL_SECRET_KEY is missing" in ended.stderr
     assert "token_urlsafe(48)" in ended.stderr
     assert time.monotonic() - started < 20
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("secret", "complaint"),
+    [
+        (" " * 40, "repeats itself"),
+        ("ab" * 20, "repeats itself"),
+        ("k3J-" * 8, "repeats itself"),
+        ("changeme-changeme-changeme-1234567890", "is a sample"),
+        ("Please_Change_This_To_Something_Random_1", "is a sample"),
+        ("your-256-bit-secret-your-256-bit-secret1", "is a sample"),
+        ("a-string-secret-at-least-256-bits-long", "is a sample"),
+        ("09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7", "is a sample"),
+        ('{"keys": [{"kty": "oct", "k": "Zm9vYmFyYmF6cXV4"}]}', "is JSON"),
+        ('["gUj2wQ0rLx9vTn5bYc8eKd3hZm6pAf1s"]', "is JSON"),
+        ("-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END", "is a key pair"),
+        ("-----BEGIN RSA PRIVATE KEY-----\r\nMIIEpAIBAAKCAQEA", "is a key pair"),
+        ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0", "is a key pair"),
+        ("gUj2wQ0rLx9vTn5bYc8eKd3hZm6pAf1", "is too short"),
+    ],
+)
+def test_a_secret_that_could_be_guessed_does_not_start(
+    server: Server, tmp_path: Path, secret: str, complaint: str
+) -> None:
+    """It ends within two seconds with one line that does not show it; the port, which is taken, is not even tried."""
+    env = environment(environment="production", state=tmp_path, secret_key=secret, port=server.port)
+    before = _cpu_of_children_s()
+
+    ended = run("serve", "run", env=env)
+
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
+    assert f"SEPAL_SECRET_KEY {complaint}" in ended.stderr
+    assert secret not in ended.stderr
+    assert _cpu_of_children_s() - before < 2
+    assert not list(tmp_path.iterdir())
+
+
+def _cpu_of_children_s() -> float:
+    """Seconds of a processor, which do not grow while others use it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"token_keys": "none.json"}, "none.json: No such file"),
+        ({"token_keys": "."}, ".: Is a directory"),
+        ({"token_keys": "pyproject.toml"}, "pyproject.toml: it is not JSON"),
+        ({"oidc_issuer": "https://issuer.example"}, "SEPAL_OIDC_AUDIENCE is missing"),
+        ({"oidc_issuer": "http://issuer.example", "oidc_audience": "a"}, "https://"),
+        ({"oidc_issuer": "https://x", "oidc_audience": "a", "oidc_scopes": '{"a": "fly"}'}, "SEPAL_OIDC_SCOPES"),
+        ({"oidc_algorithms": "HS256"}, "SEPAL_OIDC_ALGORITHMS"),
+        ({"oidc_algorithms": "none"}, "SEPAL_OIDC_ALGORITHMS"),
+        ({"oidc_algorithms": " "}, "SEPAL_OIDC_ALGORITHMS"),
+    ],
+)
+def test_keys_that_cannot_be_do_not_start(tmp_path: Path, settings: dict[str, str], complaint: str) -> None:
+    """A file that is no keyring, or an issuer that cannot be trusted, is told in one line before anything is made."""
+    ended = run(
+        "serve", "run", env=environment(environment="production", state=tmp_path, secret_key=SECRET, **settings)
+    )
+
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
+    assert complaint in ended.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -99,8 +168,12 @@ def test_production_serves_with_a_secret(store: Path, tmp_path: Path) -> None:
     with Server(env) as server:
         token = server.token(user="ada", password="correct horse")
         docs = server.client.get("/docs", headers={"Authorization": f"Bearer {token}"})
+        closed = [server.client.get(path).status_code for path in ("/docs", "/redoc", "/openapi.json", "/metrics")]
+        keys = server.client.get("/.well-known/jwks.json")
 
     assert docs.status_code == 404
+    assert closed == [401] * 4
+    assert keys.json() == {"keys": []}
     assert run("serve", "users", "list", env=env).stdout.split()[:4] == ["ada", "batch", "models:read", "predict"]
     refused = run("serve", "token", env=env)
     assert (refused.returncode, refused.stdout) == (2, "")
