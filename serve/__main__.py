@@ -238,6 +238,8 @@ def _token(settings: Settings) -> int:
     if settings.is_production:
         print("production has no development user: log in at /api/v1/token", file=sys.stderr)
         return 2
+    if not _has_keys(settings):
+        return 2
     print(make_tokens(with_secrets(settings)).issue(USER, ALL_SCOPES, ttl_s=DEVELOPMENT_TOKEN_S).token)
     return 0
 
