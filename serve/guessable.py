@@ -4,7 +4,7 @@ import re
 
 # A random secret of 32 bytes, in any spelling, has more.
 _FEWEST_CHARACTERS = 8
-# By chance, one in ten million secrets has one of these in it.
+# By chance, one random secret in a million has one of these in it.
 _SAMPLES = (
     "secret", "change", "example", "insecure", "placeholder", "replace", "password", "default", "sample", "qwerty",
     "development", "production", "yourkey", "signingkey", "dontuse", "donotuse",
@@ -31,6 +31,6 @@ def misplaced(secret: str) -> str:
     """Which key of another kind it is, in words that follow its name; empty if it is none."""
     if "BEGIN " in secret or secret.lstrip().startswith(("ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-")):
         return "is a key pair, or half of one: those go into SEPAL_TOKEN_KEYS"
-    if secret.strip()[:1] in {"{", "["}:
+    if secret.strip()[:1] + secret.strip()[-1:] in {"{}", "[]"}:
         return "is JSON: a set of keys goes into SEPAL_TOKEN_KEYS"
     return ""

@@ -11,13 +11,15 @@ MAX_AGE_S = 300
 router = APIRouter(tags=["tokens"])
 
 
+class KeySet(JSONResponse):
+    """A set of public keys, under the media type of RFC 7517."""
+
+    media_type = "application/jwk-set+json"
+
+
 @router.head("/.well-known/jwks.json", include_in_schema=False)
-@router.get("/.well-known/jwks.json")
+@router.get("/.well-known/jwks.json", response_class=KeySet)
 async def show_public_keys(request: Request, parts: PartsDep) -> Response:
     """The public keys that tokens are signed with (RFC 7517); an empty set where a secret signs."""
     request.scope["is_for_everybody"] = True
-    return JSONResponse(
-        dict(parts.tokens.public_keys),
-        headers={"Cache-Control": f"public, max-age={MAX_AGE_S}"},
-        media_type="application/jwk-set+json",
-    )
+    return KeySet(dict(parts.tokens.public_keys), headers={"Cache-Control": f"public, max-age={MAX_AGE_S}"})

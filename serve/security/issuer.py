@@ -57,16 +57,26 @@ class Issuer:
 
     def _discovered(self) -> str:
         content = _fetch(self._issuer.rstrip("/") + DISCOVERY, longest_s=self._longest_s)
-        try:
-            told = _Discovered.model_validate(document.parse(content, max_depth=_MAX_DEPTH, max_rows=_MAX_LISTS))
-        except (ValidationError, InvalidInput):
-            raise ValueError("the issuer does not describe itself (OpenID Connect Discovery)") from None
-        if told.issuer != self._issuer:
-            raise ValueError("the issuer calls itself otherwise than SEPAL_OIDC_ISSUER does")
-        # Whoever is elsewhere does not send us to what only this machine can reach.
-        if _is_loopback(_checked(told.jwks_uri)) and not _is_loopback(_checked(self._issuer)):
-            raise ValueError("the issuer sends us to this very machine")
-        return told.jwks_uri
+        return described(content, self._issuer)
+
+
+def described(content: bytes, issuer: str) -> str:
+    """
+    The address of the keys, as an issuer describes itself.
+
+    Raises:
+        ValueError: It is another one, or sends us where it should not.
+    """
+    try:
+        told = _Discovered.model_validate(document.parse(content, max_depth=_MAX_DEPTH, max_rows=_MAX_LISTS))
+    except (ValidationError, InvalidInput):
+        raise ValueError("the issuer does not describe itself (OpenID Connect Discovery)") from None
+    if told.issuer != issuer:
+        raise ValueError("the issuer calls itself otherwise than SEPAL_OIDC_ISSUER does")
+    # Whoever is elsewhere does not send us to what only this machine can reach.
+    if _is_loopback(_checked(told.jwks_uri)) and not _is_loopback(_checked(issuer)):
+        raise ValueError("the issuer sends us to this very machine")
+    return told.jwks_uri
 
 
 def is_address(source: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from serve.errors import Unauthenticated
 from serve.security.jwks import SigningKey, secret_key
 from serve.security.keyring import Keyring, added, load, retired, save, used
+from serve.security.rotation import Rotation
 from tests.keys import SECRET, own_keys
 from tests.serve.test_tokens import tokens
 from tests.server import environment, run
@@ -102,6 +103,21 @@ def test_the_secret_of_another_deployment_is_another() -> None:
     """The same issuer and audience under another secret are nobody."""
     with pytest.raises(Unauthenticated):
         tokens(secret_key(b"another secret of thirty-two bytes")).verify(tokens().issue("ada", []).token)
+
+
+def test_a_file_may_begin_without_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first key of a new file signs where there was nothing else, and one that is gone is said to be gone."""
+    rotation = Rotation(tmp_path / "keys.json")
+    for action, argument in (("add", "ES256"), ("add", "HS256"), ("list", "")):
+        rotation.run(action, argument)
+    first, second, *listed = capsys.readouterr().out.splitlines()
+
+    rotation.run("use", second)
+    rotation.run("retire", first)
+
+    assert listed == [f"{first}  ES256  signs", f"{second}  HS256  verifies"]
+    assert "every token with it" in capsys.readouterr().out
+    assert kids(load(tmp_path / "keys.json")) == [second]
 
 
 def test_the_commands_rotate(tmp_path: Path) -> None:

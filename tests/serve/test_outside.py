@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from serve.errors import Unauthenticated
-from serve.security.issuer import DISCOVERY, MOST_BYTES, Issuer
+from serve.security.issuer import DISCOVERY, MOST_BYTES, Issuer, described
 from serve.security.jwks import read_public
 from serve.security.outside import Outside
 from serve.security.tokens import LEEWAY_S
@@ -215,6 +215,17 @@ def test_an_issuer_that_misbehaves_is_a_failure(path: str, answer: Answer) -> No
 
         assert time.monotonic() - started < 3
         assert provider.asked["/other"] == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "127.1.2.3"])
+def test_an_issuer_elsewhere_does_not_send_us_home(host: str) -> None:
+    """Keys of somebody else are not looked up at what only this machine can reach; another host of theirs is fine."""
+    told = {"issuer": ISSUER, "jwks_uri": f"https://{host}/admin"}
+    with pytest.raises(ValueError, match="this very machine"):
+        described(json.dumps(told).encode(), ISSUER)
+
+    told["jwks_uri"] = "https://keys.example/set?of=all"
+    assert described(json.dumps(told).encode(), ISSUER) == told["jwks_uri"]
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,12 @@ def test_an_empty_secret_is_no_secret() -> None:
         tokens(secret="")
 
 
+def test_a_public_key_is_no_secret() -> None:
+    """Whoever takes a file of PEM for the secret has published it."""
+    with pytest.raises(ValueError, match="asymmetric"):
+        tokens(secret="-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE")
+
+
 def test_a_secret_that_looks_like_json_is_a_secret() -> None:
     """A secret is bytes, whatever it looks like; it is never taken for a set of keys."""
     odd = '{"keys": [{"kty": "oct", "k": "YQ"}]}'

@@ -1,0 +1,43 @@
+"""Secrets that somebody could guess."""
+
+import base64
+import random
+from collections.abc import Callable
+
+import pytest
+
+from serve.guessable import misplaced, weakness
+
+
+@pytest.mark.parametrize(
+    "spelled", [base64.urlsafe_b64encode, base64.b64encode, base64.b32encode, base64.b16encode, base64.b85encode]
+)
+def test_what_is_random_passes(spelled: Callable[[bytes], bytes]) -> None:
+    """Whatever a secret is made with, none of a thousand is taken for a pattern, a sample or a key."""
+    draw = random.Random(0)
+    drawn = [spelled(draw.randbytes(32)).decode() for _ in range(1000)]
+
+    assert {weakness(secret) + misplaced(secret) for secret in drawn} == {""}
+
+
+@pytest.mark.parametrize(
+    "secret", ["x" * 64, "abc" * 20, "0123456789abcdef" * 4, "1122334455667788" * 2, "\u00e4" * 32]
+)
+def test_what_repeats_itself_does_not(secret: str) -> None:
+    """One character, one word or one pattern over and over is no secret, however long."""
+    assert weakness(secret)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["CHANGE_ME_" + "k3J9x" * 5 + "q", "my-Super-Secret-key-for-JWT-2024!!", "P-a-s-s-w-o-r-d-P-a-s-s-w-o-r-d-0123"],
+)
+def test_what_is_made_of_words_does_not(secret: str) -> None:
+    """Samples out of documents are known to everybody, whatever stands between their letters."""
+    assert weakness(secret)
+
+
+@pytest.mark.parametrize("secret", ["", "gUj2wQ0rLx9vTn5bYc8eKd3hZm6pAf1s"])
+def test_what_is_no_key_is_not_misplaced(secret: str) -> None:
+    """Nothing at all is somebody else's complaint, and a secret is where it belongs."""
+    assert misplaced(secret) == ""
