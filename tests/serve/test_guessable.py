@@ -21,7 +21,7 @@ def test_what_is_random_passes(spelled: Callable[[bytes], bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    "secret", ["x" * 64, "abc" * 20, "0123456789abcdef" * 4, "1122334455667788" * 2, "\u00e4" * 32]
+    "secret", ["x" * 64, "abc" * 20, "k3J-" * 8, "0123456789abcdef" * 4, "1122334455667788" * 2, "\u00e4" * 32]
 )
 def test_what_repeats_itself_does_not(secret: str) -> None:
     """One character, one word or one pattern over and over is no secret, however long."""
@@ -30,11 +30,33 @@ def test_what_repeats_itself_does_not(secret: str) -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    ["CHANGE_ME_" + "k3J9x" * 5 + "q", "my-Super-Secret-key-for-JWT-2024!!", "P-a-s-s-w-o-r-d-P-a-s-s-w-o-r-d-0123"],
+    [
+        "your-256-bit-secret-your-256-bit-secret1",
+        "Please_Change_This_To_Something_Random_1",
+        "CHANGE_ME_" + "k3J9x" * 5 + "q",
+        "my-Super-Secret-key-for-JWT-2024!!",
+        "P-a-s-s-w-o-r-d-P-a-s-s-w-o-r-d-0123",
+    ],
 )
 def test_what_is_made_of_words_does_not(secret: str) -> None:
     """Samples out of documents are known to everybody, whatever stands between their letters."""
     assert weakness(secret)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        '["gUj2wQ0rLx9vTn5bYc8eKd3hZm6pAf1s"]',
+        ' {"kty": "oct", "k": "Zm9vYmFyYmF6cXV4"}',
+        "-----BEGIN RSA PRIVATE KEY-----\r\nMIIEpAIBAAKCAQEA",
+        "----BEGIN CERTIFICATE----",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0",
+        "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY",
+    ],
+)
+def test_a_key_of_another_kind_is_misplaced(secret: str) -> None:
+    """Keys that are written down elsewhere, some of them for everybody to see, are no secrets of ours."""
+    assert "SEPAL_TOKEN_KEYS" in misplaced(secret)
 
 
 @pytest.mark.parametrize("secret", ["", "gUj2wQ0rLx9vTn5bYc8eKd3hZm6pAf1s"])
