@@ -1,7 +1,6 @@
-"""The server from the command line: python -m serve run | token | users | signing-keys."""
+"""The server from the command line: python -m serve run | token, and who may ask it for what."""
 
 import argparse
-import getpass
 import json
 import os
 import shlex
@@ -16,11 +15,12 @@ from typing import TYPE_CHECKING, NoReturn
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from serve.commands import add_to
 from serve.development import USER, ensure_secrets, with_secrets
 from serve.settings import Settings
 
 if TYPE_CHECKING:
-    from serve.users import Users
+    from serve.commands.office import Office
 
 DEVELOPMENT_TOKEN_S = 12 * 3600
 # How the libraries beneath the models are told how many threads they may have.
@@ -55,8 +55,10 @@ def _command(settings: Settings, arguments: argparse.Namespace) -> int:
         return _token(settings)
     if arguments.command == "signing-keys":
         return _rotate(settings, arguments)
-    actions = {"add": _add_user, "remove": _remove_user, "list": _list_users}
-    return actions[arguments.action](settings, arguments)
+    # Imported here: the database's libraries are nothing that `--help` waits for.
+    from serve.commands import office
+
+    return office.run(settings, arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,14 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--port", type=int, help="port to listen on (default: SEPAL_PORT)")
     run.add_argument("--workers", type=int, help="processes that answer (default: SEPAL_WORKERS)")
     commands.add_parser("token", help="print a token of the development user: every scope, 12 hours")
-    users = commands.add_parser("users", help="who may ask for tokens").add_subparsers(dest="action", required=True)
-    users.add_parser("list", help="every user and their scopes, a line each")
-    add = users.add_parser("add", help="add a user; the password is asked for, or read from standard input")
-    add.add_argument("name")
-    add.add_argument("--scopes", default="predict batch models:read", help="separated by blanks (default: %(default)s)")
-    remove = users.add_parser("remove", help="take a user away; tokens are good until they expire")
-    remove.add_argument("name")
     _add_signing_keys(commands.add_parser("signing-keys", help="the keys in SEPAL_TOKEN_KEYS, which sign tokens"))
+    add_to(commands)
     return parser
 
 
@@ -97,20 +93,22 @@ def _run(settings: Settings) -> int:
     limit_threads(settings.model_threads, workers=settings.workers)
     if not _has_keys(settings):
         return 2
-    from serve import database
+    from serve.commands import office
+    from serve.errors import DatabaseUnavailable
     from serve.telemetry import MULTIPROCESS, configure_logging
-    from serve.users import Users
 
-    engine = database.connect(settings.database)
-    database.migrate(engine)
-    if not settings.is_production:
-        settings = with_secrets(settings)
-        _ensure_developer(settings, Users(engine))
-        _print_welcome(settings)
-    elif Users(engine).find(USER):
-        print(f"production has no development user: python -m serve users remove {USER}", file=sys.stderr)
+    try:
+        with office.opened(settings) as opened:
+            if settings.is_production and opened.users.find(USER):
+                print(f"production has no development user: python -m serve users remove {USER}", file=sys.stderr)
+                return 2
+            if not settings.is_production:
+                settings = with_secrets(settings)
+                _ensure_developer(settings, opened)
+                _print_welcome(settings)
+    except DatabaseUnavailable as error:
+        print(f"{error}: see SEPAL_DATABASE_URL", file=sys.stderr)
         return 2
-    engine.dispose()
     configure_logging(level=settings.log_level, form=settings.log_format)
     with tempfile.TemporaryDirectory(prefix="sepal-metrics-") as folder:
         if settings.workers > 1:
@@ -189,21 +187,29 @@ def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(0)
 
 
-def _ensure_developer(settings: Settings, users: "Users") -> None:
+def _ensure_developer(settings: Settings, office: "Office") -> None:
     """The user of development, with the password that stands in the file, whatever the database was told before."""
     from serve.security.passwords import Passwords
     from serve.users import ALL_SCOPES
+    from serve.users.scopes import written
 
     passwords = Passwords()
     password = ensure_secrets(settings.state).password
-    known = users.find(USER)
-    if known is None or known.scopes != ALL_SCOPES or not passwords.verify(password, known.password_hash):
-        users.put(USER, password_hash=passwords.hash(password), scopes=ALL_SCOPES)
+    known = office.users.find(USER)
+    if known is None:
+        office.people.add(USER, password_hash=passwords.hash(password), scopes=ALL_SCOPES)
+        return
+    if not passwords.verify(password, known.password_hash):
+        office.people.set_password(USER, passwords.hash(password))
+    if known.disabled:
+        office.people.enable(USER)
+    if known.scope != written(ALL_SCOPES):
+        office.people.set(USER, scopes=ALL_SCOPES)
 
 
 def _print_welcome(settings: Settings) -> None:
-    everywhere = {"0.0.0.0", "::"}  # noqa: S104  # nosec B104  # told apart, not bound
-    host = "127.0.0.1" if settings.host in everywhere else settings.host
+    # Whoever listens everywhere, 0.0.0.0 or ::, is found here.
+    host = settings.host if settings.host.strip("0.:") else "127.0.0.1"
     base = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
     print()
     print(f"sepal listens on {base} (development)")
@@ -232,15 +238,32 @@ curl -s {base}/api/v1/models/{model}/predict \\
 
 
 def _token(settings: Settings) -> int:
-    from serve.app import make_tokens
-    from serve.users import ALL_SCOPES
-
     if settings.is_production:
         print("production has no development user: log in at /api/v1/token", file=sys.stderr)
         return 2
     if not _has_keys(settings):
         return 2
-    print(make_tokens(with_secrets(settings)).issue(USER, ALL_SCOPES, ttl_s=DEVELOPMENT_TOKEN_S).token)
+    from serve.app import make_tokens
+    from serve.commands import office
+    from serve.errors import DatabaseUnavailable
+    from serve.security.grants import Grants
+
+    settings = with_secrets(settings)
+    try:
+        with office.opened(settings) as opened:
+            _ensure_developer(settings, opened)
+            records = opened.records
+            grants = Grants(
+                records.engine,
+                make_tokens(settings),
+                sessions=records.sessions,
+                audit=records.audit,
+                refresh_ttl_s=DEVELOPMENT_TOKEN_S,
+            )
+            print(grants.hand_out(USER, ttl_s=DEVELOPMENT_TOKEN_S).token)
+    except DatabaseUnavailable as error:
+        print(f"{error}: see SEPAL_DATABASE_URL", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -256,49 +279,6 @@ def _rotate(settings: Settings, arguments: argparse.Namespace) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    return 0
-
-
-def _users(settings: Settings) -> "Users":
-    from serve import database
-    from serve.users import Users
-
-    engine = database.connect(settings.database)
-    database.migrate(engine)
-    return Users(engine)
-
-
-def _add_user(settings: Settings, arguments: argparse.Namespace) -> int:
-    from serve.errors import UserExists
-    from serve.security.passwords import Passwords
-    from serve.users import ALL_SCOPES, Scope
-
-    unknown = sorted(set(arguments.scopes.split()) - ALL_SCOPES)
-    if unknown:
-        print(f"no such scope: {' '.join(unknown)}; there are {' '.join(sorted(ALL_SCOPES))}", file=sys.stderr)
-        return 2
-    password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    try:
-        hashed = Passwords().hash(password)
-        _users(settings).add(arguments.name, password_hash=hashed, scopes=map(Scope, arguments.scopes.split()))
-    except (ValueError, UserExists) as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"added {arguments.name}: {arguments.scopes}")
-    return 0
-
-
-def _remove_user(settings: Settings, arguments: argparse.Namespace) -> int:
-    if not _users(settings).remove(arguments.name):
-        print(f"there is no user {arguments.name!r}", file=sys.stderr)
-        return 2
-    print(f"removed {arguments.name}")
-    return 0
-
-
-def _list_users(settings: Settings, _arguments: argparse.Namespace) -> int:
-    for user in _users(settings).all():
-        print(f"{user.name}  {user.scope}  since {user.created_at:%Y-%m-%d}")
     return 0
 
 

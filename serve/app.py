@@ -1,15 +1,17 @@
 """The composition root: settings in, an app out, every part joined here and nowhere else."""
 
+import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, from_thread
 from fastapi import FastAPI
 from limits import parse
 from sqlalchemy import Engine
@@ -19,7 +21,7 @@ from starlette.types import ASGIApp
 from artifacts import Store
 from serve import database, registry
 from serve.access_log import AccessLog
-from serve.api import auth, batch, docs, jwks, middleware, models, ops, predict, problems
+from serve.api import auth, batch, docs, jwks, me, middleware, models, ops, predict, problems
 from serve.api.deps import Parts
 from serve.api.hot import Hot
 from serve.api.rates import Rates
@@ -30,18 +32,25 @@ from serve.limits.counts import Here
 from serve.limits.rate import Rate
 from serve.registry import Registry, Served
 from serve.rows import Limits
+from serve.security import keys
 from serve.security.callers import Callers
+from serve.security.desk import Desk
+from serve.security.grants import Grants
 from serve.security.issuer import Issuer
 from serve.security.keyring import Keyring
+from serve.security.lockout import Lockout
 from serve.security.login import Login
 from serve.security.outside import Outside
 from serve.security.passwords import Passwords
+from serve.security.principals import Verified
+from serve.security.records import Records
 from serve.security.renewal import KEYRING_S, Source, followed
 from serve.security.tokens import Tokens
+from serve.security.watch import Watch
 from serve.settings import Settings
 from serve.tabular.options import CsvOptions
 from serve.telemetry import Metrics, configure_logging, forget_process, is_text
-from serve.users import Scope, Users
+from serve.users import Scope
 
 if TYPE_CHECKING:
     from serve.limits.shared import Shared
@@ -66,13 +75,11 @@ def create_app(settings: Settings) -> ASGIApp:
     """Join the parts."""
     metrics = Metrics()
     models_in_memory = Registry(default=settings.default_model)
-    keyring, outside = make_keyring(settings), make_outside(settings)
-    tokens = make_tokens(settings, keyring)
-    callers = Callers(tokens, outside=outside)
     engine = database.connect(settings.database)
     computing = CapacityLimiter(settings.threads)
     access_log = _access_log(settings)
     shared = _shared(settings)
+    security = _security(settings, engine, metrics)
     parts = Parts(
         registry=models_in_memory,
         inference=Inference(
@@ -81,14 +88,17 @@ def create_app(settings: Settings) -> ASGIApp:
             batcher=_batcher(settings, computing),
             cache_rows=settings.cache_rows,
         ),
-        login=Login(Users(engine), Passwords(), tokens),
-        tokens=tokens,
-        callers=callers,
+        login=security.login,
+        tokens=security.tokens,
+        grants=security.grants,
+        records=security.records,
+        callers=security.callers,
         metrics=metrics,
         rates=_rates(settings, shared),
         csv=_csv_options(settings),
         computing=computing,
-        recognising=CapacityLimiter(settings.login_threads),
+        recognising=Desk(settings.login_threads),
+        looking=security.looking,
         canary_interval_s=settings.canary_interval_s,
         open_metrics=settings.open_metrics,
     )
@@ -106,7 +116,7 @@ def create_app(settings: Settings) -> ASGIApp:
             engine=engine,
             access_log=access_log,
             shared=shared,
-            keys=_key_sources(settings, parts, keyring, outside),
+            security=security,
         ),
         max_body_size=settings.max_json_bytes,
     )
@@ -170,6 +180,7 @@ def _include(app: FastAPI, settings: Settings) -> None:
         max_body_size=settings.max_form_bytes,
         form_limits={"max_fields": 20, "max_files": 0},
     )
+    app.include_router(me.router, max_body_size=settings.max_form_bytes)
     app.include_router(batch.router, max_body_size=settings.max_csv_bytes)
     app.include_router(predict.router)
     app.include_router(models.router)
@@ -192,8 +203,10 @@ async def _lifespan(
     engine: Engine,
     access_log: AccessLog | None,
     shared: "Shared | None",
-    keys: Sequence[Source[Any]],
+    security: "_Security",
 ) -> AsyncIterator[None]:
+    # Before anybody is served: what was revoked before a restart does not count for a moment after it.
+    await security.watch.look()
     served = await parts.compute(registry.load, Store(settings.artifacts, engine=settings.runtime), _limits(settings))
     for model in served:
         _tell(model, parts.metrics)
@@ -208,10 +221,12 @@ async def _lifespan(
     # Sixty requests at once are some thousand objects, none of them garbage: the usual 700 would be looked through
     # several times in every turn of the loop.
     gc.set_threshold(_COLLECT_AFTER)
+    watching = asyncio.create_task(security.watch.run())
     try:
-        async with followed(keys):
+        async with followed(_key_sources(settings, security, parts.metrics)):
             yield
     finally:
+        watching.cancel()
         if shared:
             await shared.close()
         if access_log:
@@ -262,6 +277,67 @@ def _csv_options(settings: Settings) -> CsvOptions:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Security:
+    """Who asks: the parts of it."""
+
+    keyring: Keyring
+    tokens: Tokens
+    outside: Outside | None
+    records: Records
+    grants: Grants
+    login: Login
+    callers: Callers
+    looking: Desk
+    watch: Watch
+
+
+def _security(settings: Settings, engine: Engine, metrics: Metrics) -> _Security:
+    def announce(found: Mapping[str, float]) -> None:
+        # From the thread that revoked to the loop that remembers, before anybody is answered.
+        from_thread.run_sync(watch.hear, found)
+
+    async def look_up(bearer: str) -> Verified:
+        # What has not even the form of a key takes nobody's thread.
+        keys.parse(bearer)
+        return await looking.run(records.keys.verify, bearer)
+
+    keyring, outside = make_keyring(settings), make_outside(settings)
+    tokens = make_tokens(settings, keyring)
+    records = Records.of(engine, audit_days=settings.audit_days, announce=announce)
+    looking = Desk(settings.login_threads)
+    callers = Callers(tokens, outside=outside, look_up=look_up, is_revoked=records.revocations.hold)
+    lockout = Lockout(
+        engine,
+        most=settings.login_failures,
+        most_of_address=settings.login_failures_address,
+        window_s=settings.login_window_s,
+    )
+    grants = Grants(
+        engine,
+        tokens,
+        sessions=records.sessions,
+        audit=records.audit,
+        refresh_ttl_s=settings.refresh_ttl_s,
+    )
+    login = Login(
+        engine,
+        passwords=Passwords(),
+        grants=grants,
+        sessions=records.sessions,
+        lockout=lockout,
+        audit=records.audit,
+    )
+    watch = Watch(
+        records.revocations,
+        callers,
+        metrics,
+        poll_s=settings.revocation_poll_s,
+        prune=[records.sessions.prune, records.revocations.prune, records.audit.prune, lockout.prune],
+    )
+    return _Security(keyring, tokens, outside, records, grants, login, callers, looking, watch)
+
+
 def make_keyring(settings: Settings) -> Keyring:
     """The keys of this deployment."""
     file = Path(settings.token_keys) if settings.token_keys else None
@@ -307,16 +383,17 @@ def make_outside(settings: Settings) -> Outside | None:
     )
 
 
-def _key_sources(settings: Settings, parts: Parts, keyring: Keyring, outside: Outside | None) -> Sequence[Source[Any]]:
+def _key_sources(settings: Settings, security: _Security, metrics: Metrics) -> Sequence[Source[Any]]:
     """What is looked at again and again."""
 
     def failed(name: str) -> None:
-        parts.metrics.key_failures.labels(name).inc()
+        metrics.key_failures.labels(name).inc()
 
-    source = partial(Source[Any], forget=parts.callers.forget, failed=failed)
+    keyring, outside = security.keyring, security.outside
+    source = partial(Source[Any], forget=security.callers.forget, failed=failed)
     sources: list[Source[Any]] = []
     if keyring.is_renewed:
-        sources.append(source(name="keyring", read=keyring.read, take=parts.tokens.take, interval_s=KEYRING_S))
+        sources.append(source(name="keyring", read=keyring.read, take=security.tokens.take, interval_s=KEYRING_S))
     if outside is not None:
         issuer = make_issuer(settings)
         sources.append(source(name="issuer", read=issuer.read, take=outside.take, interval_s=settings.oidc_refresh_s))

@@ -1,32 +1,133 @@
 """The database: SQLite by default, PostgreSQL by its URL; brought to the newest schema before anything is read."""
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from serve.errors import DatabaseUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # The advisory lock under which PostgreSQL is migrated: any number, as long as it is always the same.
 _LOCK = 7_305_424
 
+# How long PostgreSQL may take to answer a query of ours, each a matter of milliseconds; longer, it counts as gone.
+ANSWER_S = 3.0
+# Migrations wait for each other, and may have much to do.
+MIGRATION_S = 600.0
+_AFTER = "after_commit"
+
 
 class Base(DeclarativeBase):
     """The tables of the server; their history is in `migrations/`."""
 
 
-def connect(url: str) -> Engine:
+def connect(url: str, *, answer_s: float = ANSWER_S) -> Engine:
     """An engine for a URL; nothing is connected yet, and SQLite's folder is made."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, pool_timeout=5, connect_args={"connect_timeout": 5})
+        return _connect_postgresql(parsed, answer_s)
     if parsed.database:
         Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(parsed)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
+
+
+def _connect_postgresql(url: URL, answer_s: float) -> Engine:
+    # Imported here: with SQLite nobody needs the driver.
+    from serve.postgresql import connect_patiently
+
+    milliseconds = int(answer_s * 1000)
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_timeout=answer_s,
+        connect_args={
+            "connect_timeout": 3,
+            # What a server that lives does by itself: give up, and let go of the locks of a process that was stopped.
+            "options": f"-c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout=15000",
+        },
+    )
+    event.listen(engine, "do_connect", partial(connect_patiently, answer_s=answer_s))
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """
+    A transaction that only reads. It blocks: use it in a thread.
+
+    Raises:
+        DatabaseUnavailable: The database does not answer.
+    """
+    with _named(), Session(engine, expire_on_commit=False) as session:
+        yield session
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """
+    A transaction that is committed at its end, or not at all where something is raised. It blocks.
+
+    Raises:
+        DatabaseUnavailable: The database does not answer.
+    """
+    writes = engine.execution_options(sepal_writes=True)
+    with _named(), Session(writes, expire_on_commit=False) as session:
+        with session.begin():
+            yield session
+        for call in session.info.pop(_AFTER, []):
+            call()
+
+
+def after_commit(session: Session, call: Callable[[], object]) -> None:
+    """Call this once a transaction of `writing` is committed, in the same thread; never if it is not."""
+    # SQLAlchemy's own events keep what listens once for longer than a session lives.
+    session.info.setdefault(_AFTER, []).append(call)
+
+
+def now(session: Session) -> float:
+    """What time it is for the database: seconds since the epoch, the same for every process that asks it."""
+    if session.get_bind().dialect.name == "sqlite":
+        return time.time()
+    told: float = session.scalar(text("SELECT extract(epoch FROM clock_timestamp())::float8")) or 0.0
+    return told
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """Whatever the driver calls it, a database that does not answer is one error of ours."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (DatabaseError, InterfaceError, PoolTimeout) as error:
+        raise DatabaseUnavailable("the database does not answer") from error
+
+
+def prepare(url: str) -> None:
+    """
+    Bring the schema of the database at a URL to its newest state.
+
+    Raises:
+        DatabaseUnavailable: The database does not answer.
+    """
+    engine = connect(url, answer_s=MIGRATION_S)
+    try:
+        with _named():
+            migrate(engine)
+    finally:
+        engine.dispose()
 
 
 def migrate(engine: Engine) -> None:

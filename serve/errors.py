@@ -8,12 +8,20 @@ What can go wrong while serving, in the words of the domain; a status is given t
     ├── InvalidInput            the request cannot be understood or does not fit the model
     │   └── InvalidRows         some of its rows do not
     ├── Unauthenticated         there is no token, or none that counts
-    │   └── BadCredentials      the name and the password do not belong together
+    │   ├── BadCredentials      the name and the password do not belong together
+    │   └── GrantRefused        a refresh token does not count, or not any more
     ├── ScopeMissing            the token does not reach that far
     ├── ScopeRefused            more scope was asked for than the user has
+    ├── WrongPassword           the old password is not the caller's
+    ├── LockedOut               too many logins have failed
     ├── UserExists              the name is taken
     ├── RateExceeded            the caller asks more often, or for more rows, than a limit allows
     ├── LimitsUnavailable       nobody can tell how often the caller asked
+    ├── UserNotFound            no user of that name
+    ├── RoleNotFound            no role of that name
+    ├── KeyNotFound             no key of that id
+    ├── SessionNotFound         no session of that id, or not the caller's
+    ├── Busy                    too many callers wait to be recognised
     ├── Overloaded              too many rows are waiting for the model
     ├── DeadlineExceeded        the answer would have come too late
     └── DatabaseUnavailable     the database does not answer
@@ -86,6 +94,28 @@ class BadCredentials(Unauthenticated):
         super().__init__("the user name or the password is wrong")
 
 
+class GrantRefused(Unauthenticated):
+    """A refresh token does not count, or not any more; why not is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("the refresh token does not count, or not any more; log in again")
+
+
+class WrongPassword(ServeError):
+    """The old password is not the caller's."""
+
+    def __init__(self) -> None:
+        super().__init__("the old password is wrong")
+
+
+class LockedOut(ServeError):
+    """Too many logins have failed; even the right password has to wait."""
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__("too many logins have failed; try again later")
+        self.retry_after_s = retry_after_s
+
+
 class ScopeMissing(ServeError):
     """The token is good, and does not reach that far."""
 
@@ -116,6 +146,29 @@ class LimitsUnavailable(ServeError):
 
     def __init__(self) -> None:
         super().__init__("requests cannot be counted now, and this one is not answered uncounted; try again")
+
+
+class UserNotFound(ServeError):
+    """There is no user of that name."""
+
+
+class RoleNotFound(ServeError):
+    """There is no role of that name."""
+
+
+class KeyNotFound(ServeError):
+    """There is no key of that id, or it was revoked."""
+
+
+class SessionNotFound(ServeError):
+    """There is no session of that id, or it is not the caller's."""
+
+
+class Busy(ServeError):
+    """Too many callers wait to be recognised; one should come back later."""
+
+    def __init__(self) -> None:
+        super().__init__("too many callers are waiting to be recognised; try again")
 
 
 class Overloaded(ServeError):

@@ -71,6 +71,18 @@ class Settings(ArtifactSettings):
     token_issuer: str = Field("sepal", min_length=1, description="`iss` of the tokens.")
     token_audience: str = Field("sepal", min_length=1, description="`aud` of the tokens; one per deployment.")
     token_ttl_s: PositiveInt = Field(600, le=86_400, description="How long a token is good.")
+    refresh_ttl_s: PositiveInt = Field(
+        604_800, le=31_536_000, description="How long a session lives, however often it is refreshed."
+    )
+    revocation_poll_s: float = Field(
+        1, gt=0, le=2, description="How often a process looks what the others revoked; at most 2."
+    )
+    login_failures: PositiveInt = Field(5, description="Failed logins of one name within the window; the next is 429.")
+    login_failures_address: PositiveInt = Field(
+        29, description="Failed logins from one address, of IPv6 its /64, within the window; the next is 429."
+    )
+    login_window_s: PositiveInt = Field(900, description="How long a failed login counts.")
+    audit_days: NonNegativeInt = Field(365, description="How long the audit is kept; 0 is for ever.")
 
     rate_predict: Limit = Field(
         "1000000/minute", description="How often each caller may ask for predictions, as `N/minute`; empty: no limit."

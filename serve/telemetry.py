@@ -59,6 +59,9 @@ class Metrics:
         self.key_failures = Counter(
             "sepal_key_renewal_failures", "Keys that could not be taken up.", ("source",), registry=self.registry
         )
+        self.revocation_failures = Counter(
+            "sepal_revocation_failures", "Looks at what others revoked that failed.", registry=self.registry
+        )
 
         self._running = 0
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram, list[float]]] = {}

@@ -26,7 +26,14 @@ from serve.settings import Settings
 from serve.telemetry import Metrics
 from tests.server import ROOT
 
-PUBLIC = {"/health", "/health/live", "/health/ready", "/.well-known/jwks.json", f"{PREFIX}/token"}
+PUBLIC = {
+    "/health",
+    "/health/live",
+    "/health/ready",
+    "/.well-known/jwks.json",
+    f"{PREFIX}/token",
+    f"{PREFIX}/token/revoke",
+}
 DOCS = {"/docs", "/redoc", "/openapi.json", "/docs/assets"}
 FORMATS = ROOT / "tests" / "formats"
 
@@ -71,12 +78,17 @@ def test_every_route_needs_a_token_or_is_public(app: FastAPI) -> None:
 
 
 def test_every_caller_but_me_needs_a_scope(app: FastAPI) -> None:
-    """A token alone opens nothing but its owner's own name."""
+    """A token alone opens nothing but what is its owner's own."""
     routes = [route for route in routes_of(app.routes) if isinstance(route, APIRoute)]
 
     unscoped = {route.path for route in routes if not _scopes(route.dependant)}
 
-    assert unscoped - PUBLIC - DOCS == {f"{PREFIX}/me"}
+    assert unscoped - PUBLIC - DOCS == {
+        f"{PREFIX}/me",
+        f"{PREFIX}/me/password",
+        f"{PREFIX}/me/sessions",
+        f"{PREFIX}/me/sessions/{{id}}",
+    }
 
 
 def _all_errors(error: type[ServeError] = ServeError) -> Iterator[type[ServeError]]:
@@ -154,6 +166,7 @@ def test_every_module_of_serve_is_under_a_contract() -> None:
         *settings["source_modules"],
         "serve.api",
         "serve.development",
+        "serve.commands",
     }
 
 

@@ -1,54 +1,128 @@
-"""Tokens: how to get one, and whose it is."""
+"""Tokens: how to get one, how to go on with it, and how to make an end of it."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
-from serve.api.deps import PREFIX, Caller, PartsDep, Visitor
+from serve.api.deps import PREFIX, MaybeCaller, PartsDep, Visitor
+from serve.errors import SessionNotFound, Unauthenticated
+from serve.security.grants import Granted
+from serve.security.keys import PREFIX as KEY_PREFIX
 from serve.security.passwords import LONGEST
+from serve.security.principals import Verified
+from serve.security.tokens import LONGEST as LONGEST_TOKEN
 from serve.users import NAME
 
 router = APIRouter(prefix=PREFIX, tags=["tokens"])
 
 
 class TokenForm(BaseModel):
-    """The OAuth 2 password grant (RFC 6749, section 4.3)."""
+    """OAuth 2's password grant (RFC 6749, section 4.3), or its refresh of a token (section 6)."""
 
     model_config = ConfigDict(extra="ignore")
 
-    grant_type: Literal["password"] = "password"
-    username: str = Field(pattern=f"^{NAME}$")
-    password: str = Field(min_length=1, max_length=LONGEST, json_schema_extra={"format": "password"})
+    grant_type: Literal["password", "refresh_token"] = "password"
+    username: str = Field("", pattern=f"^({NAME})?$", validate_default=True)
+    password: str = Field("", max_length=LONGEST, validate_default=True, json_schema_extra={"format": "password"})
+    refresh_token: str = Field("", max_length=LONGEST_TOKEN, validate_default=True)
     scope: str = Field(
-        "", max_length=1024, description="Scopes separated by blanks; empty means all that the user has."
+        "", max_length=1024, description="Scopes separated by blanks; empty means all that there are to have."
     )
+
+    @field_validator("username", "password", "refresh_token")
+    @classmethod
+    def _is_there(cls, value: str, info: ValidationInfo) -> str:
+        """Each grant has fields of its own, and needs them."""
+        is_needed = (info.field_name == "refresh_token") == (info.data.get("grant_type") == "refresh_token")
+        if is_needed and not value:
+            raise PydanticCustomError("missing", "this grant needs it")
+        return value
 
 
 class TokenAnswer(BaseModel):
-    """A token as OAuth 2 hands it out."""
+    """Tokens as OAuth 2 hands them out."""
 
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"
     expires_in: int
     scope: str
+    refresh_token: str
+    refresh_expires_in: int
+
+    @classmethod
+    def of(cls, granted: Granted) -> "TokenAnswer":
+        """What was granted, in OAuth's words."""
+        return cls(
+            access_token=granted.access.token,
+            expires_in=granted.access.expires_in_s,
+            scope=" ".join(sorted(granted.access.scopes)),
+            refresh_token=granted.refresh_token,
+            refresh_expires_in=granted.refresh_expires_in_s,
+        )
 
 
-class CallerView(BaseModel):
-    """Who asks."""
+class RevokeForm(BaseModel):
+    """OAuth 2's revocation of a token (RFC 7009)."""
 
-    name: str
-    scopes: list[str]
+    model_config = ConfigDict(extra="ignore")
+
+    token: str = Field(min_length=1, max_length=LONGEST_TOKEN)
+    token_type_hint: str = Field("", max_length=64)
+
+
+class Revoked(BaseModel):
+    """Whatever it was: it does not count any more."""
 
 
 @router.post("/token")
 async def issue_token(visitor: Visitor, form: Annotated[TokenForm, Form()], parts: PartsDep) -> TokenAnswer:
-    """Exchange a name and a password for an access token."""
-    issued = await parts.recognise(parts.login.grant, form.username, form.password, form.scope)
-    return TokenAnswer(access_token=issued.token, expires_in=issued.expires_in_s, scope=" ".join(sorted(issued.scopes)))
+    """Exchange a name and a password, or a refresh token, for an access token and the next refresh token."""
+    if form.grant_type == "refresh_token":
+        granted = await parts.looking.run(parts.grants.refresh, form.refresh_token, form.scope, address=visitor)
+    else:
+        granted = await parts.recognise(parts.login.grant, form.username, form.password, form.scope, address=visitor)
+    return TokenAnswer.of(granted)
 
 
-@router.get("/me")
-async def show_caller(caller: Caller) -> CallerView:
-    """Whose token this is, and what it reaches."""
-    return CallerView(name=caller.name, scopes=sorted(caller.scopes))
+@router.post("/token/revoke")
+async def revoke_token(
+    address: Visitor, form: Annotated[RevokeForm, Form()], caller: MaybeCaller, parts: PartsDep
+) -> Revoked:
+    """End the session that a token came of: one's own, by a refresh token or beside one's own access token."""
+    sessions = parts.records.sessions
+    login = await parts.looking.run(sessions.owner, form.token)
+    if login is not None:
+        if caller is None or caller.owns(login.user):
+            await _end(parts, login.id, login.user, address)
+        return Revoked()
+    if caller is None:
+        raise Unauthenticated
+    verified = await _verified(parts, form.token)
+    if verified is None or verified.principal.name != caller.name:
+        return Revoked()
+    if verified.principal.session:
+        await _end(parts, verified.principal.session, caller.name, address)
+    else:
+        for id_ in verified.ids:
+            await parts.looking.run(sessions.revoke, id_, verified.until, who=caller.name, address=address)
+    return Revoked()
+
+
+async def _end(parts: PartsDep, session: str, user: str, address: str) -> None:
+    try:
+        await parts.looking.run(parts.records.sessions.end, session, who=user, address=address, user=user)
+    except SessionNotFound:
+        # Somebody was quicker: it has ended, which is what was asked for.
+        return
+
+
+async def _verified(parts: PartsDep, token: str) -> Verified | None:
+    """What an access token says; None of what counts no more, or never did, and of keys, which others revoke."""
+    if token.startswith(KEY_PREFIX) or not token.isascii():
+        return None
+    try:
+        return parts.callers.read(token)
+    except Unauthenticated:
+        return None

@@ -15,8 +15,11 @@ from serve.errors import ScopeMissing, Unauthenticated
 from serve.inference import Inference
 from serve.registry import Registry
 from serve.security.callers import Callers
+from serve.security.desk import Desk
+from serve.security.grants import Grants
 from serve.security.login import Login
 from serve.security.principals import Principal
+from serve.security.records import Records
 from serve.security.tokens import Tokens
 from serve.tabular.options import CsvOptions
 from serve.telemetry import Metrics
@@ -24,6 +27,7 @@ from serve.users import Scope
 
 PREFIX = "/api/v1"
 TOKEN_PATH = f"{PREFIX}/token"
+REVOKE_PATH = f"{TOKEN_PATH}/revoke"
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -46,12 +50,15 @@ class Parts:
     inference: Inference
     login: Login
     tokens: Tokens
+    grants: Grants
+    records: Records
     callers: Callers
     metrics: Metrics
     rates: Rates
     csv: CsvOptions
     computing: CapacityLimiter
-    recognising: CapacityLimiter
+    recognising: Desk
+    looking: Desk
     canary_interval_s: float
     open_metrics: bool
 
@@ -61,7 +68,7 @@ class Parts:
 
     async def recognise(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what hashes a password in a thread of its own kind: predictions never wait for logins."""
-        return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self.recognising)
+        return await self.recognising.run(call, *args, **kwargs)
 
 
 async def parts(request: Request) -> Parts:
@@ -93,6 +100,23 @@ async def principal(
     if missing:
         raise ScopeMissing(missing)
     return caller
+
+
+async def maybe(parts: PartsDep, request: Request, token: Annotated[str | None, Depends(bearer)]) -> Principal | None:
+    """
+    Who asks, if they say so.
+
+    Raises:
+        Unauthenticated: They do, and it does not count.
+    """
+    if "authorization" not in request.headers:
+        return None
+    return await principal(SecurityScopes(), parts, request, token)
+
+
+async def address(request: Request) -> str:
+    """Where a request comes from; empty where nobody knows."""
+    return request.client.host if request.client else ""
 
 
 async def metrics_reader(parts: PartsDep, request: Request, token: Annotated[str | None, Depends(bearer)]) -> None:
@@ -137,6 +161,8 @@ async def visitor(request: Request, parts: PartsDep) -> str:
     return address
 
 
+Address = Annotated[str, Depends(address)]
+MaybeCaller = Annotated[Principal | None, Depends(maybe)]
 Caller = Annotated[Principal, Security(within("read"))]
 Predictor = Annotated[Principal, Security(within("predict"), scopes=[Scope.PREDICT])]
 Batcher = Annotated[Principal, Security(within("batch"), scopes=[Scope.BATCH])]

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from serve import errors
-from serve.api.deps import TOKEN_PATH, anybody
+from serve.api.deps import REVOKE_PATH, TOKEN_PATH, anybody
 from serve.errors import InvalidInput, InvalidRows, ServeError, Unauthenticated
 
 MEDIA_TYPE = "application/problem+json"
@@ -52,13 +52,21 @@ KINDS: Mapping[type[ServeError], Kind] = {
     errors.InvalidRows: Kind(422, "invalid-instances", "Some rows do not fit the model"),
     errors.Unauthenticated: Kind(401, "token-invalid", "A valid token is needed"),
     errors.BadCredentials: Kind(401, "bad-credentials", "Not recognised"),
+    errors.GrantRefused: Kind(401, "grant-refused", "The refresh token does not count"),
+    errors.WrongPassword: Kind(403, "wrong-password", "The old password is wrong"),
+    errors.LockedOut: Kind(429, "locked-out", "Too many logins have failed"),
     errors.ScopeMissing: Kind(403, "scope-missing", "The token does not reach that far"),
     errors.ScopeRefused: Kind(400, "scope-refused", "More scope than the user has"),
     errors.RateExceeded: Kind(429, "rate-exceeded", "Too many requests"),
     errors.LimitsUnavailable: Kind(503, "limits-unavailable", "Requests cannot be counted"),
+    errors.Busy: Kind(503, "busy", "Too many callers"),
     errors.Overloaded: Kind(503, "overloaded", "Too much to do"),
     errors.DeadlineExceeded: Kind(504, "deadline-exceeded", "It took too long"),
     errors.UserExists: Kind(409, "user-exists", "The name is taken"),
+    errors.UserNotFound: Kind(404, "user-not-found", "No such user"),
+    errors.RoleNotFound: Kind(404, "role-not-found", "No such role"),
+    errors.KeyNotFound: Kind(404, "key-not-found", "No such key"),
+    errors.SessionNotFound: Kind(404, "session-not-found", "No such session"),
     errors.DatabaseUnavailable: Kind(503, "database-unavailable", "The database does not answer"),
 }
 
@@ -68,6 +76,7 @@ INPUT_STATUS: Mapping[str, int] = {"malformed-json": 400, "json-depth": 400, "un
 # What OAuth 2 calls the failures of the token endpoint (RFC 6749, section 5.2).
 OAUTH_ERRORS: Mapping[type[ServeError], str] = {
     errors.BadCredentials: "invalid_grant",
+    errors.GrantRefused: "invalid_grant",
     errors.ScopeRefused: "invalid_scope",
 }
 
@@ -162,7 +171,7 @@ async def refusal(request: Request, error: Exception) -> Response:
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
-    if request.scope["path"] == TOKEN_PATH:
+    if request.scope["path"] in {TOKEN_PATH, REVOKE_PATH}:
         return _oauth_refusal(request, {str(entry["loc"][-1]) for entry in found})
     listed = [
         {"row": None, "column": _where(entry["loc"]), "code": entry["type"], "message": entry["msg"][:LONGEST_TEXT]}
@@ -208,7 +217,7 @@ def _oauth_refusal(request: Request, fields: set[str]) -> Response:
         status=400,
         slug="invalid-login",
         title="The login form is not one",
-        detail="the only grant_type is password"
+        detail="the grant_type is password or refresh_token"
         if is_other_grant
         else f"wrong or missing: {', '.join(sorted(fields))}",
         error="unsupported_grant_type" if is_other_grant else "invalid_request",

@@ -1,8 +1,10 @@
 """Whoever brings a token: recognised once, remembered for as long as it counts."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
+from serve.errors import Unauthenticated
+from serve.security.keys import PREFIX
 from serve.security.outside import Outside
 from serve.security.principals import Principal, Verified
 from serve.security.tokens import Tokens
@@ -11,19 +13,33 @@ from serve.security.tokens import Tokens
 MOST_REMEMBERED = 4096
 
 
+def _nothing_is(_ids: Iterable[str]) -> bool:
+    return False
+
+
 class Callers:
-    """Recognises callers by what they bring. What does not count is never remembered: nobody can fill the memory."""
+    """
+    Recognises callers by what they bring. What does not count is never remembered: nobody can fill the memory.
+
+    Args:
+        look_up: What a key says, of which nothing can be read off; None where there are no keys.
+        is_revoked: Whether one of these ids is revoked, as far as this process has heard.
+    """
 
     def __init__(
         self,
         tokens: Tokens,
         *,
         outside: Outside | None = None,
+        look_up: Callable[[str], Awaitable[Verified]] | None = None,
+        is_revoked: Callable[[Iterable[str]], bool] = _nothing_is,
         most_remembered: int = MOST_REMEMBERED,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._tokens = tokens
         self._outside = outside
+        self._look_up = look_up
+        self._is_revoked = is_revoked
         self._most_remembered = most_remembered
         self._clock = clock
         self._remembered: dict[str, Verified] = {}
@@ -34,18 +50,31 @@ class Callers:
 
         Raises:
             Unauthenticated: It does not count; the reason is not told.
+            DatabaseUnavailable: Whether it counts cannot be known now.
         """
         known = self.recall(bearer)
         if known is not None:
             return known
-        verified = self._verified(bearer)
+        if self._look_up and bearer.startswith(PREFIX):
+            verified = await self._look_up(bearer)
+        else:
+            verified = self.read(bearer)
+        # Nothing is awaited from here on: what is revoked meanwhile, `forget` finds remembered.
+        if self._is_revoked(verified.ids):
+            raise Unauthenticated
         self._remember(bearer, verified)
         return verified.principal
 
-    def _verified(self, bearer: str) -> Verified:
-        if self._outside is None or self._tokens.are_ours(bearer):
-            return self._tokens.verify(bearer)
-        return self._outside.verify(bearer)
+    def read(self, token: str) -> Verified:
+        """
+        What a token says, whether it was revoked or not.
+
+        Raises:
+            Unauthenticated: It does not count, nor ever did.
+        """
+        if self._outside is None or self._tokens.are_ours(token):
+            return self._tokens.verify(token)
+        return self._outside.verify(token)
 
     def recall(self, bearer: str) -> Principal | None:
         """Who a bearer speaks for that was verified before and still counts; None says nothing about any other."""

@@ -1,31 +1,116 @@
-"""From a name and a password to a token."""
+"""From a name and a password to a session, and to another password."""
 
-from serve.errors import BadCredentials, ScopeRefused
+import time
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+
+from serve.database import writing
+from serve.errors import BadCredentials, LockedOut, ScopeRefused, WrongPassword
+from serve.security.audit import Audit
+from serve.security.grants import Granted, Grants, narrowed
+from serve.security.lockout import Attempt, Lockout
 from serve.security.passwords import Passwords
-from serve.security.tokens import Issued, Tokens
-from serve.users import Scope, Users
+from serve.security.sessions import Sessions
+from serve.users import User, reach
+from serve.users.accounts import locked
 
 
 class Login:
-    """Recognises users. Blocks for the time of a password hash: call it in a thread."""
+    """
+    Recognises users. Blocks for the time of a password hash: call it in a thread.
 
-    def __init__(self, users: Users, passwords: Passwords, tokens: Tokens) -> None:
-        self._users = users
+    Whoever is refused costs the same, in hashes as in the database, whether the name is unknown, disabled or known.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        passwords: Passwords,
+        grants: Grants,
+        sessions: Sessions,
+        lockout: Lockout,
+        audit: Audit,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._engine = engine
         self._passwords = passwords
-        self._tokens = tokens
+        self._grants = grants
+        self._sessions = sessions
+        self._lockout = lockout
+        self._audit = audit
+        self._clock = clock
 
-    def grant(self, name: str, password: str, scope: str) -> Issued:
+    def grant(self, name: str, password: str, scope: str, *, address: str) -> Granted:
         """
-        A token with the scopes that were asked for, or with all that the user has.
+        A session with the scopes that were asked for, or with all that the user has.
 
         Raises:
             BadCredentials: The name and the password do not belong together.
+            LockedOut: Too many have been wrong.
             ScopeRefused: More was asked for than the user has.
         """
-        user = self._users.find(name)
-        if not self._passwords.verify(password, user.password_hash if user else None) or user is None:
+        attempt, hashed = self._recognised(name, password, address)
+        newer = self._passwords.hash(password) if self._passwords.is_outdated(hashed) else hashed
+        refused: ScopeRefused | None = None
+        with writing(self._engine) as session:
+            user = self._unchanged(locked(session, name, "to write"), hashed)
+            self._lockout.forgive(session, attempt)
+            try:
+                scopes = narrowed(scope, reach(session, user, lock=True))
+            except ScopeRefused as error:
+                refused = error
+            else:
+                user.password_hash, user.last_login_at = newer, self._clock()
+                granted = self._grants.open(session, user, scopes, address=address)
+                self._audit.note(session, "login", who=name, address=address)
+        if refused:
+            # Raised out here: the password was right, and this attempt is no failure.
+            raise refused
+        return granted
+
+    def change_password(self, name: str, old: str, new: str, *, session_id: str, address: str) -> None:
+        """
+        Another password, for whoever knows the one so far; all other sessions of the user end.
+
+        Raises:
+            WrongPassword: The old one is not the user's.
+            LockedOut: Too many have been wrong.
+            ValueError: The new one is too short or too long.
+        """
+        try:
+            attempt, hashed = self._recognised(name, old, address)
+            newer = self._passwords.hash(new)
+            with writing(self._engine) as session:
+                user = self._unchanged(locked(session, name, "to write"), hashed)
+                self._lockout.forgive(session, attempt)
+                user.password_hash = newer
+                ended = self._sessions.end_all(session, [name], but=session_id)
+                self._audit.note(session, "password-changed", who=name, address=address, ended=ended)
+        except BadCredentials as error:
+            raise WrongPassword from error
+
+    def _recognised(self, name: str, password: str, address: str) -> tuple[Attempt, str]:
+        """The attempt that has been counted, and the hash that the password belongs to."""
+        try:
+            with writing(self._engine) as session:
+                attempt = self._lockout.reserve(session, name, address)
+                user = session.get(User, name)
+        except LockedOut:
+            self._audit.tell("login-locked", who=name, address=address)
+            raise
+        matches = self._passwords.verify(password, user.password_hash if user else None)
+        if user is not None and matches and not user.disabled:
+            return attempt, user.password_hash
+        with writing(self._engine) as session:
+            self._audit.note(session, "login-refused", who=name, address=address)
+            if attempt.is_last:
+                self._audit.note(session, "locked-out", who=name, address=address)
+        raise BadCredentials
+
+    def _unchanged(self, user: User | None, hashed: str) -> User:
+        """The user, unless something was changed while the password was being hashed."""
+        if user is None or user.disabled or user.password_hash != hashed:
             raise BadCredentials
-        asked = scope.split()
-        if not set(asked) <= user.scopes:
-            raise ScopeRefused("more scope was asked for than the user has")
-        return self._tokens.issue(user.name, map(Scope, asked) if asked else user.scopes)
+        return user

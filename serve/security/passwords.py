@@ -37,5 +37,14 @@ class Passwords:
         """Whether the password belongs to the hash; None, for a user who is not there, takes as long and is False."""
         if len(password) > LONGEST:
             return False
-        matches = bool(self._hasher.verify(password, hashed or self._nobody))
-        return matches and hashed is not None
+        is_hash = hashed is not None and bool(self._hasher.identify(hashed))
+        try:
+            matches = bool(self._hasher.verify(password, hashed if is_hash else self._nobody))
+        except ValueError:
+            # A hash that was cut short belongs to nobody.
+            return False
+        return matches and is_hash
+
+    def is_outdated(self, hashed: str) -> bool:
+        """Whether a hash was made with other parameters than a new one would be."""
+        return bool(self._hasher.needs_update(hashed))

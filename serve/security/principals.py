@@ -13,6 +13,10 @@ class Principal:
     scopes: frozenset[Scope]
     session: str = ""
 
+    def owns(self, user: str) -> bool:
+        """Whether this is that very user of ours, and nobody else who is called so."""
+        return bool(self.session) and self.name == user
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:

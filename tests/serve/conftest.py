@@ -1,5 +1,6 @@
 """What the tests of input share: models of every kind of column and class, on a server that is set otherwise."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from artifacts import Store
+from tests import postgres
 from tests.server import Api, Server, environment, unmeasured
 from train import publish
 
@@ -62,3 +64,23 @@ def zoo(zoo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     )
     with Server(env) as running:
         yield Api(running, running.bearer())
+
+
+@pytest.fixture(scope="module")
+def postgres_url() -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        assert "SEPAL_TEST_EVERYTHING" not in os.environ, "PostgreSQL is not installed"
+        pytest.skip("PostgreSQL is not installed")
+    with postgres.running(binaries) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Each kind of database in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'sepal.db'}"
+    found: str = request.getfixturevalue("postgres_url")
+    return found

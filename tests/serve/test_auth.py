@@ -18,6 +18,9 @@ from tests.test_house import DOCS, PUBLIC, routes_of
 
 NEEDS = {
     ("GET", "/api/v1/me"): None,
+    ("GET", "/api/v1/me/sessions"): None,
+    ("DELETE", "/api/v1/me/sessions/{id}"): None,
+    ("PUT", "/api/v1/me/password"): None,
     ("POST", "/api/v1/predict"): "predict",
     ("POST", "/api/v1/models/iris/predict"): "predict",
     ("POST", "/api/v1/predict/csv"): "batch",
@@ -85,8 +88,10 @@ def test_a_login_hands_out_what_oauth_promises(server: Server) -> None:
     answer = server.client.post("/api/v1/token", data=form)
 
     assert answer.status_code == 200
-    assert answer.json() | {"access_token": ""} == {
+    assert answer.json() | {"access_token": "", "refresh_token": ""} == {
         "access_token": "",
+        "refresh_token": "",
+        "refresh_expires_in": 604_800,
         "token_type": "Bearer",
         "expires_in": 36_000,
         "scope": "predict",

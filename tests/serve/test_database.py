@@ -1,9 +1,7 @@
 """The same behaviour on SQLite and on PostgreSQL: migrations, users, and many processes at once."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,33 +9,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from serve.database import MIGRATIONS, connect, migrate, newest
+from serve.database import MIGRATIONS, connect, migrate, newest, reading
 from serve.errors import DatabaseUnavailable, UserExists
-from serve.users import Scope, Users
-from tests import postgres
+from serve.security.records import Records
+from serve.users import Scope, Users, reach
 from tests.server import ROOT, Server, environment, run, unmeasured
 
 _MIGRATE = "import sys; from serve.database import *; migrate(connect(sys.argv[1]))"
-
-
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    """An empty PostgreSQL database."""
-    binaries = postgres.find_binaries()
-    if binaries is None:
-        assert "SEPAL_TEST_EVERYTHING" not in os.environ, "PostgreSQL is not installed"
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running(binaries) as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Each kind of database in turn."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'sepal.db'}"
-    found: str = request.getfixturevalue("postgres_url")
-    return found
 
 
 @unmeasured()
@@ -76,20 +54,21 @@ print(sorted({{"alembic", "pandas", "sklearn"}} & set(sys.modules)))
 
 
 def test_a_user_is_found_again(url: str) -> None:
-    """What was added is found by its name, the scopes as a set, and a name is taken once."""
+    """What was added is found by its name, what it may do includes its roles, and a name is taken once."""
     engine = connect(url)
     migrate(engine)
-    users = Users(engine)
+    users, people = Users(engine), Records.of(engine, audit_days=0).people("test")
 
-    users.add("ada", password_hash="x", scopes=[Scope.PREDICT, Scope.BATCH])
+    people.add("ada", password_hash="x", scopes=[Scope.PREDICT, Scope.BATCH], roles=["operator"])
 
     found = users.find("ada")
     assert found is not None
-    assert found.scopes == {Scope.PREDICT, Scope.BATCH}
+    with reading(engine) as session:
+        assert reach(session, found) == set(Scope)
     assert [user.name for user in users.all()] == ["ada"]
     assert users.find("eve") is None
     with pytest.raises(UserExists, match="'ada'"):
-        users.add("ada", password_hash="y", scopes=[])
+        people.add("ada", password_hash="y", scopes=[])
     engine.dispose()
 
 
@@ -99,7 +78,7 @@ def test_a_name_is_plain(name: str, tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path / 'sepal.db'}")
 
     with pytest.raises(ValueError, match="letters"):
-        Users(engine).add(name, password_hash="x", scopes=[])
+        Records.of(engine, audit_days=0).people("test").add(name, password_hash="x")
     engine.dispose()
 
 
