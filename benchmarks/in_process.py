@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from starlette.types import Message, Scope
 
 from artifacts import Store
+from serve import database
 from serve.api.deps import PREFIX, Parts
 from serve.app import create_app, make_tokens
 from serve.settings import Settings
@@ -47,6 +48,7 @@ class App:
         settings = Settings(_env_file=None, artifacts=store.root, state=folder, secret_key=secret)
         self._log = (folder / "access.log").open("w")
         configure_logging(level="info", form="json", stream=self._log)
+        database.prepare(settings.database)
         self._app = create_app(settings)
         self.tokens = make_tokens(settings)
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)

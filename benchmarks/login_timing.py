@@ -1,0 +1,71 @@
+"""
+Whether a login tells by its time who exists: 300 trials each of a known, an unknown and a disabled name, interleaved.
+
+Starts a server of its own with limits that nobody meets, and ends with 1 if two medians differ by 5 % or more.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx2
+
+from serve.database import connect, prepare
+from serve.security.passwords import Passwords
+from serve.security.records import Records
+from serve.users import Scope
+from tests.server import Server, environment
+
+LARGEST_DIFFERENCE = 0.05
+KINDS = ("known", "unknown", "disabled")
+
+
+def main() -> int:
+    """Measure, and say what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=300, help="of each kind (default: %(default)s)")
+    trials = parser.parse_args().trials
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        _add_users(f"sqlite:///{state / 'sepal.db'}")
+        env = environment(
+            state=state, artifacts=state / "none", log_format="json", login_failures=10**6, login_failures_address=10**6
+        )
+        with Server(env) as server:
+            medians = _measure(server.client, trials)
+    for kind, median in medians.items():
+        print(f"{kind:9} {median * 1000:7.2f} ms")
+    difference = max(medians.values()) / min(medians.values()) - 1
+    print(f"largest difference of the medians: {difference:.1%}")
+    return int(difference >= LARGEST_DIFFERENCE)
+
+
+def _add_users(url: str) -> None:
+    prepare(url)
+    engine = connect(url)
+    people = Records.of(engine, audit_days=0).people("benchmark")
+    hashed = Passwords().hash("correct horse battery")
+    for name in ("known", "disabled"):
+        people.add(name, password_hash=hashed, scopes=[Scope.PREDICT])
+    people.disable("disabled")
+    engine.dispose()
+
+
+def _measure(client: httpx2.Client, trials: int) -> dict[str, float]:
+    times: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for _ in range(trials + 5):
+        for kind in KINDS:
+            name = kind
+            began = time.perf_counter()
+            answer = client.post("/api/v1/token", data={"username": name, "password": "wrong horse battery"})
+            times[kind].append(time.perf_counter() - began)
+            assert answer.status_code == 401, answer.text
+    # The first ones warm up what has nothing to do with names.
+    return {kind: statistics.median(found[5:]) for kind, found in times.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
