@@ -166,6 +166,7 @@ def _rates(settings: Settings, shared: "Shared | None") -> Rates:
         predict=rate("predict", settings.rate_predict),
         batch=rate("batch", settings.rate_batch),
         read=rate("read", settings.rate_read),
+        change=rate("change", settings.rate_change, is_strict=True),
         login=rate("login", settings.rate_login, is_strict=True),
         rows=rate("rows", settings.rate_rows),
     )

@@ -89,6 +89,7 @@ class Settings(ArtifactSettings):
     )
     rate_batch: Limit = Field("600/minute", description="The same for uploads of CSV.")
     rate_read: Limit = Field("6000/minute", description="The same for everything else that needs a token.")
+    rate_change: Limit = Field("60/minute", description="The same for what changes something: passwords, sessions.")
     rate_login: Limit = Field(
         "60/minute", description="The same for tokens, by address: logins, refreshes, revocations."
     )

@@ -53,7 +53,13 @@ def environment(**settings: object) -> dict[str, str]:
     Nothing is remembered unless a test asks for it, for the same rows are asked again and again here, and so do logins
     come from one address.
     """
-    settings = {"cache_rows": 0, "rate_login": "100000/minute", "rate_read": "1000000/minute", **settings}
+    settings = {
+        "cache_rows": 0,
+        "rate_login": "100000/minute",
+        "rate_change": "100000/minute",
+        "rate_read": "1000000/minute",
+        **settings,
+    }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEPAL_", "MAKE", "MFLAGS"))}
     return {**kept, **{f"SEPAL_{name.upper()}": str(value) for name, value in settings.items()}}
 

@@ -164,6 +164,7 @@ async def visitor(request: Request, parts: PartsDep) -> str:
 Address = Annotated[str, Depends(address)]
 MaybeCaller = Annotated[Principal | None, Depends(maybe)]
 Caller = Annotated[Principal, Security(within("read"))]
+Changer = Annotated[Principal, Security(within("change"))]
 Predictor = Annotated[Principal, Security(within("predict"), scopes=[Scope.PREDICT])]
 Batcher = Annotated[Principal, Security(within("batch"), scopes=[Scope.BATCH])]
 ModelReader = Annotated[Principal, Security(within("read"), scopes=[Scope.MODELS_READ])]

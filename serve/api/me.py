@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from serve.api.deps import PREFIX, Address, Caller, PartsDep
+from serve.api.deps import PREFIX, Address, Caller, Changer, PartsDep
 from serve.errors import SessionNotFound, WrongPassword
 from serve.security.passwords import LONGEST, SHORTEST
 from serve.security.sessions import LoginSession
@@ -77,7 +77,7 @@ async def list_sessions(caller: Caller, parts: PartsDep) -> SessionsView:
 
 @router.delete("/sessions/{id}", status_code=204, response_class=Response)
 async def end_session(
-    id_: Annotated[str, Path(alias="id", max_length=64)], caller: Caller, parts: PartsDep, address: Address
+    id_: Annotated[str, Path(alias="id", max_length=64)], caller: Changer, parts: PartsDep, address: Address
 ) -> None:
     """End one of the caller's sessions: neither its refresh token nor its access tokens count any more."""
     if not caller.session or not id_.isalnum():
@@ -86,7 +86,7 @@ async def end_session(
 
 
 @router.put("/password", status_code=204, response_class=Response)
-async def change_password(change: PasswordChange, caller: Caller, parts: PartsDep, address: Address) -> None:
+async def change_password(change: PasswordChange, caller: Changer, parts: PartsDep, address: Address) -> None:
     """Another password; every other session of the caller's ends."""
     if not caller.session:
         raise WrongPassword

@@ -18,6 +18,7 @@ class Rates:
     predict: Rate | None
     batch: Rate | None
     read: Rate | None
+    change: Rate | None
     login: Rate | None
     rows: Rate | None
 
