@@ -1,21 +1,41 @@
-"""The store from the command line: python -m artifacts list | show | verify | promote."""
+"""The store from the command line: python -m artifacts list | show | verify | promote | sign | history | keygen."""
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from artifacts.bundle import CARD
 from artifacts.columns import Column
 from artifacts.description import curl, example_of, executed, name, names, seen
-from artifacts.errors import ArtifactError
+from artifacts.errors import ArtifactError, KeyInvalid
+from artifacts.history import Event
+from artifacts.keys import generate, public_half
 from artifacts.manifest import Manifest
-from artifacts.settings import ArtifactSettings
+from artifacts.settings import ArtifactSettings, complaints
 from artifacts.store import CHAMPION, Store
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 if all is well, 1 if an artifact is not."""
+    """Run one command; 0 if all is well, 1 if an artifact is not, 2 if a setting or an argument is wrong."""
+    arguments = _parser().parse_args(argv)
+    try:
+        settings = ArtifactSettings()
+    except ValidationError as error:
+        print("\n".join(complaints(error)), file=sys.stderr)
+        return 2
+    try:
+        if arguments.command == "keygen":
+            return _keygen(arguments.output or settings.signing_key)
+        return _run(Store.of(settings, root=arguments.store), arguments)
+    except ArtifactError as error:
+        print(f"{error.slug}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m artifacts", description=__doc__)
     parser.add_argument("--store", type=Path, default=None, help="the store's folder (default: SEPAL_ARTIFACTS)")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -26,15 +46,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if verb == "show":
             command.add_argument("--card", action="store_true", help="print only where its model card is")
     promote = commands.add_parser("promote", help="point an alias at a version: to promote it, or to roll back")
-    promote.add_argument("model", help="MODEL@VERSION")
     promote.add_argument("--alias", default=CHAMPION, help="which alias (default: %(default)s)")
-    arguments = parser.parse_args(argv)
-    store = Store(arguments.store or ArtifactSettings().artifacts)
-    try:
-        return _run(store, arguments)
-    except ArtifactError as error:
-        print(error, file=sys.stderr)
-        return 1
+    sign = commands.add_parser("sign", help="vouch for a version that was published before, or elsewhere")
+    for command in (promote, sign):
+        command.add_argument("model", help="MODEL@VERSION")
+        command.add_argument("--by", default="", help="who the history says it was (default: the system's user)")
+    history = commands.add_parser("history", help="what was published, promoted and signed, by whom and when")
+    history.add_argument("model", help="MODEL")
+    keygen = commands.add_parser("keygen", help="make a key pair that signs versions; none is ever replaced")
+    keygen.add_argument("--output", type=Path, help="file of the private key (default: SEPAL_SIGNING_KEY)")
+    return parser
 
 
 def _run(store: Store, arguments: argparse.Namespace) -> int:
@@ -44,16 +65,16 @@ def _run(store: Store, arguments: argparse.Namespace) -> int:
         return _show(store, arguments.model, card=arguments.card)
     if arguments.command == "verify":
         return _verify(store, arguments.model)
-    return _promote(store, arguments.model, arguments.alias)
+    if arguments.command == "sign":
+        return _sign(store, arguments.model, by=arguments.by)
+    if arguments.command == "history":
+        return _history(store, arguments.model)
+    return _promote(store, arguments.model, arguments.alias, by=arguments.by)
 
 
 def _list(store: Store) -> int:
     rows = [("MODEL", "VERSION", "ALIASES", "PUBLISHED", "ESTIMATOR")]
-    for model in store.models():
-        aliases = store.aliases(model)
-        for version in store.versions(model):
-            names = ",".join(alias for alias, target in sorted(aliases.items()) if target == version)
-            rows.append((model, str(version), names, *_summary(store, model, version)))
+    rows += [row for model in store.models() for row in _rows(store, model)]
     if len(rows) == 1:
         print(f"no model in {store.root}: python -m train iris makes one")
         return 0
@@ -61,6 +82,17 @@ def _list(store: Store) -> int:
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     return 0
+
+
+def _rows(store: Store, model: str) -> Iterator[tuple[str, str, str, str, str]]:
+    try:
+        aliases, versions = store.aliases(model), store.versions(model)
+    except ArtifactError as error:
+        yield model, "", "", "", f"unreadable: {error}"
+        return
+    for version in versions:
+        pointing = ",".join(alias for alias, target in sorted(aliases.items()) if target == version)
+        yield model, str(version), pointing, *_summary(store, model, version)
 
 
 def _summary(store: Store, model: str, version: int) -> tuple[str, str]:
@@ -79,7 +111,7 @@ def _show(store: Store, reference: str, *, card: bool) -> int:
         return _show_card(manifest, folder)
     aliases = ", ".join(alias for alias, target in sorted(store.aliases(model).items()) if target == version)
     print(f"{model} version {version}" + (f" ({aliases})" if aliases else ""))
-    for title, text in _facts(manifest):
+    for title, text in [("signed by", _signed_by(store, model, version)), *_facts(manifest)]:
         print(f"{title:<12}{text}")
     _section("columns", [(name(column.name), _column(column, manifest)) for column in manifest.signature.columns])
     _section("scores", [(name(score), f"{value:.4f}") for score, value in manifest.scores.items()])
@@ -90,6 +122,14 @@ def _show(store: Store, reference: str, *, card: bool) -> int:
     if example is not None:
         print(f"ask it\n  TOKEN=$(make -s token)\n  {curl(manifest, example)}")
     return 0
+
+
+def _signed_by(store: Store, model: str, version: int) -> str:
+    try:
+        _, key = store.vouched(model, version)
+    except ArtifactError as error:
+        return f"NOBODY WHO IS TRUSTED, so all of this may be invented: {error.slug}: {error}"
+    return f"key {key}"
 
 
 def _show_card(manifest: Manifest, folder: Path) -> int:
@@ -131,27 +171,67 @@ def _section(title: str, lines: Sequence[tuple[str, str]]) -> None:
 
 
 def _verify(store: Store, reference: str | None) -> int:
-    wanted = (
-        [_resolve(store, reference)]
-        if reference
-        else [(model, version) for model in store.models() for version in store.versions(model)]
-    )
-    failed = 0
-    for model, version in wanted:
-        try:
-            store.load(model, version)
-        except Exception as error:  # noqa: BLE001  # a version that is wrong in any way hides no other
-            failed += 1
-            print(f"{model}@{version}  FAILED  {type(error).__name__}: {error}")
-        else:
-            print(f"{model}@{version}  ok")
-    return 1 if failed else 0
+    if reference:
+        return int(_fails(store, *_resolve(store, reference)))
+    # All of them are looked at, whatever is found first.
+    return int(sum(_any_fails(store, model) for model in store.models()) > 0)
 
 
-def _promote(store: Store, reference: str, alias: str) -> int:
+def _any_fails(store: Store, model: str) -> bool:
+    try:
+        versions = store.versions(model)
+    except ArtifactError as error:
+        print(f"{model}  FAILED  {error.slug}: {error}")
+        return True
+    return sum(_fails(store, model, version) for version in versions) > 0
+
+
+def _fails(store: Store, model: str, version: int) -> bool:
+    try:
+        loaded = store.load(model, version)
+    except ArtifactError as error:
+        print(f"{model}@{version}  FAILED  {error.slug}: {error}")
+        return True
+    print(f"{model}@{version}  ok  signed by {loaded.key}")
+    for difference in (*loaded.grave, *loaded.slight):
+        print(f"{model}@{version}  warning  {difference}")
+    return False
+
+
+def _promote(store: Store, reference: str, alias: str, *, by: str) -> int:
     model, version = _resolve(store, reference)
-    store.promote(model, version, alias=alias)
+    store.promote(model, version, alias=alias, by=by)
     print(f"{alias} of {model} is version {version}; servers take it up when they start")
+    return 0
+
+
+def _sign(store: Store, reference: str, *, by: str) -> int:
+    model, version = _resolve(store, reference)
+    key = store.sign(model, version, by=by)
+    print(f"{model} version {version} is signed by {key}")
+    return 0
+
+
+def _history(store: Store, model: str) -> int:
+    for event in store.history(model):
+        print(_told(event) if event else "(a line that was cut short)")
+    return 0
+
+
+def _told(event: Event) -> str:
+    what = f"{event.event:<9}  version {event.version}  key {name(event.key)}"
+    moved = f"  {name(event.alias)}: {event.before or 'nothing'} to {event.after}" if event.alias else ""
+    return f"{event.at:%Y-%m-%d %H:%M:%S}  {name(event.by)}  {what}{moved}"
+
+
+def _keygen(file: Path) -> int:
+    try:
+        public = generate(file)
+    except FileExistsError as error:
+        raise KeyInvalid(f"{file} is there already, and a key is never replaced") from error
+    print(f"{file} is the private key: whoever signs needs it, and nobody else")
+    print(f"{public_half(file)} is its public half: a server that shall load what it signs needs this line")
+    print(f"SEPAL_TRUSTED_KEYS={public.text}")
     return 0
 
 

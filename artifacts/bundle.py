@@ -1,13 +1,13 @@
-"""One version on disk: written whole, verified before anything of it is unpickled."""
+"""One version on disk: written whole and signed, verified before anything of it is unpickled."""
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,24 +19,45 @@ from artifacts.errors import (
     ArtifactFormat,
     ArtifactIncomplete,
     ArtifactMissing,
+    ArtifactPath,
+    ArtifactRollback,
     ArtifactSelfTest,
+    ArtifactSignature,
     ArtifactUnloadable,
-    ArtifactUnreadable,
+    ArtifactVersion,
+    shown,
 )
+from artifacts.files import Folder, TooLarge, handed_out
 from artifacts.manifest import Label, Manifest, Promise, parse
 from artifacts.runtimes import Runtime
-from artifacts.runtimes.original import SKLEARN, Estimator, Original, unpickle
+from artifacts.runtimes.original import SKLEARN, Estimator, Original, check_columns, unpickle
 from artifacts.runtimes.program import Chosen, unpack
-from artifacts.settings import Engine
-from artifacts.signature import Table
+from artifacts.settings import Engine, Policy
+from artifacts.signature import Signature, Table
+from artifacts.signing import PublicKey, Signer, check
+from artifacts.versions import compare
 
 MANIFEST = "manifest.json"
 MODEL = "model.joblib"
 LABELS = "labels.json"
 CARD = "card.html"
 PROGRAMS = "runtime.npz"
+SIGNATURE = "manifest.sig"
+
+FILE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+LARGEST_MANIFEST = 64 * 2**20
+_LARGEST_SIGNATURE = 1024
+# Of a file whose size the manifest does not say, as those of the first releases do not.
+_LARGEST = 4 * 2**30
 
 _label_map = TypeAdapter(tuple[Label, ...])
+
+
+class Identity(NamedTuple):
+    """Which version a folder must hold."""
+
+    model: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +68,16 @@ class Bundle:
     Attributes:
         labels: Shape (classes + 1,), see `Answer.map`.
         runtime: What answers.
+        key: The id of the key that signed it.
+        grave, slight: In which libraries what is installed differs from what fitted it, see `versions.Differences`.
     """
 
     manifest: Manifest
     labels: NDArray[np.object_] | None
     runtime: Runtime
+    key: str = ""
+    grave: tuple[str, ...] = ()
+    slight: tuple[str, ...] = ()
 
     @property
     def has_probabilities(self) -> bool:
@@ -83,52 +109,65 @@ class Content:
     programs: bytes | None = None
 
 
-def write(folder: Path, content: Content, *, model: str, version: int) -> Manifest:
-    """
-    Write a version into an empty folder, every file synced to disk.
-
-    The manifest comes last: a folder without one holds no version.
-    """
+def write(folder: Path, content: Content, *, model: str, version: int, signer: Signer) -> Manifest:
+    """Write a version into an empty folder, every file synced to disk, and the manifest signed."""
     contents = {MODEL: content.pickled}
     if content.labels:
         contents[LABELS] = _label_map.dump_json(content.labels, indent=2, by_alias=True)
     if content.programs is not None:
         contents[PROGRAMS] = content.programs
     known = {**dict(content.promise), "model": model, "version": version, "created_at": datetime.now(UTC)}
-    manifest = Manifest(**known, files=_digests(contents))
+    manifest = Manifest(**known, **_listed(contents))
     if content.card:
         contents[CARD] = content.card(manifest)
-        manifest = Manifest(**known, files=_digests(contents))
-    for name, file in {**contents, MANIFEST: manifest.model_dump_json(indent=2).encode()}.items():
+        manifest = Manifest(**known, **_listed(contents))
+    document = manifest.model_dump_json(indent=2).encode()
+    for name, file in {**contents, MANIFEST: document, SIGNATURE: signer.sign(document)}.items():
         write_synced(folder / name, file)
     sync_folder(folder)
     return manifest
 
 
-def _digests(contents: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+def _listed(contents: Mapping[str, bytes]) -> dict[str, Any]:
+    return {
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
+        "sizes": {name: len(content) for name, content in contents.items()},
+    }
 
 
-def read(folder: Path, *, engine: Engine = "auto") -> Bundle:
+def read(
+    folder: Folder, of: Identity, *, trusted: Sequence[PublicKey], engine: Engine = "auto", versions: Policy = "refuse"
+) -> Bundle:
     """
-    Load a version: manifest, digests, the very bytes that were digested, then the model's own examples.
+    Load a version: manifest, signature, digests, the very bytes that were digested, then the model's own examples.
+
+    Nothing but the signature is read, parsed or unpickled before the signature holds.
 
     Args:
         folder: Of the version.
+        of: Which version it must be.
+        trusted: Whose signatures count.
         engine: `auto` takes what was measured to be the quickest; where that is a program, nothing is unpickled.
+        versions: What becomes of a version that other libraries fitted.
 
     Raises:
-        ArtifactMissing: There is no such folder, or it holds no manifest.
-        ArtifactFormat: The manifest or the label map cannot be read.
-        ArtifactIncomplete: A listed file is missing, or an unlisted one is there.
-        ArtifactUnreadable: The file system does not hand it out.
-        ArtifactDigest: A file is not the one that was published.
-        ArtifactUnloadable: No model comes out of the bytes.
-        ArtifactSelfTest: The model no longer answers as it did.
+        ArtifactError: It is not to be trusted, not whole, or no model that answers as it did; each of the tree's
+            leaves in `artifacts.errors` is one reason.
     """
-    manifest, contents = verify(folder)
+    manifest, contents, key = verify(folder, of, trusted=trusted)
+    choice = manifest.execution.choice if manifest.execution and engine == "auto" else {1: SKLEARN}
+    differences = compare(manifest, set(choice.values()))
+    if differences.grave and versions == "refuse":
+        raise ArtifactVersion(differences.grave)
     lines = _read_labels(manifest, contents) if manifest.task == "classification" else ()
-    bundle = Bundle(manifest, label_map([line.label for line in lines]), _runtime(manifest, contents, lines, engine))
+    bundle = Bundle(
+        manifest,
+        label_map([line.label for line in lines]),
+        _runtime(manifest, contents, lines, choice),
+        key=key.id,
+        grave=differences.grave,
+        slight=differences.slight,
+    )
     self_test(bundle)
     return bundle
 
@@ -143,73 +182,119 @@ def _read_labels(manifest: Manifest, contents: Mapping[str, bytes]) -> tuple[Lab
     return lines
 
 
-def _runtime(manifest: Manifest, contents: Mapping[str, bytes], lines: tuple[Label, ...], engine: Engine) -> Runtime:
-    choice = manifest.execution.choice if manifest.execution and engine == "auto" else {1: SKLEARN}
+def _runtime(
+    manifest: Manifest, contents: Mapping[str, bytes], lines: tuple[Label, ...], choice: Mapping[int, str]
+) -> Runtime:
     programs: dict[str, Runtime] = dict(unpack(contents[PROGRAMS])) if {SKLEARN} != set(choice.values()) else {}
     if SKLEARN in choice.values():
-        estimator = _estimator(contents[MODEL], lines)
+        estimator = _estimator(contents[MODEL], lines, manifest.signature)
         programs[SKLEARN] = Original(estimator, manifest.signature, classifies=bool(lines))
+    absent = sorted(set(choice.values()) - programs.keys())
+    if absent:
+        raise ArtifactUnloadable(f"{PROGRAMS} does not hold {shown(absent[0])}, which shall answer")
     return Chosen(programs, choice)
 
 
-def _estimator(pickled: bytes, lines: tuple[Label, ...]) -> Estimator:
+def _estimator(pickled: bytes, lines: tuple[Label, ...], signature: Signature) -> Estimator:
     estimator = unpickle(pickled, file=MODEL)
+    check_columns(estimator, signature)
     classes = getattr(estimator, "classes_", None)
     if lines and (not isinstance(classes, np.ndarray) or classes.tolist() != [line.value for line in lines]):
         raise ArtifactUnloadable(f"{LABELS} does not name the classes of the model, one line a class")
     return estimator
 
 
-def verify(folder: Path) -> tuple[Manifest, Mapping[str, bytes]]:
-    """Read a version's bytes and hold them against its manifest; nothing is unpickled."""
-    manifest = read_manifest(folder)
-    with handed_out(), os.scandir(folder) as entries:
-        is_plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
-    listed = {*manifest.files, MANIFEST}
+def verify(
+    folder: Folder, of: Identity, *, trusted: Sequence[PublicKey]
+) -> tuple[Manifest, Mapping[str, bytes], PublicKey]:
+    """Read a version's bytes, who signed them, and hold them against its manifest; nothing is unpickled."""
+    document = _read_document(folder, of)
+    key = check(document, _read_signature(folder), trusted)
+    manifest = parse(document)
+    return manifest, _read_files(folder, manifest, of), key
+
+
+def vouched(folder: Folder, of: Identity, *, trusted: Sequence[PublicKey]) -> tuple[Manifest, PublicKey]:
+    """A version's manifest, and who signed it; its files are not looked at."""
+    document = _read_document(folder, of)
+    key = check(document, _read_signature(folder), trusted)
+    manifest = parse(document)
+    _demand(manifest, of)
+    return manifest, key
+
+
+def signature_of(folder: Folder, of: Identity, signer: Signer) -> bytes:
+    """The signature of a version whose files are those that its manifest lists; nothing is unpickled."""
+    document = _read_document(folder, of)
+    _read_files(folder, parse(document), of)
+    return signer.sign(document)
+
+
+def _read_files(folder: Folder, manifest: Manifest, of: Identity) -> Mapping[str, bytes]:
+    """Every file that the manifest lists, as it lists it."""
+    _demand(manifest, of)
+    for name in manifest.files:
+        if FILE.fullmatch(name) is None:
+            raise ArtifactPath(name, "listed in the manifest, and no name of a file beside it")
+    listed = {*manifest.files, MANIFEST, SIGNATURE}
     needed = {MODEL} | ({LABELS} if manifest.task == "classification" else set())
     if manifest.execution and set(manifest.execution.choice.values()) != {SKLEARN}:
         needed.add(PROGRAMS)
-    missing = {name for name in listed | needed if not is_plain.get(name, False)}
-    unlisted = is_plain.keys() - listed
+    there = folder.names()
+    # A version that is about to be signed has no signature yet.
+    missing, unlisted = (listed - {SIGNATURE} | needed) - there, there - listed
     if missing or unlisted:
         raise ArtifactIncomplete(missing=missing, unlisted=unlisted)
-    with handed_out():
-        contents = {name: (folder / name).read_bytes() for name in manifest.files}
-    for name, content in contents.items():
-        if hashlib.sha256(content).hexdigest() != manifest.files[name]:
-            raise ArtifactDigest(name)
-    return manifest, contents
+    return {name: _read_file(folder, manifest, name) for name in manifest.files}
 
 
-def read_manifest(folder: Path) -> Manifest:
+def _read_file(folder: Folder, manifest: Manifest, name: str) -> bytes:
+    try:
+        content = folder.read(name, most=manifest.sizes.get(name, _LARGEST))
+    except TooLarge as error:
+        raise ArtifactDigest(name) from error
+    except FileNotFoundError as error:
+        raise ArtifactIncomplete(missing=[name]) from error
+    if hashlib.sha256(content).hexdigest() != manifest.files[name]:
+        raise ArtifactDigest(name)
+    return content
+
+
+def _demand(manifest: Manifest, of: Identity) -> None:
+    """An older version that was put into the place of a newer one was signed as well, but not as that one."""
+    if (manifest.model, manifest.version) != of:
+        raise ArtifactRollback(
+            f"the folder of {of.model} version {of.version} holds {shown(manifest.model)} version {manifest.version}"
+        )
+
+
+def _read_document(folder: Folder, of: Identity) -> bytes:
+    try:
+        return folder.read(MANIFEST, most=LARGEST_MANIFEST)
+    except FileNotFoundError as error:
+        raise ArtifactMissing(of.model, of.version) from error
+    except TooLarge as error:
+        raise ArtifactFormat(f"{MANIFEST} is larger than any manifest") from error
+
+
+def _read_signature(folder: Folder) -> bytes | None:
+    try:
+        return folder.read(SIGNATURE, most=_LARGEST_SIGNATURE)
+    except FileNotFoundError:
+        return None
+    except TooLarge as error:
+        raise ArtifactSignature(f"{SIGNATURE} is no signature") from error
+
+
+def read_manifest(folder: Folder, of: Identity) -> Manifest:
     """
-    Read a version's manifest, and nothing else of it.
+    Read what a version's manifest says, whoever wrote it.
 
     Raises:
         ArtifactMissing: There is none.
         ArtifactFormat: It is not one.
     """
-    try:
-        with handed_out():
-            return parse((folder / MANIFEST).read_bytes())
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise ArtifactMissing(folder.parent.name, folder.name) from error
-
-
-@contextmanager
-def handed_out() -> Iterator[None]:
-    """
-    Read from the file system.
-
-    Raises:
-        ArtifactUnreadable: It refuses; that something is not there is told as ever.
-    """
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise
-    except OSError as error:
-        raise ArtifactUnreadable(f"{Path(str(error.filename)).name} cannot be read: {error.strerror}") from error
+    return parse(_read_document(folder, of))
 
 
 def self_test(bundle: Bundle) -> None:
@@ -264,8 +349,9 @@ def _compare(what: str, got: Any, published: ArrayLike, tolerance: float) -> Non
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and wait until the disk has it."""
-    with path.open("wb") as file:
+    """Write a file and wait until the disk has it; a link or a pipe in its place is refused."""
+    how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with handed_out(path.name), os.fdopen(os.open(path, how, 0o666), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from artifacts.columns import Scalar
-from artifacts.errors import ArtifactFormat, NameInvalid
+from artifacts.errors import ArtifactFormat, ArtifactSchema, NameInvalid, shown
 from artifacts.signature import Signature
 
 # The format of manifest.json. To bump it:
@@ -145,9 +145,10 @@ class _Identity(_Frozen):
 
 
 class Manifest(Promise, _Identity):
-    """One published version: what it promises, and the sha256 of every file beside the manifest."""
+    """One published version: what it promises, and the sha256 and the size of every file beside the manifest."""
 
     files: dict[str, Sha256]
+    sizes: dict[str, NonNegativeInt] = {}
 
 
 def check_name(name: str) -> str:
@@ -168,6 +169,7 @@ def parse(document: bytes) -> Manifest:
 
     Raises:
         ArtifactFormat: It is no manifest, or one of a format that this code does not know.
+        ArtifactSchema: The columns that it describes are none.
     """
     try:
         read = json.loads(document)
@@ -180,6 +182,7 @@ def parse(document: bytes) -> Manifest:
         # What format 2 brought has defaults that are true of format 1.
         return Manifest.model_validate_json(json.dumps({**read, "format": FORMAT}))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise ArtifactFormat(f"manifest.json does not hold what it must: {where}: {first['msg']}") from error
+        raised = ArtifactSchema if first["loc"][:1] == ("signature",) else ArtifactFormat
+        raise raised(f"manifest.json does not hold what it must: {shown(where)}: {first['msg']}") from error

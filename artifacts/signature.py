@@ -69,9 +69,11 @@ class Signature(BaseModel):
     csv_nulls: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _series_is_one_column(self) -> Self:
+    def _columns_hang_together(self) -> Self:
         if self.container == "series" and len(self.columns) != 1:
             raise ValueError("a series is one column")
+        if len(set(self.names)) < len(self.columns):
+            raise ValueError("two columns have the same name")
         return self
 
     @property

@@ -1,27 +1,43 @@
 """All versions of all models, and the pointers to them; each change is one atomic replace."""
 
-import fcntl
 import json
-import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Annotated, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from artifacts import bundle
-from artifacts.bundle import Bundle, Content
-from artifacts.errors import ArtifactFormat, ArtifactMissing, NameInvalid
+from artifacts import bundle, history
+from artifacts.bundle import Bundle, Content, Identity
+from artifacts.errors import (
+    ArtifactError,
+    ArtifactFormat,
+    ArtifactMissing,
+    ArtifactUnloadable,
+    ArtifactUntrusted,
+    NameInvalid,
+)
+from artifacts.files import Folder, TooLarge
+from artifacts.history import Event, Move
+from artifacts.keys import Keys
 from artifacts.manifest import NAME, Manifest, check_name
-from artifacts.settings import Engine
+from artifacts.settings import ArtifactSettings, Engine, Policy
+from artifacts.signing import PublicKey, Signer
 
 CHAMPION = "champion"
 POINTERS = "aliases.json"
 VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _STAGING = ".staging-"
+_LARGEST_POINTERS = 2**20
+
+
+Pointer: TypeAlias = Annotated[int, Field(ge=1, lt=10**9)]
+Name: TypeAlias = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 
 
 class Pointers(BaseModel):
@@ -29,8 +45,12 @@ class Pointers(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    latest: int = 0
-    aliases: dict[str, PositiveInt] = {}
+    latest: Annotated[int, Field(ge=0, lt=10**9)] = 0
+    aliases: dict[Name, Pointer] = {}
+
+    def move_of(self, alias: str, version: int) -> Move:
+        """What it is that an alias is pointed at a version."""
+        return Move(alias, self.aliases.get(alias), version)
 
 
 class Store:
@@ -41,17 +61,39 @@ class Store:
     the state before or the state after. Writers of one model take turns by a lock that dies with its holder.
     """
 
-    def __init__(self, root: Path, *, engine: Engine = "auto") -> None:
+    def __init__(
+        self, root: Path, *, keys: Keys | None = None, engine: Engine = "auto", versions: Policy = "refuse"
+    ) -> None:
+        """
+        Say where it is.
+
+        Args:
+            root: Its folder; one that is not there is an empty store.
+            keys: Whose versions are loaded, and what signs; by default those that SEPAL_TRUSTED_KEYS and
+                SEPAL_SIGNING_KEY name.
+            engine: What answers, see `bundle.read`.
+            versions: What becomes of a version that other libraries fitted.
+        """
         self.root = root
-        self._engine = engine
+        self._keys = Keys.of(ArtifactSettings()) if keys is None else keys
+        self._engine: Engine = engine
+        self._policy: Policy = versions
+
+    @classmethod
+    def of(cls, settings: ArtifactSettings, *, root: Path | None = None) -> Self:
+        """The one that the settings name."""
+        keys = Keys.of(settings)
+        return cls(root or settings.artifacts, keys=keys, engine=settings.runtime, versions=settings.versions)
 
     def models(self) -> list[str]:
-        """The names of all models that have a version, sorted."""
-        if not self.root.is_dir():
+        """The names of all models that have a version, or cannot be looked into; sorted."""
+        try:
+            with Folder.at(self.root) as root:
+                # The name is asked first: a volume of its own has a lost+found that only root may look into.
+                homes = sorted(name for name in root.folders() if NAME.fullmatch(name))
+        except FileNotFoundError:
             return []
-        # The name is asked first: a volume of its own has a lost+found that only root may look into.
-        homes = (entry for entry in self.root.iterdir() if NAME.fullmatch(entry.name) and entry.is_dir())
-        return sorted(home.name for home in homes if self._versions(home))
+        return [name for name in homes if self._is_model(name)]
 
     def versions(self, model: str) -> list[int]:
         """
@@ -60,7 +102,7 @@ class Store:
         Raises:
             ArtifactMissing: The store has no such model.
         """
-        found = self._versions(self.root / check_name(model))
+        found = self._versions(model)
         if not found:
             raise ArtifactMissing(model)
         return found
@@ -83,83 +125,200 @@ class Store:
         return version
 
     def manifest(self, model: str, version: int) -> Manifest:
-        """The manifest of one version, read but not verified."""
-        return bundle.read_manifest(self._folder(model, version))
+        """What the manifest of one version says, whoever wrote it: for people to look at."""
+        with self._folder(model, version) as folder:
+            return bundle.read_manifest(folder, Identity(model, version))
+
+    def vouched(self, model: str, version: int) -> tuple[Manifest, str]:
+        """
+        The manifest of one version, and the id of the trusted key that signed it.
+
+        Raises:
+            ArtifactError: Nobody who is trusted signed it, or it is none.
+        """
+        with self._folder(model, version) as folder:
+            manifest, key = bundle.vouched(folder, Identity(model, version), trusted=self._keys.trusted)
+        return manifest, key.id
 
     def load(self, model: str, version: int) -> Bundle:
         """
         Verify and load one version.
 
         Raises:
-            ArtifactError: See `artifacts.bundle.read`; or the folder holds another model or version.
+            ArtifactError: See `artifacts.bundle.read`.
         """
-        loaded = bundle.read(self._folder(model, version), engine=self._engine)
-        if (loaded.manifest.model, loaded.manifest.version) != (model, version):
-            raise ArtifactFormat(
-                f"the folder of {model} version {version} holds "
-                f"{loaded.manifest.model} version {loaded.manifest.version}"
-            )
-        return loaded
+        with self._folder(model, version) as folder:
+            return self._read(folder, Identity(model, version), self._keys.trusted, self._engine)
 
-    def publish(self, model: str, content: Content, *, promote: bool) -> Manifest:
+    def signer(self, *, promote: bool) -> Signer:
+        """
+        What signs here.
+
+        Args:
+            promote: Whether what is signed becomes a champion.
+
+        Raises:
+            KeyInvalid: There is no key to sign with.
+            ArtifactUntrusted: It would become a champion that nobody here trusts.
+        """
+        signer = self._keys.signer()
+        if promote and signer.public not in self._keys.trusted:
+            raise ArtifactUntrusted(
+                f"SEPAL_TRUSTED_KEYS does not name {signer.public.text}, which signs here: what it signs can be "
+                "published, and not promoted"
+            )
+        return signer
+
+    def publish(self, model: str, content: Content, *, promote: bool, by: str = "") -> Manifest:
         """
         Add a version, whole or not at all, and point the champion at it if asked.
 
         Killed anywhere, this leaves the former state, or the new version whole with the former champion.
 
+        Args:
+            model: Its name.
+            content: What the version is made of.
+            promote: Whether it becomes the champion.
+            by: Who is told to have done so; the user of the operating system where nobody is named.
+
         Raises:
+            KeyInvalid: There is no key to sign with.
+            ArtifactUntrusted: It would become the champion, and no server would trust who signed it.
             ArtifactError: What was written could not be loaded again; see `artifacts.bundle.read`.
         """
-        home = self.root / check_name(model)
-        home.mkdir(parents=True, exist_ok=True)
-        bundle.sync_folder(self.root)
-        with self._turn(home), self._staging(home) as staging:
+        check_name(model)
+        signer = self.signer(promote=promote)
+        home = self._make_home(model)
+        with self._turn(model) as opened, self._staging(home) as staging:
             pointers = self._pointers(model)
-            version = max([pointers.latest, *self._versions(home)]) + 1
-            manifest = bundle.write(staging, content, model=model, version=version)
-            bundle.read(staging)
-            if content.programs is not None:
-                # A server may be told to ask the estimator itself.
-                bundle.read(staging, engine="sklearn")
+            version = max([pointers.latest, *self._versions(model)]) + 1
+            manifest = bundle.write(staging, content, model=model, version=version, signer=signer)
+            # A server may be told to ask the estimator itself.
+            engines: list[Engine] = ["auto"] if content.programs is None else ["auto", "sklearn"]
+            with opened.enter(staging.name) as written:
+                for engine in engines:
+                    self._read(written, Identity(model, version), (signer.public,), engine)
+            record = partial(history.write, opened, by=by, version=version, key=signer.public.id)
+            record("published")
             staging.rename(home / str(version))
             bundle.sync_folder(home)
+            if promote:
+                record("promoted", moved=pointers.move_of(CHAMPION, version))
             aliases = {**pointers.aliases, CHAMPION: version} if promote else pointers.aliases
             self._point(home, Pointers(latest=version, aliases=aliases))
         return manifest
 
-    def promote(self, model: str, version: int, *, alias: str = CHAMPION) -> None:
+    def promote(self, model: str, version: int, *, alias: str = CHAMPION, by: str = "") -> None:
         """
-        Point an alias at a version.
+        Point an alias at a version that a server would load; if it is not such a one, the alias stays.
 
         Raises:
             ArtifactMissing: The model has no such version.
             NameInvalid: The alias is no name, or would pass for a version.
+            ArtifactError: It cannot be loaded; see `artifacts.bundle.read`.
         """
-        home = self.root / check_name(model)
-        version = self.resolve(model, version)
-        if alias.isdigit():
+        version = self.resolve(check_name(model), version)
+        if check_name(alias).isdigit():
             raise NameInvalid(alias)
-        with self._turn(home):
+        key = self.load(model, version).key
+        with self._turn(model) as home:
             pointers = self._pointers(model)
-            aliases = {**pointers.aliases, check_name(alias): version}
-            self._point(home, pointers.model_copy(update={"aliases": aliases}))
+            moved = pointers.move_of(alias, version)
+            history.write(home, "promoted", by=by, version=version, key=key, moved=moved)
+            aliases = {**pointers.aliases, alias: version}
+            self._point(self.root.resolve() / model, pointers.model_copy(update={"aliases": aliases}))
 
-    def _folder(self, model: str, version: int) -> Path:
-        return self.root / check_name(model) / str(int(version))
+    def sign(self, model: str, version: int, *, by: str = "") -> str:
+        """
+        Vouch for a version whose files are those that its manifest lists; nothing of it is unpickled.
 
-    def _versions(self, home: Path) -> list[int]:
-        if not home.is_dir():
+        Returns:
+            The id of the key.
+
+        Raises:
+            KeyInvalid: There is no key to sign with.
+            ArtifactError: There is no such version, or its files are others.
+        """
+        version = self.resolve(check_name(model), version)
+        signer = self._keys.signer()
+        with self._turn(model) as home, home.enter(str(version)) as folder:
+            signature = bundle.signature_of(folder, Identity(model, version), signer)
+            history.write(home, "signed", by=by, version=version, key=signer.public.id)
+            path = self.root.resolve() / model
+            # Not in the version's folder, where it would be a file that nobody listed.
+            beside = path / f".{bundle.SIGNATURE}"
+            bundle.write_synced(beside, signature)
+            beside.replace(path / str(version) / bundle.SIGNATURE)
+            bundle.sync_folder(path / str(version))
+        return signer.public.id
+
+    def history(self, model: str) -> list[Event | None]:
+        """What was done to a model, oldest first; None for a line that a crash cut short."""
+        self.versions(model)
+        with self._home(model) as home:
+            return list(history.read(home))
+
+    def _read(self, folder: Folder, of: Identity, trusted: Sequence[PublicKey], engine: Engine) -> Bundle:
+        try:
+            return bundle.read(folder, of, trusted=trusted, engine=engine, versions=self._policy)
+        except ArtifactError:
+            raise
+        except Exception as error:
+            # What was signed may be wrong in ways that nobody thought of, and is no less one of the store's errors.
+            raise ArtifactUnloadable(f"it cannot be loaded: {type(error).__name__}") from error
+
+    def _make_home(self, model: str) -> Path:
+        self.root.mkdir(parents=True, exist_ok=True)
+        home = self.root.resolve() / model
+        # Where a link has that name already, this makes nothing, and to enter it is refused.
+        with suppress(FileExistsError):
+            home.mkdir()
+        bundle.sync_folder(self.root)
+        return home
+
+    @contextmanager
+    def _home(self, model: str) -> Iterator[Folder]:
+        """
+        The folder of a model.
+
+        Raises:
+            FileNotFoundError: There is none.
+            ArtifactPath: It is a link.
+        """
+        name = check_name(model)
+        with Folder.at(self.root) as root, root.enter(name) as home:
+            yield home
+
+    @contextmanager
+    def _folder(self, model: str, version: int) -> Iterator[Folder]:
+        with ExitStack() as stack:
+            try:
+                folder = stack.enter_context(stack.enter_context(self._home(model)).enter(str(int(version))))
+            except FileNotFoundError as error:
+                raise ArtifactMissing(model, version) from error
+            yield folder
+
+    def _is_model(self, name: str) -> bool:
+        try:
+            return bool(self._versions(name))
+        except ArtifactError:
+            # What is wrong with it is told to whoever asks for it.
+            return True
+
+    def _versions(self, model: str) -> list[int]:
+        try:
+            with self._home(model) as home:
+                return sorted(int(name) for name in home.folders() if VERSION.fullmatch(name))
+        except FileNotFoundError:
             return []
-        names = (entry.name for entry in home.iterdir() if entry.is_dir())
-        return sorted(int(name) for name in names if VERSION.fullmatch(name))
 
     def _pointers(self, model: str) -> Pointers:
         try:
-            with bundle.handed_out():
-                return Pointers.model_validate_json((self.root / check_name(model) / POINTERS).read_bytes())
+            with self._home(model) as home:
+                return Pointers.model_validate_json(home.read(POINTERS, most=_LARGEST_POINTERS))
         except FileNotFoundError:
             return Pointers()
-        except (ValidationError, IsADirectoryError) as error:
+        except (ValidationError, TooLarge) as error:
             raise ArtifactFormat(f"{POINTERS} of model {model} cannot be read") from error
 
     def _point(self, home: Path, pointers: Pointers) -> None:
@@ -181,13 +340,10 @@ class Store:
             shutil.rmtree(staging, ignore_errors=True)
 
     @contextmanager
-    def _turn(self, home: Path) -> Iterator[None]:
-        descriptor = os.open(home / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+    def _turn(self, model: str) -> Iterator[Folder]:
+        """The folder of a model, of which nobody else writes meanwhile."""
+        with self._home(model) as home, home.locked():
+            yield home
 
 
 def version_of(reference: str, aliases: Mapping[str, int]) -> int | None:

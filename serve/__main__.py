@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NoReturn
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from artifacts.errors import KeyInvalid
+from artifacts.settings import complaints
 from serve.commands import add_to
 from serve.development import USER, ensure_secrets, with_secrets
 from serve.settings import Settings
@@ -34,15 +36,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        for entry in error.errors(include_url=False, include_input=False):
-            setting = "".join(f"SEPAL_{str(part).upper()}: " for part in entry["loc"][:1])
-            print(f"{setting}{entry['msg'].removeprefix('Value error, ')}", file=sys.stderr)
+        print("\n".join(complaints(error)), file=sys.stderr)
         return 2
     except SettingsError as error:
         print(f"a setting is not the JSON that it must be: {error}", file=sys.stderr)
         return 2
     try:
         return _command(settings, arguments)
+    except KeyInvalid as error:
+        print(error, file=sys.stderr)
+        return 2
     except OSError as error:
         print(f"{error.filename or 'the system'}: {error.strerror}", file=sys.stderr)
         return 2
@@ -93,10 +96,13 @@ def _run(settings: Settings) -> int:
     limit_threads(settings.model_threads, workers=settings.workers)
     if not _has_keys(settings):
         return 2
+    from artifacts.keys import Keys
     from serve.commands import office
     from serve.errors import DatabaseUnavailable
     from serve.telemetry import MULTIPROCESS, configure_logging
 
+    # A key that is none ends the start here, and not in each worker.
+    _ = Keys.of(settings).trusted
     try:
         with office.opened(settings) as opened:
             if settings.is_production and opened.users.find(USER):
@@ -222,10 +228,10 @@ def _example(settings: Settings, base: str) -> str:
     """A curl that works, for a row of the first model in the store."""
     from artifacts import CHAMPION, ArtifactError, Store
 
-    store = Store(settings.artifacts)
+    store = Store.of(settings)
     try:
         model = settings.default_model or store.models()[0]
-        manifest = store.manifest(model, store.resolve(model, CHAMPION))
+        manifest, _ = store.vouched(model, store.resolve(model, CHAMPION))
     except (IndexError, ArtifactError):
         return "  no model  the store has none to serve: make train"
     body = json.dumps({"instances": [manifest.examples.instances[0]]})

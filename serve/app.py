@@ -61,6 +61,7 @@ VERSION = "0.1.0"
 _COLLECT_AFTER = 10_000
 
 _log = structlog.get_logger("serve.app")
+_audit = structlog.get_logger("serve.audit")
 
 
 def from_environment() -> ASGIApp:
@@ -208,7 +209,7 @@ async def _lifespan(
 ) -> AsyncIterator[None]:
     # Before anybody is served: what was revoked before a restart does not count for a moment after it.
     await security.watch.look()
-    served = await parts.compute(registry.load, Store(settings.artifacts, engine=settings.runtime), _limits(settings))
+    served = await parts.compute(registry.load, Store.of(settings), _limits(settings))
     for model in served:
         _tell(model, parts.metrics)
     if not served:
@@ -238,12 +239,18 @@ async def _lifespan(
 
 
 def _tell(model: Served, metrics: Metrics) -> None:
-    missing = {**model.failures, **({0: model.reason} if model.reason else {})}
-    for version, reason in missing.items():
+    whole = [(None, model.reason)] if model.reason else []
+    for version, failure in [*whole, *model.failures.items()]:
         metrics.load_failures.labels(model.name).inc()
-        _log.error("model not loaded", model=model.name, version=version or None, reason=reason)
-    for version in model.versions:
-        _log.info("model loaded", model=model.name, version=version)
+        _log.error("model not loaded", model=model.name, version=version, code=failure.code, reason=failure.detail)
+        _audit.warning("artifact refused", model=model.name, version=version, code=failure.code)
+    for version, loaded in model.versions.items():
+        bundle = loaded.bundle
+        _log.info("model loaded", model=model.name, version=version, key=bundle.key)
+        if bundle.grave:
+            metrics.version_mismatches.labels(model.name).inc()
+        for difference in (*bundle.grave, *bundle.slight):
+            _log.warning("other libraries", model=model.name, version=version, detail=difference)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -28,14 +28,27 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something is not served: the slug of what is wrong with it, and its words, which hold no path."""
+
+    code: str
+    detail: str
+
+    @classmethod
+    def of(cls, error: ArtifactError) -> "Failure":
+        """In the store's own words."""
+        return cls(error.slug, str(error))
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """One model: its loaded versions, which alias means which, and why some, or all of it, could not be loaded."""
 
     name: str
     versions: Mapping[int, Model]
     aliases: Mapping[str, int]
-    failures: Mapping[int, str] = field(default_factory=dict)
-    reason: str = ""
+    failures: Mapping[int, Failure] = field(default_factory=dict)
+    reason: Failure | None = None
 
     @property
     def champion(self) -> Model | None:
@@ -117,17 +130,17 @@ def _load_model(store: Store, name: str, limits: Limits) -> Served:
     try:
         aliases = store.aliases(name)
     except ArtifactError as error:
-        return Served(name, {}, {}, reason=str(error))
+        return Served(name, {}, {}, reason=Failure.of(error))
     versions: dict[int, Model] = {}
-    failures: dict[int, str] = {}
+    failures: dict[int, Failure] = {}
     for version in sorted(set(aliases.values())):
         try:
             bundle = store.load(name, version)
             versions[version] = Model(name, version, bundle, request_model(bundle.manifest, limits), _row_s(bundle))
         except ArtifactError as error:
-            failures[version] = str(error)
+            failures[version] = Failure.of(error)
         except Exception as error:  # noqa: BLE001  # one version, whatever is wrong with it, stops no other
-            failures[version] = f"{type(error).__name__}: {error}"
+            failures[version] = Failure(ArtifactError.slug, f"it cannot be served: {type(error).__name__}")
     return Served(name, versions, aliases, failures)
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from artifacts.settings import ArtifactSettings
+from artifacts.signing import parse_keys
 from serve import guessable
 
 
@@ -36,9 +37,6 @@ OIDC_ALGORITHMS = frozenset({"ES256", "RS256"})
 class Settings(ArtifactSettings):
     """Read once at start-up, from `SEPAL_...` variables and `.env`; the variables win."""
 
-    environment: Literal["development", "production"] = Field(
-        "development", description="`production` refuses to start without a real secret, and closes what is open."
-    )
     state: Path = Field(Path(".sepal"), description="Folder for the SQLite file and for generated secrets.")
     database_url: SecretStr = Field(
         SecretStr(""), description="SQLAlchemy URL; empty means SQLite in the state folder. `postgresql+psycopg://...`"
@@ -150,11 +148,6 @@ class Settings(ArtifactSettings):
     )
 
     @property
-    def is_production(self) -> bool:
-        """Whether this is a deployment that others rely on."""
-        return self.environment == "production"
-
-    @property
     def shows_docs(self) -> bool:
         """Whether the documentation is served."""
         return not self.is_production if self.open_docs is None else self.open_docs
@@ -229,4 +222,13 @@ class Settings(ArtifactSettings):
     def _audience_is_named(self) -> "Settings":
         if self.oidc_issuer and not self.oidc_audience:
             raise ValueError("SEPAL_OIDC_AUDIENCE is missing: without it, tokens for anybody would count")
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_is_trusted(self) -> "Settings":
+        if self.is_production and not parse_keys(self.trusted_keys):
+            raise ValueError(
+                "SEPAL_TRUSTED_KEYS is missing: production loads only what a key signed that it names; "
+                "python -m artifacts keygen makes one, and prints the line"
+            )
         return self

@@ -62,6 +62,12 @@ class Metrics:
         self.revocation_failures = Counter(
             "sepal_revocation_failures", "Looks at what others revoked that failed.", registry=self.registry
         )
+        self.version_mismatches = Counter(
+            "sepal_model_version_mismatches",
+            "Versions loaded though other libraries fitted them.",
+            ("model",),
+            registry=self.registry,
+        )
 
         self._running = 0
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram, list[float]]] = {}

@@ -1,11 +1,25 @@
 """What tests share: one trained store, and one server with production's reticence."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from artifacts.keys import generate
 from tests.server import Api, Server, environment, run, unmeasured
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Every version that a test publishes is signed with a key of this run, which no other run trusts."""
+    if hasattr(config, "workerinput"):
+        return
+    folder = Path(tempfile.mkdtemp(prefix="sepal-keys-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder))
+    os.environ["SEPAL_SIGNING_KEY"] = str(folder / "signing.key")
+    os.environ["SEPAL_TRUSTED_KEYS"] = generate(folder / "signing.key").text
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -143,7 +143,8 @@ def storage() -> Iterator[Storage]:
 def serving(storage: Storage, image: str, *options: str, **settings: object) -> Iterator[Container]:
     """A server on loopback, as restricted as docs/operations.md advises, until the end of the block."""
     port = free_port()
-    settings = {"secret_key": "x" * 48, "host": "127.0.0.1", "port": port, **settings}
+    trusted = os.environ["SEPAL_TRUSTED_KEYS"]
+    settings = {"secret_key": "x" * 48, "trusted_keys": trusted, "host": "127.0.0.1", "port": port, **settings}
     variables = [f"--env=SEPAL_{name.upper()}={value}" for name, value in settings.items()]
     name = storage.ask("run", "--detach", *RESTRICTED, *variables, *options, image)
     with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:

@@ -51,13 +51,14 @@ def environment(**settings: object) -> dict[str, str]:
     The environment without SEPAL_ variables but these, and without those of the make that runs the tests.
 
     Nothing is remembered unless a test asks for it, for the same rows are asked again and again here, and so do logins
-    come from one address.
+    come from one address. What this run signs is trusted, in production too.
     """
     settings = {
         "cache_rows": 0,
         "rate_login": "100000/minute",
         "rate_change": "100000/minute",
         "rate_read": "1000000/minute",
+        **{name: os.environ.get(f"SEPAL_{name.upper()}", "") for name in ("signing_key", "trusted_keys")},
         **settings,
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEPAL_", "MAKE", "MFLAGS"))}

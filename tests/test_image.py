@@ -118,6 +118,21 @@ def test_without_a_secret_it_does_not_start(images: Storage) -> None:
     assert "SEPAL_SECRET_KEY is missing" in ended.stderr
 
 
+def test_without_a_key_to_trust_it_does_not_start(images: Storage) -> None:
+    """An image trusts nobody: whose models it shall load is said where it is run."""
+    ended = images.podman("run", "--rm", *RESTRICTED, "--env=SEPAL_SECRET_KEY=" + "x" * 48, IMAGE)
+
+    assert ended.returncode == 2
+    assert "SEPAL_TRUSTED_KEYS is missing" in ended.stderr
+
+
+def test_a_model_of_a_stranger_is_not_served(images: Storage, models: str) -> None:
+    """What was not signed by a key that it trusts makes it ill, whatever is mounted."""
+    with serving(images, IMAGE, models, trusted_keys="ed25519:" + "A" * 43) as running:
+        assert running.client.get("/health/ready").status_code == 503
+        assert "artifact-untrusted" in running.call("python", "-m", "artifacts", "verify").stdout
+
+
 def test_a_user_made_inside_gets_a_prediction(container: Container) -> None:
     """The first user is added in the running container, logs in, and is told setosa."""
     assert predict(container, "iris")["predictions"] == ["setosa"]
@@ -144,7 +159,8 @@ def test_state_outlives_the_container(images: Storage, models: str, container: C
     """A second container on the same volume knows the users of the first."""
     container.call("python", "-m", "serve", "users", "add", "grace", stdin=PASSWORD + "\n")
 
-    listed = images.ask("run", "--rm", *RESTRICTED, "--env=SEPAL_SECRET_KEY=" + "x" * 48, "--volume=state:/data", IMAGE,
+    settings = ["--env=SEPAL_SECRET_KEY=" + "x" * 48, f"--env=SEPAL_TRUSTED_KEYS={os.environ['SEPAL_TRUSTED_KEYS']}"]
+    listed = images.ask("run", "--rm", *RESTRICTED, *settings, "--volume=state:/data", IMAGE,
                         "python", "-m", "serve", "users", "list")  # fmt: skip
 
     assert "grace" in listed

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from artifacts import ArtifactError, ArtifactSettings, Store
 from artifacts.manifest import check_name
+from artifacts.settings import complaints
 from train import fitted, plans, report, tables, trials
 from train.arguments import parse
 from train.errors import ModelNotLoaded, TrainError
@@ -25,10 +27,15 @@ _ROWS_FOR_THREADS = 50_000
 def main(argv: Sequence[str] | None = None) -> int:
     """Publish one model; 0 if it was published, 1 if not, 2 if the command makes no sense."""
     way, arguments = parse(argv)
-    store = Store(ArtifactSettings().artifacts)
+    try:
+        store = Store.of(ArtifactSettings())
+    except ValidationError as error:
+        print("\n".join(complaints(error)), file=sys.stderr)
+        return 2
     if arguments.if_empty and store.models():
         return 0
     try:
+        store.signer(promote=not arguments.no_promote)
         {"recipe": _run_recipe, "csv": _run_csv, "model": _run_model}[way](arguments, store)
     except (TrainError, ArtifactError) as error:
         report.refusal(error)

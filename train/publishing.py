@@ -82,9 +82,13 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
 
     Raises:
         NotPublishable: The model or its data is not what a server can answer for; the message says what to do.
-        ArtifactError: No store can hold it: its name is none, or what was written does not answer as it did.
+        ArtifactError: No store can hold it: its name is none, there is no key to sign it with, or what was written
+            does not answer as it did.
     """
     check_name(name)
+    store = store or Store.of(ArtifactSettings())
+    # Asked for now, a key that is missing costs no minute of proofs.
+    store.signer(promote=promote)
     if not 0 <= tolerance < np.inf:
         raise NotPublishable(f"tolerance must be a finite number, 0 or more, and is {tolerance}")
     if unknown not in get_args(Unknown):
@@ -128,7 +132,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         card=card.writer(asked, held_back, evaluation, y),
         programs=compilation.programs if compilation else None,
     )
-    return (store or Store(ArtifactSettings().artifacts)).publish(name, content, promote=promote)
+    return store.publish(name, content, promote=promote)
 
 
 def _as_fitted(held_back: tuple[Any, ArrayLike], rows: Rows) -> tuple[Any, ArrayLike]:

@@ -1,6 +1,7 @@
 """The estimator itself, as it was pickled."""
 
 import io
+import re
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from artifacts.answers import NO_CLASS, Told
-from artifacts.errors import ArtifactUnloadable
+from artifacts.errors import ArtifactSchema, ArtifactUnloadable
 from artifacts.runtimes import Runtime
 from artifacts.signature import Signature, Table
 
@@ -91,9 +92,34 @@ def unpickle(pickled: bytes, *, file: str) -> Estimator:
 
     try:
         loaded: object = joblib.load(io.BytesIO(pickled))
+        can_predict = callable(getattr(loaded, "predict", None))
     except Exception as error:
         # Unpickling runs code, which may raise anything; the reason's class is all that is passed on.
-        raise ArtifactUnloadable(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not hasattr(loaded, "predict"):
+        raise ArtifactUnloadable(f"{file} cannot be loaded: {type(error).__name__}") from error
+    if not can_predict:
         raise ArtifactUnloadable(f"{file} holds a {type(loaded).__name__}, which cannot predict")
     return cast(Estimator, loaded)
+
+
+def check_columns(estimator: Estimator, signature: Signature) -> None:
+    """
+    Hold the columns that an estimator was fitted on, as far as it tells, against those of the signature.
+
+    Raises:
+        ArtifactSchema: They are others, or in another order.
+    """
+    try:
+        names, width = getattr(estimator, "feature_names_in_", None), getattr(estimator, "n_features_in_", None)
+        fitted = None if names is None else _underscored(names)
+    except Exception as error:
+        # An estimator that was never fitted may say so in its own way.
+        raise ArtifactSchema(f"the model does not tell its columns: {type(error).__name__}") from error
+    if fitted is not None and fitted != _underscored(signature.names):
+        raise ArtifactSchema("the columns of the manifest are not those that the model was fitted on, in their order")
+    if width is not None and width != len(signature.columns):
+        raise ArtifactSchema(f"the manifest has {len(signature.columns)} columns, and the model was fitted on {width}")
+
+
+def _underscored(names: Sequence[Any]) -> list[str]:
+    """LightGBM keeps names with an underscore for whatever is neither letter nor digit."""
+    return [re.sub(r"\W", "_", str(name)) for name in names]

@@ -107,7 +107,7 @@ def unpack(packed: bytes) -> dict[str, Program]:
         return {name: _made(known, arrays) for name, known in outline.items()}
     except Exception as error:
         # The bytes are the published ones: what is wrong with them is this code's age, in whatever way it shows.
-        raise ArtifactUnloadable(f"the runtime cannot be loaded: {type(error).__name__}: {error}") from error
+        raise ArtifactUnloadable(f"the runtime cannot be loaded: {type(error).__name__}") from error
 
 
 def _outlined(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:

@@ -1,5 +1,6 @@
 """What the models expect, predict and scored."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 from fastapi import APIRouter
@@ -38,23 +39,32 @@ class VersionView(BaseModel):
         )
 
 
+class Unavailable(BaseModel):
+    """A version that could not be loaded, or with none all of a model; the code stays, the detail is for people."""
+
+    version: int | None
+    code: str
+    detail: str
+
+
 class ModelView(BaseModel):
     """One model: the version that answers by default, and the others that can be asked for."""
 
     name: str
     champion: int | None
     aliases: dict[str, int]
-    unavailable: list[int]
+    unavailable: list[Unavailable]
     versions: list[VersionView]
 
     @classmethod
     def of(cls, served: Served) -> "ModelView":
         """Drawn from memory."""
+        missing = [(None, served.reason)] if served.reason else sorted(served.failures.items())
         return cls(
             name=served.name,
             champion=served.aliases.get(CHAMPION),
             aliases=dict(served.aliases),
-            unavailable=sorted(served.failures),
+            unavailable=[Unavailable(version=version, **asdict(failure)) for version, failure in missing],
             versions=[VersionView.of(model) for _, model in sorted(served.versions.items())],
         )
 

@@ -1,5 +1,6 @@
 """The store from the command line."""
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from artifacts import Signature, Store
 from artifacts.__main__ import main
 from artifacts.manifest import Examples, Training
 from tests import tiny
+from tests.artifacts.folders import Trap, seal, signer
 from tests.server import ROOT, environment, run
 
 FORMATS = ROOT / "tests" / "formats"
@@ -174,7 +176,9 @@ def test_verify_loads_every_version(root: Path, capsys: pytest.CaptureFixture[st
     """Without a name, all versions are loaded, and each is said to be right."""
     assert call(root, "verify") == 0
 
-    assert capsys.readouterr().out.splitlines() == ["tiny@1  ok", "tiny@2  ok"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"tiny@{version}  ok  signed by {signer().public.id}" for version in (1, 2)
+    ]
 
 
 def test_verify_goes_on_after_a_failure(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,8 +188,8 @@ def test_verify_goes_on_after_a_failure(root: Path, capsys: pytest.CaptureFixtur
     assert call(root, "verify") == 1
 
     bad, good = capsys.readouterr().out.splitlines()
-    assert bad.startswith("tiny@1  FAILED  ArtifactDigest: model.joblib")
-    assert good == "tiny@2  ok"
+    assert bad.startswith("tiny@1  FAILED  artifact-digest: model.joblib")
+    assert good.startswith("tiny@2  ok")
 
 
 def test_verify_one_version(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,7 +198,8 @@ def test_verify_one_version(root: Path, capsys: pytest.CaptureFixture[str]) -> N
 
     assert call(root, "verify", "tiny@2") == 0
 
-    assert capsys.readouterr().out.splitlines() == ["tiny@2  ok"]
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("tiny@2  ok")
 
 
 @pytest.mark.parametrize("reference", ["ghost", "tiny@3", "tiny@best", "Bad Name"])
@@ -215,8 +220,8 @@ def test_the_store_is_that_of_the_environment(root: Path) -> None:
     good = run("artifacts", "verify", env=environment(artifacts=root))
     bad = run("artifacts", "show", "ghost", env=environment(artifacts=root))
 
-    assert (good.returncode, good.stdout.splitlines()) == (0, ["tiny@1  ok", "tiny@2  ok"])
-    assert (bad.returncode, bad.stderr.strip()) == (1, "the store has no model 'ghost'")
+    assert (good.returncode, good.stdout.count("  ok  ")) == (0, 2)
+    assert (bad.returncode, bad.stderr.strip()) == (1, "artifact-missing: the store has no model 'ghost'")
 
 
 def test_list_goes_on_after_a_manifest_that_cannot_be_read(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -237,3 +242,117 @@ def test_promote_points_an_alias_at_a_version(root: Path, capsys: pytest.Capture
 
     assert Store(root).aliases("tiny")[alias] == 2
     assert f"{alias} of tiny is version 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("spoil", ["model.joblib", "manifest.json", "manifest.sig"])
+def test_what_a_server_would_not_load_is_not_promoted(
+    root: Path, capsys: pytest.CaptureFixture[str], spoil: str
+) -> None:
+    """The version is loaded first: if that fails, the alias stays, and one line says why by its name."""
+    (root / "tiny" / "2" / spoil).write_bytes(b"{}")
+
+    assert call(root, "promote", "tiny@2") == 1
+
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert err.startswith("artifact-digest: model" if spoil == "model.joblib" else "artifact-signature: ")
+    assert Store(root).aliases("tiny") == {"champion": 1}
+    assert len(Store(root).history("tiny")) == 3
+
+
+def test_sign_vouches_for_a_version(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A version without a signature is refused by its name and shown with a warning, until somebody signs it."""
+    (root / "tiny" / "1" / "manifest.sig").unlink()
+    verdicts = [call(root, "verify", "tiny@1"), call(root, "show", "tiny@1")]
+    refused = capsys.readouterr().out
+
+    assert call(root, "sign", "tiny@1", "--by", "ada") == 0
+    verdicts += [call(root, "verify", "tiny@1"), call(root, "show", "tiny@1")]
+
+    shown = capsys.readouterr().out
+    assert verdicts == [1, 0, 0, 0]
+    assert "tiny@1  FAILED  artifact-untrusted: nobody signed it" in refused
+    assert "signed by   NOBODY WHO IS TRUSTED" in refused
+    assert f"tiny version 1 is signed by {signer().public.id}" in shown
+    assert f"signed by   key {signer().public.id}" in shown
+
+
+def test_sign_unpickles_nothing_and_demands_every_file(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A trap can be signed without being sprung, for whoever means to; a file that is not the listed one cannot."""
+    trap = tiny.pickle(Trap(str(root / "sprung")))
+    seal(root / "tiny" / "1", "model.joblib", trap)
+    (root / "tiny" / "2" / "labels.json").write_bytes(b"[]")
+
+    assert [call(root, "sign", "tiny@1"), call(root, "sign", "tiny@2")] == [0, 1]
+
+    assert "artifact-digest: labels.json" in capsys.readouterr().err
+    assert not (root / "sprung").exists()
+
+
+def test_sign_does_not_vouch_for_another_version(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A copy of an older version is not made a newer one by a signature."""
+    shutil.rmtree(root / "tiny" / "2")
+    shutil.copytree(root / "tiny" / "1", root / "tiny" / "2")
+
+    assert call(root, "sign", "tiny@2") == 1
+
+    assert "artifact-rollback: " in capsys.readouterr().err
+
+
+def test_history_has_a_line_a_deed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was done is told with who did it, without what a terminal would obey; a line cut short is told as such."""
+    assert call(root, "promote", "tiny@2", "--by", "a\x1b[2Jda") == 0
+    with (root / "tiny" / "history.jsonl").open("a") as file:
+        file.write('{"at"')
+    capsys.readouterr()
+
+    assert call(root, "history", "tiny") == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert ["published" in line for line in lines] == [True, False, True, False, False]
+    assert "a\\u001b[2Jda  promoted   version 2" in lines[3]
+    assert lines[3].endswith("champion: 1 to 2")
+    assert lines[4] == "(a line that was cut short)"
+
+
+def test_keygen_makes_a_key_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It prints the line that servers need; a second time it refuses, and the key stays what it was."""
+    file = tmp_path / "keys" / "signing.key"
+    first = call(tmp_path, "keygen", "--output", str(file))
+    line = capsys.readouterr().out.splitlines()[-1]
+    kept = file.read_bytes()
+
+    second = call(tmp_path, "keygen", "--output", str(file))
+
+    assert (first, second) == (0, 1)
+    assert line == f"SEPAL_TRUSTED_KEYS={(tmp_path / 'keys' / 'signing.key.pub').read_text().strip()}"
+    assert "never replaced" in capsys.readouterr().err
+    assert file.read_bytes() == kept
+
+
+def test_a_setting_that_cannot_be_is_named(root: Path) -> None:
+    """A key that is none ends the command with one line, in which the key is not."""
+    ended = run("artifacts", "verify", env=environment(artifacts=root, trusted_keys="ed25519:secret"))
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("SEPAL_TRUSTED_KEYS: a public key is written")
+    assert len(ended.stderr.splitlines()) == 1
+    assert "secret" not in ended.stderr
+
+
+@pytest.mark.timeout(20)
+def test_a_model_that_cannot_be_looked_into_hides_no_other(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A link in a model's place is a line of its own in every list, and a pipe for pointers hangs nobody."""
+    (root / "linked").symlink_to("tiny")
+    shutil.copytree(root / "tiny", root / "piped")
+    (root / "piped" / "aliases.json").unlink()
+    os.mkfifo(root / "piped" / "aliases.json")
+
+    codes = [call(root, "list"), call(root, "verify")]
+
+    out = capsys.readouterr().out
+    assert codes == [0, 1]
+    assert "linked  FAILED  artifact-path: 'linked' is a link" in out
+    assert "piped@1  FAILED  artifact-rollback" in out
+    assert out.count("unreadable: ") == 2
+    assert "tiny@2  ok" in out

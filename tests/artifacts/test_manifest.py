@@ -1,6 +1,7 @@
 """A manifest is read as it was written, or refused with the reason."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from artifacts.errors import ArtifactFormat, NameInvalid
+from artifacts.errors import ArtifactFormat, ArtifactSchema, NameInvalid
 from artifacts.manifest import FORMAT, Examples, Label, Manifest, check_name, parse
 from tests import tiny
 
@@ -133,7 +134,6 @@ def test_what_states_no_format_is_no_manifest(document: bytes) -> None:
         ({"task": "regression"}, "a classifier has classes, and a regressor has none"),
         ({"files": {"model.joblib": "ABC"}}, "files.model.joblib"),
         ({"scores": {"accuracy": None}}, "scores.accuracy"),
-        ({"signature": {"container": "frame", "columns": [{"name": "a"}]}}, "signature.columns.0"),
     ],
     ids=lambda case: case if isinstance(case, str) else None,
 )
@@ -145,13 +145,34 @@ def test_a_field_that_is_not_right_is_named(fields: dict[str, Any], where: str) 
     assert where in str(refused.value)
 
 
-@pytest.mark.parametrize("field", ["model", "signature", "classes", "examples", "files", "tolerance"])
+@pytest.mark.parametrize("field", ["model", "classes", "examples", "files", "tolerance"])
 def test_a_missing_field_is_named(field: str) -> None:
     """A manifest that lacks a field is refused, and the message says which."""
     document = json.loads(changed())
     del document[field]
 
     with pytest.raises(ArtifactFormat, match=f"{field}: Field required"):
+        parse(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda document: document.pop("signature"), "signature: Field required"),
+        (lambda document: document["signature"].update(columns=[{"name": "a"}]), "signature.columns.0.kind"),
+        (lambda document: document["signature"]["columns"][0].pop("dtype"), "signature.columns.0.dtype: Field"),
+        (lambda document: document["signature"]["columns"][0].update(dtype="float7"), "no dtype"),
+        (lambda document: document["signature"]["columns"][0].update(dtype=None), "signature.columns.0.dtype"),
+        (lambda document: document["signature"]["columns"].append(document["signature"]["columns"][0]), "same name"),
+    ],
+    ids=["no signature", "no kind", "no dtype", "unknown dtype", "null for a dtype", "the same name twice"],
+)
+def test_columns_that_are_none_are_a_schema(change: Callable[[dict[str, Any]], object], where: str) -> None:
+    """What is wrong with the columns has a name of its own."""
+    document = json.loads(changed())
+    change(document)
+
+    with pytest.raises(ArtifactSchema, match=where):
         parse(json.dumps(document).encode())
 
 

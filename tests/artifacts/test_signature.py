@@ -82,7 +82,8 @@ def test_a_series_is_for_one_column(dtype: str) -> None:
 )
 def test_an_array_has_one_dtype(dtype: str, rows: list[list[str]], kind: str) -> None:
     """An array of texts is numpy's, an array of objects stays one, whatever they are."""
-    signature = Signature(container="array", columns=tuple(column("text", dtype) for _ in rows))
+    columns = tuple(column("text", dtype).model_copy(update={"name": f"x{place}"}) for place in range(len(rows)))
+    signature = Signature(container="array", columns=columns)
 
     array = np.asarray(signature.check(rows).data)
 

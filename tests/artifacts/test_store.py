@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from artifacts import CHAMPION, Store
-from artifacts.errors import ArtifactError, ArtifactFormat, ArtifactMissing, ArtifactSelfTest, NameInvalid
+from artifacts.errors import (
+    ArtifactError,
+    ArtifactFormat,
+    ArtifactMissing,
+    ArtifactRollback,
+    ArtifactSelfTest,
+    NameInvalid,
+)
+from artifacts.history import HISTORY
 from artifacts.store import POINTERS
 from tests import tiny
 
@@ -191,7 +199,7 @@ def test_what_a_killed_publisher_left_is_cleaned(store: Store) -> None:
 
     tiny.make().publish(store)
 
-    assert sorted(path.name for path in (store.root / "tiny").iterdir()) == [".lock", "1", "2", POINTERS]
+    assert sorted(path.name for path in (store.root / "tiny").iterdir()) == [".lock", "1", "2", POINTERS, HISTORY]
 
 
 def test_what_cannot_be_loaded_is_not_published(store: Store) -> None:
@@ -220,11 +228,13 @@ def test_what_the_file_system_refuses_is_an_error_of_ours(store: Store, path: st
 
 
 def test_a_renamed_folder_is_refused(store: Store) -> None:
-    """A version that was copied to another number is not that version, however right its bytes are."""
+    """An older version in the place of a newer one is not that version, though it was signed as well."""
     tiny.make().publish(store)
+    tiny.make().publish(store)
+    shutil.rmtree(store.root / "tiny" / "2")
     shutil.copytree(store.root / "tiny" / "1", store.root / "tiny" / "2")
 
-    with pytest.raises(ArtifactFormat, match="folder of tiny version 2 holds tiny version 1"):
+    with pytest.raises(ArtifactRollback, match="folder of tiny version 2 holds tiny version 1"):
         store.load("tiny", 2)
 
 
@@ -233,7 +243,7 @@ def test_a_folder_of_another_model_is_refused(store: Store) -> None:
     tiny.make().publish(store)
     shutil.copytree(store.root / "tiny", store.root / "other")
 
-    with pytest.raises(ArtifactFormat, match="folder of other version 1 holds tiny version 1"):
+    with pytest.raises(ArtifactRollback, match="folder of other version 1 holds tiny version 1"):
         store.load("other", 1)
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from artifacts import Store
+from artifacts.keys import generate
 from serve.development import ensure_secrets
 from tests import tiny
+from tests.artifacts.folders import amend
 from tests.server import ROOT, Api, Server, environment, free_port, run, unmeasured
 
 SECRET = "gUj2wQ0rLx9vTn5bYc8eKd3hZm6pAf1s"
@@ -33,6 +35,48 @@ def test_production_without_a_secret_does_not_start(tmp_path: Path) -> None:
     assert "token_urlsafe(48)" in ended.stderr
     assert time.monotonic() - started < 20
     assert not list(tmp_path.iterdir())
+
+
+def test_production_without_a_key_to_trust_does_not_start(tmp_path: Path) -> None:
+    """It ends with one line that says which setting is missing and what makes it, and opens no port."""
+    env = environment(environment="production", secret_key=SECRET, state=tmp_path, trusted_keys="")
+
+    ended = run("serve", "run", env=env)
+
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
+    assert "SEPAL_TRUSTED_KEYS is missing" in ended.stderr
+    assert "keygen" in ended.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_production_trusts_only_whom_it_names(store: Path, tmp_path: Path) -> None:
+    """A key that lies beside, and signed all there is, does not count: the server starts, and serves nothing of it."""
+    named = generate(tmp_path / "other.key").text
+    env = environment(
+        environment="production",
+        secret_key=SECRET,
+        state=tmp_path,
+        artifacts=store,
+        trusted_keys=named,
+        log_format="json",
+    )
+    with unmeasured(), Server(env) as server:
+        line = server.line("model not loaded")
+
+        assert server.client.get("/health/ready").status_code == 503
+    assert (line["model"], line["code"]) == ("iris", "artifact-untrusted")
+
+
+def test_development_does_not_start_over_half_a_key(tmp_path: Path) -> None:
+    """A public half that is none is named in one line."""
+    (tmp_path / "signing.key.pub").write_text("nonsense")
+
+    ended = run("serve", "run", env=environment(state=tmp_path, signing_key=tmp_path / "signing.key"))
+
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
+    assert "signing.key.pub" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -99,6 +143,8 @@ def test_keys_that_cannot_be_do_not_start(tmp_path: Path, settings: dict[str, st
 @pytest.mark.parametrize(
     ("setting", "value", "complaint"),
     [
+        ("trusted_keys", "ed25519:short'", "SEPAL_TRUSTED_KEYS"),
+        ("versions", "ignore", "SEPAL_VERSIONS"),
         ("secret_key", "short", "too short"),
         ("port", "http", "SEPAL_PORT"),
         ("max_rows", "0", "SEPAL_MAX_ROWS"),
@@ -302,8 +348,7 @@ def test_a_version_that_is_wrong_in_a_way_nobody_thought_of_stops_no_other(tmp_p
     store = Store(tmp_path / "store")
     tiny.make().publish(store)
     tiny.make().publish(store, model="odd")
-    manifest = tmp_path / "store" / "odd" / "1" / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"maximum": 9', '"maximum": null', 1))
+    amend(tmp_path / "store" / "odd" / "1", lambda manifest: manifest["signature"]["columns"][0].update(maximum=None))
 
     with Server(environment(artifacts=store.root, state=tmp_path / "state", log_format="json")) as server:
         api = Api(server, server.bearer())

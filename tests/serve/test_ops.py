@@ -18,6 +18,7 @@ from artifacts import Store
 from artifacts.errors import ArtifactSelfTest
 from serve.api.ops import Canary
 from serve.registry import Registry, Served
+from tests.artifacts.folders import amend
 from tests.server import Api, Server, environment, slug
 
 ROW = [[5.1, 3.5, 1.4, 0.2]]
@@ -112,18 +113,13 @@ def damaged(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     folder = tmp_path_factory.mktemp("damaged")
     for name in ("iris", "flipped", "lost"):
         shutil.copytree(store / "iris", folder / name)
-    rename_model(folder / "flipped" / "1" / "manifest.json", "flipped")
+    amend(folder / "flipped" / "1", lambda manifest: manifest.update(model="flipped"))
     model = folder / "flipped" / "1" / "model.joblib"
     model.write_bytes(model.read_bytes()[:-1] + b"\0")
     (folder / "lost" / "aliases.json").write_text("{")
     env = environment(artifacts=folder, state=tmp_path_factory.mktemp("state"), default_model="iris", log_format="json")
     with Server(env) as running:
         yield Api(running, running.bearer())
-
-
-def rename_model(manifest: Path, name: str) -> None:
-    """Make the manifest name its folder."""
-    manifest.write_text(manifest.read_text().replace('"model": "iris"', f'"model": "{name}"'))
 
 
 def test_a_model_that_cannot_be_loaded_takes_no_other_with_it(damaged: Api) -> None:
@@ -143,10 +139,16 @@ def test_a_model_that_cannot_be_loaded_is_told(damaged: Api) -> None:
     listed = {model["name"]: model for model in damaged.get("/api/v1/models").json()["models"]}
 
     assert damaged.server.client.get("/health/ready").json()["status"] == "degraded"
-    assert listed["flipped"]["unavailable"] == [1]
+    [flipped], [lost] = listed["flipped"]["unavailable"], listed["lost"]["unavailable"]
+    assert (flipped["version"], flipped["code"]) == (1, "artifact-digest")
+    assert (lost["version"], lost["code"]) == (None, "artifact-format")
     assert listed["iris"]["unavailable"] == []
     assert value(damaged, "sepal_model_load_failures_total", model="flipped") == 1
-    assert "model.joblib was changed" in damaged.server.line('"flipped"', "not loaded")["reason"]
+    line = damaged.server.line('"flipped"', "not loaded")
+    assert "model.joblib was changed" in line["reason"]
+    assert line["code"] == "artifact-digest"
+    audit = damaged.server.line('"flipped"', "serve.audit")
+    assert (audit["event"], audit["version"], audit["code"]) == ("artifact refused", 1, "artifact-digest")
 
 
 def test_a_model_tells_what_it_promises(server: Server, api: Api, store: Path) -> None:

@@ -66,7 +66,7 @@ def test_an_array_of_objects_is_not_unpickled(tmp_path: Any) -> None:
     """Numpy's files may hold pickles; those of programs may not."""
     np.savez(tmp_path / "x.npz", program=np.array([{}], dtype=object))
 
-    with pytest.raises(ArtifactUnloadable, match="pickle"):
+    with pytest.raises(ArtifactUnloadable, match=r"cannot be loaded: ValueError$"):
         unpack((tmp_path / "x.npz").read_bytes())
 
 

@@ -14,12 +14,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from artifacts import Store
-from artifacts.bundle import MODEL, PROGRAMS
+from artifacts.bundle import MANIFEST, MODEL, PROGRAMS
 from artifacts.description import executed
 from artifacts.errors import ArtifactDigest, ArtifactIncomplete
 from artifacts.manifest import Execution
 from artifacts.runtimes.original import Original
 from artifacts.runtimes.program import Program, pack, unpack
+from tests.artifacts.folders import amend, put
 from tests.train.asked import X, Y
 from train import publish
 
@@ -143,18 +144,15 @@ def test_a_program_that_was_put_in_its_place_is_refused(store: Store, tmp_path: 
 def test_a_version_without_its_program_is_incomplete(store: Store, tmp_path: Path) -> None:
     """A manifest that says a program answers, and lists none, is no version; whatever the estimator would say."""
     folder = store.root / "line" / "1"
-    path = folder / "manifest.json"
-    sealed = path.read_bytes()
-    document = json.loads(sealed)
-    document["files"].pop(PROGRAMS)
+    sealed = (folder / MANIFEST).read_bytes()
     (folder / PROGRAMS).rename(tmp_path / PROGRAMS)
     try:
-        path.write_text(json.dumps(document))
+        amend(folder, lambda manifest: manifest["files"].pop(PROGRAMS))
 
         with pytest.raises(ArtifactIncomplete, match=f"missing: {PROGRAMS}"):
             store.load("line", 1)
     finally:
-        path.write_bytes(sealed)
+        put(folder, sealed)
         (tmp_path / PROGRAMS).rename(folder / PROGRAMS)
 
 
