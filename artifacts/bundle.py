@@ -24,6 +24,7 @@ from artifacts.errors import (
     ArtifactSelfTest,
     ArtifactSignature,
     ArtifactUnloadable,
+    ArtifactUntrusted,
     ArtifactVersion,
     shown,
 )
@@ -208,16 +209,14 @@ def verify(
     folder: Folder, of: Identity, *, trusted: Sequence[PublicKey]
 ) -> tuple[Manifest, Mapping[str, bytes], PublicKey]:
     """Read a version's bytes, who signed them, and hold them against its manifest; nothing is unpickled."""
-    document = _read_document(folder, of)
-    key = check(document, _read_signature(folder), trusted)
+    document, key = _read_signed(folder, of, trusted)
     manifest = parse(document)
     return manifest, _read_files(folder, manifest, of), key
 
 
 def vouched(folder: Folder, of: Identity, *, trusted: Sequence[PublicKey]) -> tuple[Manifest, PublicKey]:
     """A version's manifest, and who signed it; its files are not looked at."""
-    document = _read_document(folder, of)
-    key = check(document, _read_signature(folder), trusted)
+    document, key = _read_signed(folder, of, trusted)
     manifest = parse(document)
     _demand(manifest, of)
     return manifest, key
@@ -266,6 +265,17 @@ def _demand(manifest: Manifest, of: Identity) -> None:
         raise ArtifactRollback(
             f"the folder of {of.model} version {of.version} holds {shown(manifest.model)} version {manifest.version}"
         )
+
+
+def _read_signed(folder: Folder, of: Identity, trusted: Sequence[PublicKey]) -> tuple[bytes, PublicKey]:
+    """The manifest's bytes, and who signed them."""
+    try:
+        document = _read_document(folder, of)
+    except ArtifactMissing as error:
+        if folder.names():
+            raise ArtifactUntrusted(f"there are files and no {MANIFEST}, so nobody can have signed them") from error
+        raise
+    return document, check(document, _read_signature(folder), trusted)
 
 
 def _read_document(folder: Folder, of: Identity) -> bytes:

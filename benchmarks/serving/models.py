@@ -19,6 +19,8 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 
 from artifacts import Store
+from artifacts.keys import Keys
+from benchmarks.serving.peer import KEY
 from train import publish
 from train.recipes import Recipe, breast_cancer, iris, penguins
 
@@ -91,7 +93,7 @@ def main() -> None:
         if isinstance(model.X, pd.DataFrame):
             dtypes = {name: str(dtype) for name, dtype in model.X.dtypes.items()}
             (folder / f"{model.name}.dtypes.json").write_text(json.dumps(dtypes))
-    publish_all(models, Store(folder / "store"))
+    publish_all(models, Store(folder / "store", keys=Keys((), folder / KEY, is_own=True)))
     (folder / "tables.json").write_text(json.dumps({model.name: table(model) for model in models}))
 
 

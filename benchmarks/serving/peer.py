@@ -12,6 +12,8 @@ from benchmarks.serving.dialects import Dialect
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "benchmarks" / "peers"
 # The same libraries beneath every model, and the event loop and the parser that uvicorn is quickest with.
+# Beside the models: what signed them, wherever the server runs.
+KEY = "signing.key"
 COMMON = ("scikit-learn", "numpy", "pandas", "joblib", "uvloop", "httptools")
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.serving.dialects import BENTOML, MLFLOW, MLSERVER, ROWS, SEPAL, TUTORIAL, VETIVER
-from benchmarks.serving.peer import ROOT, SCRIPTS, Cell, Command, Peer, Place
+from benchmarks.serving.peer import KEY, ROOT, SCRIPTS, Cell, Command, Peer, Place
 
 NUMBERS = ("iris", "forest", "boosting")
 MODELS = (*NUMBERS, "penguins")
@@ -42,7 +42,11 @@ def _run_sepal(place: Place, programs: Path, _models: Sequence[str]) -> list[str
 
 
 def _sepal(place: Place) -> Mapping[str, str]:
-    return {"SEPAL_ARTIFACTS": str(place.models / "store"), "SEPAL_STATE": str(place.folder / "state")}
+    return {
+        "SEPAL_ARTIFACTS": str(place.models / "store"),
+        "SEPAL_SIGNING_KEY": str(place.models / KEY),
+        "SEPAL_STATE": str(place.folder / "state"),
+    }
 
 
 def _sepal_without_limits(place: Place) -> Mapping[str, str]:

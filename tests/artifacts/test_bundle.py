@@ -20,6 +20,7 @@ from artifacts.errors import (
     ArtifactMissing,
     ArtifactSchema,
     ArtifactUnloadable,
+    ArtifactUntrusted,
 )
 from artifacts.runtimes.original import ask
 from tests import tiny
@@ -297,11 +298,25 @@ def test_a_manifest_with_its_classes_swapped_is_refused(folder: Path) -> None:
         read(folder)
 
 
-@pytest.mark.parametrize("place", ["nowhere", "tiny/1/model.joblib", "tiny"])
-def test_a_folder_without_manifest_is_no_version(folder: Path, tmp_path: Path, place: str) -> None:
-    """What is no folder, or one without a manifest, is missing: half a version looks like none."""
+@pytest.mark.parametrize("place", ["nowhere", "tiny/1/model.joblib", "empty"])
+def test_an_empty_folder_is_no_version(folder: Path, tmp_path: Path, place: str) -> None:
+    """What is no folder, or one with nothing in it, is missing."""
+    (tmp_path / "empty").mkdir()
+
     with pytest.raises(ArtifactMissing):
         read(tmp_path / place)
+
+
+def test_files_without_a_manifest_are_nobodys(folder: Path, tmp_path: Path) -> None:
+    """A model that somebody dropped into a folder is signed by nobody, whatever it is called, and is not run."""
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / MODEL).write_bytes(tiny.pickle(Trap(str(tmp_path / "sprung"))))
+
+    with pytest.raises(ArtifactUntrusted, match=f"no {MANIFEST}"):
+        read(folder)
+
+    assert not (tmp_path / "sprung").exists()
 
 
 @pytest.mark.parametrize("size", [0, 1, 100])

@@ -54,6 +54,13 @@ def _link(folder: Path) -> None:
     folder.symlink_to("kept")
 
 
+def _drop(folder: Path) -> None:
+    """A model, and nothing that says whose."""
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / MODEL).write_bytes(tiny.pickle(Trap(str(folder.parent.parent / "sprung"))))
+
+
 def _pipe(folder: Path, name: str) -> None:
     (folder / name).unlink()
     os.mkfifo(folder / name)
@@ -80,6 +87,7 @@ def rename(folder: Path, model: str) -> None:
 
 # What is done to the second version of a model, and by which name the server tells of it.
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "dropped": (_drop, "artifact-untrusted"),
     "unsigned": (_unsign, "artifact-untrusted"),
     "stranger": (lambda folder: put(folder, (folder / MANIFEST).read_bytes(), by=stranger()), "artifact-untrusted"),
     "resealed": (_reseal, "artifact-signature"),
