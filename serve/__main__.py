@@ -8,9 +8,10 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
@@ -162,6 +163,17 @@ def _listen(settings: Settings) -> int:
     from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
 
+    from serve.patience import Patience, Watch
+    from serve.protocol import Bounds, Protocol
+
+    bounds = Bounds(settings.max_header_bytes, settings.max_headers, settings.max_connections)
+    patience = Patience(
+        headers_s=settings.headers_s,
+        body_bytes_s=settings.body_bytes_s,
+        body_grace_s=settings.body_grace_s,
+        reader_s=settings.reader_s,
+        keep_alive_s=settings.keep_alive_s,
+    )
     config = uvicorn.Config(
         "serve.app:from_environment",
         factory=True,
@@ -169,7 +181,9 @@ def _listen(settings: Settings) -> int:
         port=settings.port,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        # Workers get a copy of their own, and so a watch of their own.
+        http=cast(Any, partial(Protocol, bounds=bounds, watch=Watch(patience))),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -24,7 +24,13 @@ What can go wrong while serving, in the words of the domain; a status is given t
     ├── Busy                    too many callers wait to be recognised
     ├── Overloaded              too many rows are waiting for the model
     ├── DeadlineExceeded        the answer would have come too late
-    └── DatabaseUnavailable     the database does not answer
+    ├── DatabaseUnavailable     the database does not answer
+    └── WireError               no request came of what was sent
+        ├── MalformedRequest    it is not HTTP, or could be read in two ways
+        ├── MethodUnknown       its method is none
+        ├── HeadersTooLarge     its head is
+        ├── TooSlow             it did not come in time
+        └── TooManyConnections  there are as many as there may be
 """
 
 from collections.abc import Sequence
@@ -187,3 +193,39 @@ class DeadlineExceeded(ServeError):
 
 class DatabaseUnavailable(ServeError):
     """The database does not answer; what needs none goes on."""
+
+
+class WireError(ServeError):
+    """No request came of what was sent; the connection is closed."""
+
+
+class MalformedRequest(WireError):
+    """It is not HTTP, or two readers might not agree on what it is."""
+
+
+class MethodUnknown(WireError):
+    """Its method is none that HTTP has."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no such method")
+
+
+class HeadersTooLarge(WireError):
+    """Its target and headers are more, or larger, than is read."""
+
+    def __init__(self) -> None:
+        super().__init__("the target and the headers are more, or larger, than this server reads")
+
+
+class TooSlow(WireError):
+    """It did not come in time."""
+
+    def __init__(self) -> None:
+        super().__init__("the request did not come in time; its connection is too slow, or was forgotten")
+
+
+class TooManyConnections(WireError):
+    """There are as many connections as there may be; the caller should come back later."""
+
+    def __init__(self) -> None:
+        super().__init__("too many connections are open; try again")

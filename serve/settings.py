@@ -48,6 +48,15 @@ class Settings(ArtifactSettings):
     workers: PositiveInt = Field(1, description="Processes that answer.")
     shutdown_s: PositiveInt = Field(30, description="How long requests in flight may take to finish at shutdown.")
 
+    max_connections: PositiveInt = Field(1000, description="Connections of one process; beyond it 503.")
+    max_headers: PositiveInt = Field(100, description="Headers of a request; beyond it 431.")
+    max_header_bytes: PositiveInt = Field(16 * 2**10, description="Size of its target and headers; beyond it 431.")
+    headers_s: PositiveFloat = Field(10, description="How long the target and headers may take to come; beyond it 408.")
+    body_bytes_s: PositiveInt = Field(1024, description="Bytes a second that a body must bring; below it 408.")
+    body_grace_s: PositiveFloat = Field(10, description="How long a body may bring less at a time.")
+    reader_s: PositiveFloat = Field(20, description="How long a client may take nothing of its answer.")
+    keep_alive_s: PositiveFloat = Field(20, description="How long a connection may stay open without a request.")
+
     threads: PositiveInt = Field(4, description="Calls that may compute at once in one process.")
     model_threads: PositiveInt = Field(
         1, description="Threads of BLAS and OpenMP within one call, as far as all workers together have cores."

@@ -11,8 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.access_log import AccessLog
 from serve.api import rates
-from serve.api.problems import too_large
+from serve.api.problems import refusal, too_large
 from serve.errors import ServeError
+from serve.protocol import Refusal
 from serve.telemetry import REQUEST_ID, Metrics
 
 UNMATCHED = "unmatched"
@@ -49,7 +50,10 @@ class Observed:
         started = time.perf_counter()
         self._metrics.begin()
         try:
-            await self._app(scope, receive, exchange.send)
+            if "refusal" not in scope:
+                await self._app(scope, receive, exchange.send)
+            if "refusal" in scope:
+                await exchange.refuse()
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends here, in the log
             # The caller has been answered, or has half an answer. Returning leaves the half incomplete: the
             # server ends the connection without the last chunk, and nobody takes it for the whole.
@@ -93,11 +97,22 @@ class _Exchange:
     def send(self, message: Message) -> Awaitable[None]:
         """Pass on what the app answers."""
         if message["type"] == "http.response.start":
+            if "refusal" in self._scope:
+                self._is_replaced = True
+                return _nothing()
             if _is_plain_refusal(message):
                 self._is_replaced = True
                 return too_large(Request(self._scope))(self._scope, self._receive, self._forward)
             return self._forward(message)
         return _nothing() if self._is_replaced else self._send(message)
+
+    async def refuse(self) -> None:
+        """Tell what was wrong with a request of which nothing came, unless its answer had begun."""
+        wanted: Refusal = self._scope["refusal"]
+        if not self.status:
+            wanted.admit()
+            response = await refusal(Request(self._scope), wanted.error)
+            await response(self._scope, self._receive, self._forward)
 
     def _forward(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":

@@ -68,6 +68,12 @@ KINDS: Mapping[type[ServeError], Kind] = {
     errors.KeyNotFound: Kind(404, "key-not-found", "No such key"),
     errors.SessionNotFound: Kind(404, "session-not-found", "No such session"),
     errors.DatabaseUnavailable: Kind(503, "database-unavailable", "The database does not answer"),
+    errors.WireError: Kind(400, "malformed-request", "The request is malformed"),
+    errors.MalformedRequest: Kind(400, "malformed-request", "The request is malformed"),
+    errors.MethodUnknown: Kind(501, "method-unknown", "There is no such method"),
+    errors.HeadersTooLarge: Kind(431, "headers-too-large", "The headers are too large"),
+    errors.TooSlow: Kind(408, "too-slow", "The request took too long to come"),
+    errors.TooManyConnections: Kind(503, "too-many-connections", "Too many connections"),
 }
 
 # Bodies that cannot even be parsed are 400 and unknown media 415; whatever else is wrong with input is 422.
@@ -144,6 +150,7 @@ def too_large(request: Request) -> Response:
         slug="body-too-large",
         title="The body is too large",
         detail="the body is larger than this route takes; send fewer rows a request, or many rows as CSV",
+        headers={"Connection": "close"},
     )
 
 

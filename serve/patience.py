@@ -1,0 +1,138 @@
+"""How long the server waits for whom, and the one look a second at every connection that finds out."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol as Interface
+
+# How often connections are looked at. One timer serves all of them: a request sets none.
+TICK_S = 1.0
+# How long the rest of a refused request is thrown away, so that closing does not destroy the answer on its way.
+LINGER_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """
+    What is waited for; all times in seconds.
+
+    A body may be slower than `body_bytes_s` for `body_grace_s` at a time, and earns that time back by being quicker.
+    """
+
+    headers_s: float
+    body_bytes_s: int
+    body_grace_s: float
+    reader_s: float
+    keep_alive_s: float
+
+
+class Connection(Interface):
+    """What a connection tells of itself, and what it does when it took too long."""
+
+    @property
+    def phase(self) -> "Phase":
+        """What is going on at this moment."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the client has not taken yet."""
+
+    def time_out(self) -> None:
+        """Refuse the request that does not come."""
+
+    def close(self) -> None:
+        """Close what nobody uses."""
+
+    def abort(self) -> None:
+        """Let go at once, whatever is still to be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """
+    One stretch in the life of a connection.
+
+    Attributes:
+        kind: `idle`, `headers`, `body`, `answer` (it is our turn), `lingering`.
+        of: What tells this stretch from the next of its kind.
+        received: Bytes of bodies so far.
+    """
+
+    kind: str
+    of: object
+    received: int = 0
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was found out about one connection at the last looks."""
+
+    phase: Phase = field(default_factory=lambda: Phase("new", None))
+    lasted_s: float = 0.0
+    left_s: float = 0.0
+    unsent: int = 0
+    stuck_s: float = 0.0
+
+
+class Watch:
+    """
+    Looks at every connection of a process once a second.
+
+    It counts its own looks instead of reading a clock: while the process itself was held up, nobody else was slow.
+    """
+
+    def __init__(self, patience: Patience, *, tick_s: float = TICK_S) -> None:
+        self._patience = patience
+        self._tick_s = tick_s
+        self._seen: dict[Connection, Seen] = {}
+        self._is_looking = False
+
+    def add(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at this one too, from now on."""
+        self._seen[connection] = Seen()
+        if not self._is_looking:
+            self._is_looking = True
+            loop.call_later(self._tick_s, self._on_time, loop)
+
+    def remove(self, connection: Connection) -> None:
+        """It has ended."""
+        self._seen.pop(connection, None)
+
+    def look(self, connections: Iterable[tuple[Connection, Seen]]) -> None:
+        """One look at these."""
+        for connection, seen in connections:
+            if self._is_stuck(connection, seen):
+                connection.abort()
+            else:
+                self._judge(connection, seen)
+
+    def _on_time(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_looking = bool(self._seen)
+        if self._is_looking:
+            loop.call_later(self._tick_s, self._on_time, loop)
+        self.look(list(self._seen.items()))
+
+    def _is_stuck(self, connection: Connection, seen: Seen) -> bool:
+        """Whether the client takes nothing of what is sent to it."""
+        unsent, before = connection.unsent, seen.unsent
+        seen.unsent = unsent
+        seen.stuck_s = seen.stuck_s + self._tick_s if 0 < before <= unsent else 0.0
+        return seen.stuck_s >= self._patience.reader_s
+
+    def _judge(self, connection: Connection, seen: Seen) -> None:
+        phase, before = connection.phase, seen.phase
+        is_same = phase.kind == before.kind and phase.of is before.of
+        seen.lasted_s = seen.lasted_s + self._tick_s if is_same else 0.0
+        seen.phase = phase
+        if phase.kind == "body":
+            earned_s = (phase.received - before.received) / self._patience.body_bytes_s - self._tick_s
+            grace_s = self._patience.body_grace_s
+            seen.left_s = min(grace_s, seen.left_s + earned_s) if is_same else grace_s
+            if seen.left_s < 0:
+                connection.time_out()
+        elif phase.kind == "headers" and seen.lasted_s >= self._patience.headers_s:
+            connection.time_out()
+        elif phase.kind == "idle" and seen.lasted_s >= self._patience.keep_alive_s:
+            connection.close()
+        elif phase.kind == "lingering" and seen.lasted_s >= LINGER_S and not connection.unsent:
+            connection.abort()
