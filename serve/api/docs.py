@@ -1,7 +1,9 @@
 """OpenAPI with one documented operation a model, and the pages that show it; their files are served from here."""
 
 import copy
+from collections.abc import Iterator
 from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,10 @@ _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
+_ALWAYS = (400, 405, 408, 429, 431, 503)
+_WITH_TOKEN = (401, 403)
+_WITH_PARAMETERS = (404, 422)
+_WITH_BODY = (401, 413, 415, 422, 504)
 
 router = APIRouter(include_in_schema=False)
 
@@ -103,7 +109,7 @@ def document(app: FastAPI, registry: Registry) -> dict[str, Any]:
 
 
 def _describe_problems(openapi: dict[str, Any]) -> None:
-    """Every operation fails with a problem document, whatever the status; FastAPI's own 422 is never sent."""
+    """How each operation may fail: with a problem document, whatever the status. FastAPI's own 422 is never sent."""
     schemas = openapi["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name)
@@ -111,8 +117,22 @@ def _describe_problems(openapi: dict[str, Any]) -> None:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for operations in openapi["paths"].values():
         for operation in operations.values():
-            operation["responses"].pop("422", None)
-            operation["responses"]["default"] = {"description": "A problem", "content": content}
+            responses = operation["responses"]
+            if "HTTPValidationError" in str(responses.get("422")):
+                del responses["422"]
+            for status in _problem_statuses(operation):
+                responses.setdefault(str(status), {"description": HTTPStatus(status).phrase, "content": content})
+
+
+def _problem_statuses(operation: dict[str, Any]) -> Iterator[int]:
+    """What can go wrong with an operation, by what it takes."""
+    yield from _ALWAYS
+    if "security" in operation:
+        yield from _WITH_TOKEN
+    if operation.get("parameters"):
+        yield from _WITH_PARAMETERS
+    if "requestBody" in operation:
+        yield from _WITH_BODY
 
 
 def _documented(operation: dict[str, Any], model: Model, *, suffix: str = "") -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Literal
 import structlog
 from anyio import CapacityLimiter, Lock, to_thread
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from artifacts import ArtifactError
@@ -59,7 +60,7 @@ class Canary:
 
 @router.api_route("/health", methods=["GET", "HEAD"], include_in_schema=False)
 @router.head("/health/ready", include_in_schema=False)
-@router.get("/health/ready")
+@router.get("/health/ready", responses={503: {"model": Health, "description": "It cannot do its work."}})
 async def ready(request: Request, response: Response) -> Health:
     """Whether requests should be sent here: every model answered its own examples lately."""
     canary: Canary = request.app.state.canary
@@ -76,7 +77,7 @@ async def live() -> Health:
     return Health(status="ok")
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def show_metrics(caller: MetricsReader, parts: PartsDep) -> Response:
     """The Prometheus text of all workers."""
     parts.metrics.settle()
