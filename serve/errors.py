@@ -25,6 +25,7 @@ What can go wrong while serving, in the words of the domain; a status is given t
     ├── Overloaded              too many rows are waiting for the model
     ├── DeadlineExceeded        the answer would have come too late
     ├── DatabaseUnavailable     the database does not answer
+    ├── StorageFull             there is no room for what was sent
     └── WireError               no request came of what was sent
         ├── MalformedRequest    it is not HTTP, or could be read in two ways
         ├── MethodUnknown       its method is none
@@ -193,6 +194,13 @@ class DeadlineExceeded(ServeError):
 
 class DatabaseUnavailable(ServeError):
     """The database does not answer; what needs none goes on."""
+
+
+class StorageFull(ServeError):
+    """There is no room for what was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("the server has no room for this body; send fewer rows a request, or try again later")
 
 
 class WireError(ServeError):

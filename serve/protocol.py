@@ -7,6 +7,8 @@ answered, logged and counted where everything else is.
 
 import asyncio
 import re
+import socket
+import struct
 from dataclasses import dataclass, field
 from http import HTTPMethod
 from typing import Any
@@ -32,6 +34,7 @@ UNWANTED_AT_THE_END_BYTES = 2**27
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _CONTROL = re.compile(rb"%(?:[01][0-9A-Fa-f]|7[Ff])")
 _UNKNOWN_METHOD = re.compile(rb"([A-Z]{1,32}) [/*]")
+_RESET = struct.pack("ii", 1, 0)
 _VERSIONS = frozenset({"1.1", "1.0"})
 _JUDGED = frozenset({b"host", b"transfer-encoding", b"expect"})
 
@@ -278,7 +281,9 @@ class Protocol(HttpToolsProtocol):
             self._wire.close()
 
     def abort(self) -> None:
-        """Let go at once."""
+        """Let go at once; the system, too, shall not go on offering what nobody takes."""
+        self._is_closing = True
+        self._wire.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._wire.abort()
 
     def _throw_away(self, size: int) -> None:

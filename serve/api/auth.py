@@ -2,7 +2,8 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -76,7 +77,23 @@ class Revoked(BaseModel):
     """Whatever it was: it does not count any more."""
 
 
-@router.post("/token")
+_FIELDS = TokenForm.model_fields.keys() | RevokeForm.model_fields.keys()
+
+
+async def no_field_twice(request: Request) -> None:
+    """
+    Whoever stands before us may have read the other one.
+
+    Raises:
+        RequestValidationError: A field of the form comes more than once.
+    """
+    names = [name for name, _ in (await request.form()).multi_items()]
+    twice = sorted({name for name in names if names.count(name) > 1} & _FIELDS)
+    if twice:
+        raise RequestValidationError([{"type": "duplicate", "loc": ("body", name), "msg": "twice"} for name in twice])
+
+
+@router.post("/token", dependencies=[Depends(no_field_twice)])
 async def issue_token(visitor: Visitor, form: Annotated[TokenForm, Form()], parts: PartsDep) -> TokenAnswer:
     """Exchange a name and a password, or a refresh token, for an access token and the next refresh token."""
     if form.grant_type == "refresh_token":
@@ -86,7 +103,7 @@ async def issue_token(visitor: Visitor, form: Annotated[TokenForm, Form()], part
     return TokenAnswer.of(granted)
 
 
-@router.post("/token/revoke")
+@router.post("/token/revoke", dependencies=[Depends(no_field_twice)])
 async def revoke_token(
     address: Visitor, form: Annotated[RevokeForm, Form()], caller: MaybeCaller, parts: PartsDep
 ) -> Revoked:

@@ -1,5 +1,6 @@
 """Predictions for a CSV: uploaded whole, answered block by block."""
 
+import errno
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from itertools import chain
@@ -16,19 +17,18 @@ from starlette.types import Receive, Scope, Send
 from artifacts import Batch
 from serve.api import rates
 from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
+from serve.api.form import file_of
 from serve.api.media import CSV, NDJSON, preferred_media, require_media
-from serve.errors import InvalidInput
+from serve.errors import StorageFull
 from serve.inference import Predictions
 from serve.registry import Model
 from serve.security.principals import Principal
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 
-# As much as Starlette keeps of a form's file; what is longer goes to the disk.
+# What is longer goes to the disk.
 _IN_MEMORY = 2**20
 _PIECE_BYTES = 2**16
-_MAX_FIELDS = 4
-_MAX_FIELD_BYTES = 64 * 2**10
 
 _BODY = {
     "requestBody": {
@@ -123,19 +123,23 @@ async def _stream(parts: Parts, blocks: Iterator[bytes]) -> AsyncIterator[bytes]
 
 
 async def _spool(request: Request) -> BinaryIO:
-    if require_media(request, CSV, "multipart/form-data") == "multipart/form-data":
-        form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES)
-        upload = form.get("file")
-        if not isinstance(upload, UploadFile):
-            await form.close()
-            raise InvalidInput("file-missing", "the form has no file: curl -F file=@rows.csv")
-        return upload.file
-    file = cast(BinaryIO, SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115  # outlives this call
+    try:
+        if require_media(request, CSV, "multipart/form-data") == "multipart/form-data":
+            return (await file_of(request)).file
+        return await receive(request.stream(), cast(BinaryIO, SpooledTemporaryFile(_IN_MEMORY)))
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageFull from error
+        raise
+
+
+async def receive(pieces: AsyncIterator[bytes], file: BinaryIO) -> BinaryIO:
+    """Write a body to a file, which is closed if that fails."""
     # As a form's file is written: in a thread once it goes to the disk, and never in one that computes.
     upload = UploadFile(file)
     try:
-        async for chunk in request.stream():
-            await upload.write(chunk)
+        async for piece in pieces:
+            await upload.write(piece)
     except BaseException:
         file.close()
         raise

@@ -35,7 +35,7 @@ _POLICY = (
 _ALWAYS = (400, 405, 408, 429, 431, 503)
 _WITH_TOKEN = (401, 403)
 _WITH_PARAMETERS = (404, 422)
-_WITH_BODY = (401, 413, 415, 422, 504)
+_WITH_BODY = (401, 413, 415, 422, 504, 507)
 
 router = APIRouter(include_in_schema=False)
 

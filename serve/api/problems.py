@@ -68,6 +68,7 @@ KINDS: Mapping[type[ServeError], Kind] = {
     errors.KeyNotFound: Kind(404, "key-not-found", "No such key"),
     errors.SessionNotFound: Kind(404, "session-not-found", "No such session"),
     errors.DatabaseUnavailable: Kind(503, "database-unavailable", "The database does not answer"),
+    errors.StorageFull: Kind(507, "storage-full", "There is no room for it"),
     errors.WireError: Kind(400, "malformed-request", "The request is malformed"),
     errors.MalformedRequest: Kind(400, "malformed-request", "The request is malformed"),
     errors.MethodUnknown: Kind(501, "method-unknown", "There is no such method"),
@@ -226,7 +227,7 @@ def _oauth_refusal(request: Request, fields: set[str]) -> Response:
         title="The login form is not one",
         detail="the grant_type is password or refresh_token"
         if is_other_grant
-        else f"wrong or missing: {', '.join(sorted(fields))}",
+        else f"wrong, missing or twice: {', '.join(sorted(fields))}",
         error="unsupported_grant_type" if is_other_grant else "invalid_request",
     )
 

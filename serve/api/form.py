@@ -1,0 +1,42 @@
+"""A form with one file in it."""
+
+from fastapi import HTTPException, Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from serve.errors import InvalidInput
+
+_MAX_FIELDS = 4
+_MAX_FIELD_BYTES = 64 * 2**10
+
+
+class _Form(MultiPartParser):
+    """Starlette's, which takes half a form for a whole one."""
+
+    is_whole = False
+
+    def on_end(self) -> None:
+        self.is_whole = True
+
+
+async def file_of(request: Request) -> UploadFile:
+    """
+    The file of a multipart body (RFC 7578).
+
+    Raises:
+        HTTPException: 400: it is none, not whole, or has more in it than one file and few small fields.
+        InvalidInput: It has no file.
+    """
+    form = _Form(request.headers, request.stream(), max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES)
+    try:
+        found = await form.parse()
+    except MultiPartException as error:
+        raise HTTPException(400, error.message) from error
+    upload = found.get("file")
+    is_sound = form.is_whole and len(found) == len(form.items)
+    if is_sound and isinstance(upload, UploadFile):
+        return upload
+    await found.close()
+    if is_sound:
+        raise InvalidInput("file-missing", "the form has no file: curl -F file=@rows.csv")
+    raise HTTPException(400, "the form is not whole, or has two fields of one name")
