@@ -116,6 +116,6 @@ def test_a_full_disk_closes_the_file() -> None:
 
     with Path("/dev/full").open("wb", buffering=0) as full:
         with pytest.raises(OSError, match="No space left"):
-            asyncio.run(receive(pieces(), full))  # type: ignore[arg-type]  # written only
+            asyncio.run(receive(pieces(), full))
 
         assert full.closed
