@@ -95,6 +95,7 @@ def _run(settings: Settings) -> int:
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
     limit_threads(settings.model_threads, workers=settings.workers)
+    allow_files(settings.max_connections)
     if not _has_keys(settings):
         return 2
     from artifacts.keys import Keys
@@ -156,6 +157,17 @@ def limit_threads(wanted: int, *, workers: int) -> None:
     # Workers, and libraries that come with a model, do.
     for name in _THREADS:
         os.environ.setdefault(name, str(threads))
+
+
+def allow_files(connections: int) -> None:
+    """Let so many connections have a socket and an upload on the disk each, as far as the system permits."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + 256
+    if soft not in (resource.RLIM_INFINITY, hard) and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _listen(settings: Settings) -> int:

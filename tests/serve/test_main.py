@@ -393,3 +393,19 @@ print({pool["num_threads"] for pool in threadpool_info()}, os.environ["OMP_NUM_T
 
     assert ended.stdout.split()[1:] == ["2", "1"]
     assert ended.stdout.split()[0] == f"{{{min(2, os.cpu_count() or 1)}}}"
+
+
+@pytest.mark.parametrize(("hard", "connections", "expected"), [(4096, 1000, 2256), (1000, 1000, 1000), (4096, 10, 300)])
+def test_every_connection_may_have_its_files(hard: int, connections: int, expected: int) -> None:
+    """A system that permits few open files by default is asked for more, and never for less or too many."""
+    code = f"""
+import resource
+from serve.__main__ import allow_files
+resource.setrlimit(resource.RLIMIT_NOFILE, (300, {hard}))
+allow_files({connections})
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert int(ended.stdout) == expected
