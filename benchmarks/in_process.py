@@ -15,7 +15,8 @@ from starlette.types import Message, Scope
 from artifacts import Store
 from serve import database
 from serve.api.deps import PREFIX, Parts
-from serve.app import create_app, make_tokens
+from serve.app.root import create_app
+from serve.app.security import make_tokens
 from serve.settings import Settings
 from serve.telemetry import configure_logging
 from serve.users import ALL_SCOPES

@@ -128,7 +128,7 @@ def _has_keys(settings: Settings) -> bool:
     """Whether the settings lead to keys that tokens can be verified with; what is wrong with them is told in a line."""
     if not settings.token_keys and not settings.oidc_issuer:
         return True
-    from serve.app import make_issuer, make_outside, make_tokens
+    from serve.app.security import make_issuer, make_outside, make_tokens
 
     try:
         if settings.token_keys:
@@ -187,7 +187,7 @@ def _listen(settings: Settings) -> int:
         keep_alive_s=settings.keep_alive_s,
     )
     config = uvicorn.Config(
-        "serve.app:from_environment",
+        "serve.app.root:from_environment",
         factory=True,
         host=settings.host,
         port=settings.port,
@@ -275,7 +275,7 @@ def _token(settings: Settings) -> int:
         return 2
     if not _has_keys(settings):
         return 2
-    from serve.app import make_tokens
+    from serve.app.security import make_tokens
     from serve.commands import office
     from serve.errors import DatabaseUnavailable
     from serve.security.grants import Grants

@@ -32,7 +32,6 @@ UNWANTED_AT_THE_END_BYTES = 2**27
 
 # RFC 9112, section 3.2, and RFC 3986, section 3.2.2: a name, an IPv4 address or an IPv6 address, and a port.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-_CONTROL = re.compile(rb"%(?:[01][0-9A-Fa-f]|7[Ff])")
 _UNKNOWN_METHOD = re.compile(rb"([A-Z]{1,32}) [/*]")
 _RESET = struct.pack("ii", 1, 0)
 _VERSIONS = frozenset({"1.1", "1.0"})
@@ -223,8 +222,6 @@ class Protocol(HttpToolsProtocol):
             raise MalformedRequest("the Host is none")
         if not self.url.startswith(b"/") or b"#" in self.url:
             raise MalformedRequest("the target must be a path")
-        if b"%" in self.url and _CONTROL.search(self.url.partition(b"?")[0]):
-            raise MalformedRequest("there is a control character in the path")
         if self._host is not None:
             self._known_host, self._known_url = self._host, self.url
 

@@ -23,7 +23,7 @@ from artifacts.manifest import FORMAT
 from serve import errors
 from serve.api.deps import PREFIX
 from serve.api.problems import KINDS
-from serve.app import VERSION, create_app
+from serve.app.root import VERSION, create_app
 from serve.errors import ServeError
 from serve.settings import Settings
 from serve.telemetry import Metrics

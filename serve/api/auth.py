@@ -122,8 +122,8 @@ async def revoke_token(
     if verified.principal.session:
         await _end(parts, verified.principal.session, caller.name, address)
     else:
-        for id_ in verified.ids:
-            await parts.looking.run(sessions.revoke, id_, verified.until, who=caller.name, address=address)
+        # By its own id, never by that of the key which signed others' tokens as well.
+        await parts.looking.run(sessions.revoke, verified.own, verified.until, who=caller.name, address=address)
     return Revoked()
 
 

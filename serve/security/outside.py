@@ -1,5 +1,6 @@
 """Tokens that somebody else issues: an OpenID Connect provider, whose word on names and scopes is taken."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -101,7 +102,8 @@ class Outside:
         if not since <= self._clock() < until:
             raise Unauthenticated
         principal = Principal(PREFIX + claims.sub, self._granted(told))
-        return Verified(principal, since, until, frozenset({mark}))
+        own = PREFIX + hashlib.sha256(token.encode()).hexdigest()[:40]
+        return Verified(principal, since, until, frozenset({mark, own}), own)
 
     def _key(self, header: _Header) -> tuple[Key, str]:
         """The one key that a header names. A token need not name one if there is no other."""

@@ -26,10 +26,12 @@ class Verified:
     Attributes:
         since: Seconds since the epoch, from when on it says so.
         until: From when on it no longer does.
-        ids: What it can be revoked by: its own id, and that of the login or key that it came of.
+        ids: What it can be revoked by: its own id, its login's or key's, and that of what signed it.
+        own: The first of these, which is nobody else's; empty of keys: who brings one cannot revoke it.
     """
 
     principal: Principal
     since: float
     until: float
     ids: frozenset[str]
+    own: str = ""

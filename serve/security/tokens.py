@@ -149,7 +149,7 @@ class Tokens:
             raise Unauthenticated
         scopes = frozenset(Scope(scope) for scope in claims.scope.split() if scope in ALL_SCOPES)
         ids = frozenset({claims.jti, claims.sid} - {""}) | {_id(pen.kid)}
-        return Verified(Principal(claims.sub, scopes, claims.sid), since, until, ids)
+        return Verified(Principal(claims.sub, scopes, claims.sid), since, until, ids, claims.jti)
 
 
 def proven(token: str, key: Key) -> bytes:

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from serve.app import create_app
+from serve.app.root import create_app
 from serve.settings import Settings
 from serve.users import ALL_SCOPES
 from tests.server import Api, Server, slug
@@ -41,7 +41,7 @@ def _each_variant() -> Iterator[tuple[str, str]]:
         yield from [(other, path) for other in ("PUT", "PATCH", "TRACE", "PROPFIND")]
         for odd in ("/health/live/..", "/health/live;", "/docs/..", "/.", "/%2e", "/health/%2e%2e", "/api/v1/token/.."):
             yield method, odd + path
-        for odd in ("%20", ";x", "%00", ".json", "%2f", "/.", "\\"):
+        for odd in ("%20", ";x", "%00", "%0a", ".json", "%2f", "/.", "\\"):
             yield method, path + odd
 
 

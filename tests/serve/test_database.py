@@ -42,7 +42,7 @@ def test_a_start_on_a_current_database_does_without_alembic(tmp_path: Path) -> N
     migrate(connect(f"sqlite:///{tmp_path / 'x.db'}"))
     code = f"""
 import sys
-import serve.app
+import serve.app.root
 from serve.database import connect, migrate
 migrate(connect("sqlite:///{tmp_path / "x.db"}"))
 print(sorted({{"alembic", "pandas", "sklearn"}} & set(sys.modules)))

@@ -56,8 +56,8 @@ def test_authorize_and_try_it_out_work(server: Server, tmp_path: Path) -> None:
         async with open_page(base_url=f"http://127.0.0.1:{server.port}") as page:
             await page.goto("/docs")
             await page.get_by_role("button", name="Authorize").first.click()
-            await page.get_by_label("username").fill("developer")
-            await page.get_by_label("password").fill(server.password)
+            await page.get_by_role("textbox", name="username").fill("developer")
+            await page.get_by_role("textbox", name="password").fill(server.password)
             await page.get_by_text("select all").click()
             await page.locator(".modal-btn.authorize").click()
             await page.get_by_role("button", name="Close").click()

@@ -166,9 +166,9 @@ def test_an_unknown_version_is_404(api: Api, reference: str) -> None:
         {"probabilities": CANARY},
         {"on_error": CANARY},
         {"on_error": "Report"},
-        {str(number): CANARY for number in range(1000)},
+        {str(number): CANARY for number in range(500)},
     ],
-    ids=["unknown", "upper case", "no boolean", "no choice", "other case", "1,000 unknown"],
+    ids=["unknown", "upper case", "no boolean", "no choice", "other case", "500 unknown"],
 )
 def test_a_wrong_parameter_is_422(api: Api, query: dict[str, str]) -> None:
     """A parameter that is not known, or not what it must be, is refused and not passed over."""

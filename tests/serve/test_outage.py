@@ -11,6 +11,7 @@ import pytest
 from serve.users import Scope
 from tests import postgres
 from tests.deployment import PASSWORD, Deployment, deployed, within
+from tests.keys import SECRET
 from tests.server import Server, environment, free_port, run, slug
 
 ROWS = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
@@ -29,7 +30,7 @@ def outage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
             artifacts=store,
             state=tmp_path_factory.mktemp("outage"),
             database_url=database.url,
-            secret_key="s" * 48,
+            secret_key=SECRET,
             environment="production",
             log_format="json",
             login_failures_address=1000,

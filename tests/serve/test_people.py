@@ -10,9 +10,8 @@ import pytest
 from serve.security.passwords import Passwords
 from serve.users import Scope
 from tests.deployment import EVERYWHERE_S, PASSWORD, Deployment, deployed, within
+from tests.keys import SECRET
 from tests.server import Server, environment, slug
-
-SECRET = "s" * 48
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -217,3 +217,23 @@ def test_a_token_is_taken_from_one_header_only(attacked: Server, place: str) -> 
     for _ in range(2):
         answer = attacked.client.post(url + query, json=body, headers=headers)  # type: ignore[arg-type]  # bytes too
         assert answer.status_code == 401
+
+
+def test_a_token_from_outside_is_revoked_by_itself(attacked: Server) -> None:
+    """Whoever logs out takes nobody along who was signed in by the same key, and has no say over others' tokens."""
+    kind = kinds()["theirs-rs"]
+    mine, another, others = kind.token(), kind.token(claims={"scope": "batch"}), kind.token(claims={"sub": "5a2d"})
+
+    revoked = [_revoke(attacked, mine, by=mine), _revoke(attacked, others, by=another)]
+
+    assert revoked == [200, 200]
+    assert [_status(attacked, token) for token in (mine, another, others)] == [401, 200, 200]
+
+
+def _status(server: Server, token: str) -> int:
+    return server.client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def _revoke(server: Server, token: str, *, by: str) -> int:
+    headers = {"Authorization": f"Bearer {by}"}
+    return server.client.post("/api/v1/token/revoke", data={"token": token}, headers=headers).status_code

@@ -1,0 +1,1 @@
+"""What joins the parts; `root.py` is where to begin."""

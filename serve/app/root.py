@@ -1,0 +1,129 @@
+"""The composition root: settings in, an app out, every part joined here and beside, and nowhere else."""
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from serve import database
+from serve.access_log import AccessLog
+from serve.api import auth, batch, docs, jwks, me, middleware, models, ops, predict, problems
+from serve.api.deps import Parts
+from serve.api.hot import Hot
+from serve.app.lifespan import lifespan
+from serve.app.limits import make_batcher, make_csv_options, make_rates, make_shared
+from serve.app.security import make_security
+from serve.development import with_secrets
+from serve.inference import Inference
+from serve.registry import Registry
+from serve.security.desk import Desk
+from serve.settings import Settings
+from serve.telemetry import Metrics, configure_logging, is_text
+
+VERSION = "0.1.0"
+
+
+def from_environment() -> ASGIApp:
+    """The app as a server process wants it, its settings read from the environment."""
+    settings = Settings()
+    settings = settings if settings.is_production else with_secrets(settings)
+    configure_logging(level=settings.log_level, form=settings.log_format)
+    return create_app(settings)
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """Join the parts."""
+    metrics = Metrics()
+    models_in_memory = Registry(default=settings.default_model)
+    engine = database.connect(settings.database)
+    computing = CapacityLimiter(settings.threads)
+    access_log = _access_log(settings)
+    shared = make_shared(settings)
+    security = make_security(settings, engine, metrics)
+    parts = Parts(
+        registry=models_in_memory,
+        inference=Inference(
+            models_in_memory,
+            metrics,
+            batcher=make_batcher(settings, computing),
+            cache_rows=settings.cache_rows,
+        ),
+        login=security.login,
+        tokens=security.tokens,
+        grants=security.grants,
+        records=security.records,
+        callers=security.callers,
+        metrics=metrics,
+        rates=make_rates(settings, shared),
+        csv=make_csv_options(settings),
+        computing=computing,
+        recognising=Desk(settings.login_threads),
+        looking=security.looking,
+        canary_interval_s=settings.canary_interval_s,
+        open_metrics=settings.open_metrics,
+    )
+    app = FastAPI(
+        title="sepal",
+        version=VERSION,
+        description="Serves scikit-learn models on tabular data.",
+        openapi_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=partial(
+            lifespan,
+            settings=settings,
+            parts=parts,
+            engine=engine,
+            access_log=access_log,
+            shared=shared,
+            security=security,
+        ),
+        max_body_size=settings.max_json_bytes,
+    )
+    app.state.parts = parts
+    app.state.canary = ops.Canary(parts)
+    _include(app, settings)
+    problems.install(app)
+    hot = Hot(app, parts, predict.router.routes, max_bytes=settings.max_json_bytes)
+    inner = _opened(hot, settings.cors_origins)
+    return middleware.Observed(inner, metrics=metrics, access_log=access_log)
+
+
+def _include(app: FastAPI, settings: Settings) -> None:
+    """Every route, each with the size of body that it takes."""
+    app.include_router(ops.router)
+    app.include_router(jwks.router)
+    app.include_router(
+        auth.router,
+        max_body_size=settings.max_form_bytes,
+        form_limits={"max_fields": 20, "max_files": 0},
+    )
+    app.include_router(me.router, max_body_size=settings.max_form_bytes)
+    app.include_router(batch.router, max_body_size=settings.max_csv_bytes)
+    app.include_router(predict.router)
+    app.include_router(models.router)
+    if settings.shows_docs:
+        docs.install(app)
+
+
+def _opened(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """The app, open to the pages of these origins: they may send a token, and never a cookie."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        expose_headers=["X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"],
+    )
+
+
+def _access_log(settings: Settings) -> AccessLog | None:
+    """What writes JSON; text for a terminal goes the way of all other lines, as does what is below the level."""
+    is_wanted = settings.log_level in {"debug", "info"} and not is_text(settings.log_format, sys.stdout)
+    return AccessLog(sys.stdout) if is_wanted else None
