@@ -63,7 +63,5 @@ def headers(scope: Scope) -> list[tuple[bytes, bytes]]:
     noted = scope.get("limits")
     if not noted:
         return []
-    if len(noted) == 1:
-        return [(b"ratelimit-policy", noted[0][0]), (b"ratelimit", noted[0][1])]
-    policies, left = zip(*noted, strict=True)
-    return [(b"ratelimit-policy", b", ".join(policies)), (b"ratelimit", b", ".join(left))]
+    policies, left = noted[0] if len(noted) == 1 else map(b", ".join, zip(*noted, strict=True))
+    return [(b"ratelimit-policy", policies), (b"ratelimit", left)]

@@ -90,7 +90,7 @@ def create_app(settings: Settings) -> ASGIApp:
     problems.install(app)
     hot = Hot(app, parts, predict.router.routes, max_bytes=settings.max_json_bytes)
     inner = _opened(hot, settings.cors_origins)
-    return middleware.Observed(inner, metrics=metrics, access_log=access_log)
+    return middleware.Observed(inner, metrics=metrics, access_log=access_log, is_direct=inner is hot)
 
 
 def _include(app: FastAPI, settings: Settings) -> None:
