@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from serve import document
 from serve.errors import InvalidInput
-from serve.security.jwks import PublicKey, read_public
+from serve.security.jwks import PublicKey
+from serve.security.public_keys import read_public
 
 MOST_BYTES = 2**20
 LONGEST_S = 5.0

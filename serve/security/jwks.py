@@ -1,26 +1,19 @@
-"""Keys as JSON writes them (RFC 7517): read strictly, or not at all."""
+"""Keys as JSON writes them (RFC 7517), and what any key must be."""
 
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, TypeAlias
+from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
-    EllipticCurvePrivateNumbers,
     EllipticCurvePublicKey,
     EllipticCurvePublicNumbers,
 )
-from cryptography.hazmat.primitives.asymmetric.rsa import (
-    RSAPrivateKey,
-    RSAPrivateNumbers,
-    RSAPublicKey,
-    RSAPublicNumbers,
-)
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, RSAPublicNumbers
 
 from serve import document
 from serve.errors import InvalidInput
@@ -47,53 +40,6 @@ class SigningKey:
     kid: str
     alg: str
     private: PrivateKey = field(repr=False)
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    kid: str
-    use: Literal["sig"] = "sig"
-
-
-class _Oct(_Part):
-    kty: Literal["oct"]
-    alg: Literal["HS256"]
-    k: str
-
-
-class _Ec(_Part):
-    kty: Literal["EC"]
-    alg: Literal["ES256"]
-    crv: Literal["P-256"]
-    x: str
-    y: str
-    d: str
-
-
-class _Rsa(_Part):
-    kty: Literal["RSA"]
-    alg: Literal["RS256"]
-    n: str
-    e: str
-    d: str
-    p: str
-    q: str
-    dp: str
-    dq: str
-    qi: str
-
-
-class _Private(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
-
-    keys: list[Annotated[_Oct | _Ec | _Rsa, Field(discriminator="kty")]] = Field(min_length=1, max_length=MOST_KEYS)
-
-
-class _Public(BaseModel):
-    """A set of somebody else's: what is not understood in it is passed over, as RFC 7517 wants."""
-
-    keys: list[dict[str, object]] = Field(max_length=MOST_KEYS)
 
 
 def secret_key(secret: bytes) -> SigningKey:
@@ -137,129 +83,47 @@ def private_set(keys: Iterable[SigningKey]) -> dict[str, object]:
     return {"keys": [{**_secret_members(key.private), "kid": key.kid, "alg": key.alg} for key in keys]}
 
 
-def read_private(content: bytes) -> tuple[SigningKey, ...]:
+def parsed(content: bytes) -> object:
     """
-    The keys of a file of ours, the one that signs first.
+    A document with keys in it.
 
     Raises:
-        ValueError: One of them is not what it must be; the message holds nothing of any.
+        ValueError: It is not JSON.
     """
-    try:
-        found = _Private.model_validate(_parsed(content)).keys
-    except ValidationError as error:
-        [first, *_] = error.errors(include_url=False, include_input=False, include_context=False)
-        where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{where or 'the set'}: {first['msg']}") from None
-    keys = tuple(_own(entry, f"keys.{place}") for place, entry in enumerate(found))
-    if len({key.kid for key in keys}) < len(keys):
-        raise ValueError("a key is there twice")
-    return keys
-
-
-def read_public(content: bytes, algorithms: Iterable[str]) -> Mapping[tuple[str, str], PublicKey]:
-    """
-    The keys of an issuer that can verify a signature of these algorithms, by algorithm and id ("" where it has none).
-
-    Whatever else is there is passed over: keys to encrypt with, other curves, short ones, and every secret, since a
-    secret that can be looked up is none. Two of one name are passed over both: which of them is meant nobody knows.
-
-    Raises:
-        ValueError: It is not a set of keys, or none of them can be used.
-    """
-    try:
-        entries = _Public.model_validate(_parsed(content)).keys
-    except ValidationError:
-        raise ValueError("it is not a set of keys (RFC 7517)") from None
-    found: dict[tuple[str, str], list[PublicKey]] = {}
-    for entry in entries:
-        kid, key = entry.get("kid", ""), _theirs(entry)
-        if key is not None and isinstance(kid, str):
-            alg = "RS256" if isinstance(key, RSAPublicKey) else "ES256"
-            found.setdefault((alg, kid), []).append(key)
-    usable = {name: keys[0] for name, keys in found.items() if name[0] in algorithms and len(keys) == 1}
-    if not usable:
-        raise ValueError("no key of the set can be used")
-    return usable
-
-
-def _parsed(content: bytes) -> object:
     try:
         return document.parse(content, max_depth=_MAX_DEPTH, max_rows=MOST_KEYS)
     except InvalidInput:
         raise ValueError("it is not JSON, or has a key twice") from None
 
 
-def _own(entry: _Oct | _Ec | _Rsa, where: str) -> SigningKey:
-    try:
-        key = secret_key(_long_enough(base64url.decode(entry.k))) if isinstance(entry, _Oct) else _pair(entry)
-    except ValueError as error:
-        # Neither what is inside nor what the library says of it belongs into a log.
-        reason = str(error) if str(error).startswith("at least") else "its parts do not make a key"
-        raise ValueError(f"{where}: {reason}") from None
-    if key.kid != entry.kid:
-        raise ValueError(f"{where}: kid is not the one that follows from the key")
-    return key
+def check_rsa(public: RSAPublicNumbers) -> None:
+    """
+    Hold an RSA key against what is asked of one.
 
-
-def _long_enough(secret: bytes) -> bytes:
-    if len(secret) < SECRET_BYTES:
-        raise ValueError(f"at least {SECRET_BYTES} bytes are needed")
-    return secret
-
-
-def _pair(entry: _Ec | _Rsa) -> SigningKey:
-    if isinstance(entry, _Ec):
-        point = _point(entry.x, entry.y)
-        return asymmetric_key(EllipticCurvePrivateNumbers(_number(entry.d), point).private_key())
-    public = RSAPublicNumbers(_number(entry.e), _number(entry.n))
-    _check_rsa(public)
-    p, q, d, dp, dq, qi = map(_number, (entry.p, entry.q, entry.d, entry.dp, entry.dq, entry.qi))
-    return asymmetric_key(RSAPrivateNumbers(p, q, d, dp, dq, qi, public).private_key())
-
-
-def _theirs(entry: Mapping[str, object]) -> PublicKey | None:
-    """A key of an issuer, None if it is not for us."""
-    uses = entry.get("key_ops", ["verify"])
-    is_for_signatures = entry.get("use", "sig") == "sig" and isinstance(uses, list) and "verify" in uses
-    # Whoever publishes the private half has no secret any more.
-    if not is_for_signatures or "d" in entry:
-        return None
-    kind = entry.get("kty"), entry.get("alg", {"EC": "ES256", "RSA": "RS256"}.get(str(entry.get("kty"))))
-    try:
-        if kind == ("EC", "ES256") and entry.get("crv") == "P-256":
-            return _point(*_texts(entry, "x", "y")).public_key()
-        if kind == ("RSA", "RS256"):
-            n, e = _texts(entry, "n", "e")
-            public = RSAPublicNumbers(_number(e), _number(n))
-            _check_rsa(public)
-            return public.public_key()
-    except ValueError:
-        return None
-    return None
-
-
-def _texts(entry: Mapping[str, object], *names: str) -> Sequence[str]:
-    found = [entry.get(name) for name in names]
-    if not all(isinstance(value, str) for value in found):
-        raise ValueError("a part is missing")
-    return [str(value) for value in found]
-
-
-def _check_rsa(public: RSAPublicNumbers) -> None:
+    Raises:
+        ValueError: It is too short, too long, or has a small exponent.
+    """
     if not RSA_BITS <= public.n.bit_length() <= MOST_RSA_BITS:
         raise ValueError(f"at least {RSA_BITS} bits are needed, and at most {MOST_RSA_BITS}")
     if public.e < LEAST_EXPONENT or public.e.bit_length() > 256:
         raise ValueError(f"at least {LEAST_EXPONENT} is needed as the exponent")
 
 
-def _number(text: str) -> int:
+def number(text: str) -> int:
+    """An integer, as keys have them."""
     return int.from_bytes(base64url.decode(text), "big")
 
 
-def _point(x: str, y: str) -> EllipticCurvePublicNumbers:
+def point(x: str, y: str) -> EllipticCurvePublicNumbers:
+    """
+    A point of P-256.
+
+    Raises:
+        ValueError: A coordinate is too short or too long.
+    """
     if len(base64url.decode(x)) != _EC_BYTES or len(base64url.decode(y)) != _EC_BYTES:
         raise ValueError(f"a coordinate has {_EC_BYTES} bytes")
-    return EllipticCurvePublicNumbers(_number(x), _number(y), SECP256R1())
+    return EllipticCurvePublicNumbers(number(x), number(y), SECP256R1())
 
 
 def _members(public: PublicKey) -> dict[str, str]:

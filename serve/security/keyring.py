@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from serve.security.jwks import RSA_BITS, SigningKey, asymmetric_key, private_set, read_private, secret_key
+from serve.security.jwks import RSA_BITS, SigningKey, asymmetric_key, private_set, secret_key
+from serve.security.private_keys import read_private
 
 MOST_BYTES = 2**18
 _GENERATED_BYTES = 48

@@ -11,10 +11,10 @@ from serve.security.jwks import (
     asymmetric_key,
     private_set,
     public_set,
-    read_private,
-    read_public,
     secret_key,
 )
+from serve.security.private_keys import read_private
+from serve.security.public_keys import read_public
 from tests.keys import SECRET, ec_key, own_keys, public_jwk, rsa_key, spelled, thumbprint
 
 BOTH = ("RS256", "ES256")

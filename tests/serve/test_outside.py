@@ -12,8 +12,8 @@ import pytest
 
 from serve.errors import Unauthenticated
 from serve.security.issuer import DISCOVERY, MOST_BYTES, Issuer, described
-from serve.security.jwks import read_public
 from serve.security.outside import Outside
+from serve.security.public_keys import read_public
 from serve.security.tokens import LEEWAY_S
 from serve.users import Scope
 from tests.issuer import KEYS, Answer, Provider, content, status

@@ -13,9 +13,9 @@ from jose.backends import cryptography_backend
 
 from serve.errors import Unauthenticated
 from serve.security.callers import Callers
-from serve.security.jwks import read_public
 from serve.security.keyring import save
 from serve.security.outside import Outside
+from serve.security.public_keys import read_public
 from serve.security.tokens import Tokens
 from tests.attacks import attacks, mutations
 from tests.keys import ISSUER, KINDS, SECRET, kinds, own_keys, published
