@@ -1,24 +1,20 @@
 """The server from the command line: python -m serve run | token, and who may ask it for what."""
 
 import argparse
-import json
 import os
-import shlex
 import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from artifacts.errors import KeyInvalid
 from artifacts.settings import complaints
-from serve.commands import add_to
+from serve.commands import add_to, signing_keys
 from serve.development import USER, ensure_secrets, with_secrets
 from serve.settings import Settings
 
@@ -26,8 +22,6 @@ if TYPE_CHECKING:
     from serve.commands.office import Office
 
 DEVELOPMENT_TOKEN_S = 12 * 3600
-# How the libraries beneath the models are told how many threads they may have.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,7 +52,7 @@ def _command(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.command == "token":
         return _token(settings)
     if arguments.command == "signing-keys":
-        return _rotate(settings, arguments)
+        return signing_keys.run(settings, arguments)
     # Imported here: the database's libraries are nothing that `--help` waits for.
     from serve.commands import office
 
@@ -73,20 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--port", type=int, help="port to listen on (default: SEPAL_PORT)")
     run.add_argument("--workers", type=int, help="processes that answer (default: SEPAL_WORKERS)")
     commands.add_parser("token", help="print a token of the development user: every scope, 12 hours")
-    _add_signing_keys(commands.add_parser("signing-keys", help="the keys in SEPAL_TOKEN_KEYS, which sign tokens"))
+    signing_keys.add_to(commands)
     add_to(commands)
     return parser
-
-
-def _add_signing_keys(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True)
-    actions.add_parser("list", help="every key, the one that signs first")
-    add = actions.add_parser("add", help="make a key, which verifies but does not sign yet, and print its id")
-    add.add_argument("argument", metavar="ALGORITHM", choices=("ES256", "RS256", "HS256"))
-    use = actions.add_parser("use", help="sign with this key from now on; the former ones verify")
-    retire = actions.add_parser("retire", help="take a key away; its tokens count no longer")
-    for named in (use, retire):
-        named.add_argument("argument", metavar="KID")
 
 
 def _run(settings: Settings) -> int:
@@ -94,15 +77,17 @@ def _run(settings: Settings) -> int:
     # a container is not even sent a signal that it has no handler for, so this comes before anything that takes time.
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
-    limit_threads(settings.model_threads, workers=settings.workers)
-    allow_files(settings.max_connections)
     if not _has_keys(settings):
         return 2
     from artifacts.keys import Keys
     from serve.commands import office
     from serve.errors import DatabaseUnavailable
+    from serve.listening import allow_files, limit_threads, listen
     from serve.telemetry import MULTIPROCESS, configure_logging
+    from serve.welcome import print_welcome
 
+    limit_threads(settings.model_threads, workers=settings.workers)
+    allow_files(settings.max_connections)
     # A key that is none ends the start here, and not in each worker.
     _ = Keys.of(settings).trusted
     try:
@@ -113,7 +98,7 @@ def _run(settings: Settings) -> int:
             if not settings.is_production:
                 settings = with_secrets(settings)
                 _ensure_developer(settings, opened)
-                _print_welcome(settings)
+                print_welcome(settings)
     except DatabaseUnavailable as error:
         print(f"{error}: see SEPAL_DATABASE_URL", file=sys.stderr)
         return 2
@@ -121,7 +106,7 @@ def _run(settings: Settings) -> int:
     with tempfile.TemporaryDirectory(prefix="sepal-metrics-") as folder:
         if settings.workers > 1:
             os.environ[MULTIPROCESS] = folder
-        return _listen(settings)
+        return listen(settings)
 
 
 def _has_keys(settings: Settings) -> bool:
@@ -139,80 +124,6 @@ def _has_keys(settings: Settings) -> bool:
         print(error, file=sys.stderr)
         return False
     return True
-
-
-def limit_threads(wanted: int, *, workers: int) -> None:
-    """
-    Let a call of a model have so many threads, but all workers together no more than there are cores.
-
-    Threads that wait for each other's core take many times as long. What the environment says already, wins.
-    """
-    from threadpoolctl import threadpool_limits
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, min(wanted, cores // workers))
-    if "OPENBLAS_NUM_THREADS" not in os.environ:
-        # Numpy's own is loaded by now, and reads the environment no more.
-        threadpool_limits(threads, user_api="blas")
-    # Workers, and libraries that come with a model, do.
-    for name in _THREADS:
-        os.environ.setdefault(name, str(threads))
-
-
-def allow_files(connections: int) -> None:
-    """Let so many connections have a socket and an upload on the disk each, as far as the system permits."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * connections + 256
-    if soft not in (resource.RLIM_INFINITY, hard) and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-def _listen(settings: Settings) -> int:
-    import uvicorn
-    from uvicorn.config import STARTUP_FAILURE
-    from uvicorn.supervisors import Multiprocess
-
-    from serve.patience import Patience, Watch
-    from serve.protocol import Bounds, Protocol
-
-    bounds = Bounds(settings.max_header_bytes, settings.max_headers, settings.max_connections)
-    patience = Patience(
-        headers_s=settings.headers_s,
-        body_bytes_s=settings.body_bytes_s,
-        body_grace_s=settings.body_grace_s,
-        reader_s=settings.reader_s,
-        keep_alive_s=settings.keep_alive_s,
-    )
-    config = uvicorn.Config(
-        "serve.app.root:from_environment",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        loop="uvloop",
-        # Workers get a copy of their own, and so a watch of their own.
-        http=cast(Any, partial(Protocol, bounds=bounds, watch=Watch(patience))),
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
-        timeout_graceful_shutdown=settings.shutdown_s,
-    )
-    if settings.workers > 1:
-        supervisor = Multiprocess(config, [config.bind_socket()])
-        supervisor.run()
-        return STARTUP_FAILURE if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes) else 0
-    server = uvicorn.Server(config)
-    try:
-        server.run()
-    except SystemExit as end:
-        return 0 if server.started else int(end.code or 0)
-    return 0 if server.started else STARTUP_FAILURE
 
 
 def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -237,36 +148,6 @@ def _ensure_developer(settings: Settings, office: "Office") -> None:
         office.people.enable(USER)
     if known.scope != written(ALL_SCOPES):
         office.people.set(USER, scopes=ALL_SCOPES)
-
-
-def _print_welcome(settings: Settings) -> None:
-    # Whoever listens everywhere, 0.0.0.0 or ::, is found here.
-    host = settings.host if settings.host.strip("0.:") else "127.0.0.1"
-    base = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-    print()
-    print(f"sepal listens on {base} (development)")
-    print(f"  docs      {base}/docs")
-    print(f"  log in    {USER}, password in {ensure_secrets(settings.state).file}")
-    print(f"{_example(settings, base)}\n", flush=True)
-
-
-def _example(settings: Settings, base: str) -> str:
-    """A curl that works, for a row of the first model in the store."""
-    from artifacts import CHAMPION, ArtifactError, Store
-
-    store = Store.of(settings)
-    try:
-        model = settings.default_model or store.models()[0]
-        manifest, _ = store.vouched(model, store.resolve(model, CHAMPION))
-    except (IndexError, ArtifactError):
-        return "  no model  the store has none to serve: make train"
-    body = json.dumps({"instances": [manifest.examples.instances[0]]})
-    return f"""  try it    in another terminal:
-
-curl -s {base}/api/v1/models/{model}/predict \\
-  -H "Authorization: Bearer $(make -s -C {shlex.quote(str(Path.cwd()))} token)" \\
-  -H "Content-Type: application/json" \\
-  -d {shlex.quote(body)}"""
 
 
 def _token(settings: Settings) -> int:
@@ -295,21 +176,6 @@ def _token(settings: Settings) -> int:
             print(grants.hand_out(USER, ttl_s=DEVELOPMENT_TOKEN_S).token)
     except DatabaseUnavailable as error:
         print(f"{error}: see SEPAL_DATABASE_URL", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _rotate(settings: Settings, arguments: argparse.Namespace) -> int:
-    from serve.security.rotation import Rotation
-
-    if not settings.token_keys:
-        print("SEPAL_TOKEN_KEYS names no file", file=sys.stderr)
-        return 2
-    rotation = Rotation(Path(settings.token_keys), secret=settings.secret_key.get_secret_value())
-    try:
-        rotation.run(arguments.action, getattr(arguments, "argument", ""))
-    except ValueError as error:
-        print(error, file=sys.stderr)
         return 2
     return 0
 

@@ -181,6 +181,8 @@ def test_every_module_of_serve_is_under_a_contract() -> None:
         "serve.api",
         "serve.development",
         "serve.commands",
+        "serve.listening",
+        "serve.welcome",
     }
 
 
