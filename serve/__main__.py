@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -103,6 +104,8 @@ def _run(settings: Settings) -> int:
         print(f"{error}: see SEPAL_DATABASE_URL", file=sys.stderr)
         return 2
     configure_logging(level=settings.log_level, form=settings.log_format)
+    # Workers read the settings anew, and each has its share of what all of them are allowed.
+    os.environ["SEPAL_WORKERS"] = str(settings.workers)
     with tempfile.TemporaryDirectory(prefix="sepal-metrics-") as folder:
         if settings.workers > 1:
             os.environ[MULTIPROCESS] = folder
@@ -118,12 +121,19 @@ def _has_keys(settings: Settings) -> bool:
     try:
         if settings.token_keys:
             make_tokens(settings)
+            _warn_of_readers(Path(settings.token_keys))
         if make_outside(settings):
             make_issuer(settings)
     except ValueError as error:
         print(error, file=sys.stderr)
         return False
     return True
+
+
+def _warn_of_readers(keys: Path) -> None:
+    # No refusal: what Kubernetes mounts is often readable by all who are in the container.
+    if keys.stat().st_mode & 0o077:
+        print(f"{keys}: others may read the keys that sign tokens: chmod 600", file=sys.stderr)
 
 
 def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:

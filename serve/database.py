@@ -170,7 +170,7 @@ def _on_connect(connection: Any, _record: object) -> None:
     # The driver would begin transactions of its own, too late for DDL; `_on_begin` does it instead.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute("PRAGMA busy_timeout = 5000")
     connection.execute("PRAGMA foreign_keys = ON")
 
 

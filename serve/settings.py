@@ -23,8 +23,11 @@ from serve import guessable
 
 def _known_limit(text: str) -> str:
     # limits takes 100 ms to import, which the command line can do without.
-    if text and re.fullmatch(r"[1-9][0-9]{0,11} ?/ ?([1-9][0-9]{0,5} ?)?(second|minute|hour|day)s?", text) is None:
-        raise ValueError("a limit is N/second, N/minute, N/hour or N/day, or N/15minutes; empty is no limit")
+    if (
+        text != "off"
+        and re.fullmatch(r"[1-9][0-9]{0,11} ?/ ?([1-9][0-9]{0,5} ?)?(second|minute|hour|day)s?", text) is None
+    ):
+        raise ValueError("a limit is N/second, N/minute, N/hour or N/day, or N/15minutes; `off` is none")
     return text
 
 
@@ -92,7 +95,7 @@ class Settings(ArtifactSettings):
     audit_days: NonNegativeInt = Field(365, description="How long the audit is kept; 0 is for ever.")
 
     rate_predict: Limit = Field(
-        "1000000/minute", description="How often each caller may ask for predictions, as `N/minute`; empty: no limit."
+        "1000000/minute", description="How often each caller may ask for predictions, as `N/minute`; `off`: no limit."
     )
     rate_batch: Limit = Field("600/minute", description="The same for uploads of CSV.")
     rate_read: Limit = Field("6000/minute", description="The same for everything else that needs a token.")
@@ -100,7 +103,7 @@ class Settings(ArtifactSettings):
     rate_login: Limit = Field(
         "60/minute", description="The same for tokens, by address: logins, refreshes, revocations."
     )
-    rate_rows: Limit = Field("", description="For how many rows each caller may ask, by JSON and CSV together.")
+    rate_rows: Limit = Field("off", description="For how many rows each caller may ask, by JSON and CSV together.")
     redis_url: SecretStr = Field(
         SecretStr(""),
         description="`redis://...` counts for all processes; empty: each has its share, 1/workers/replicas.",

@@ -107,8 +107,11 @@ async def issue_token(visitor: Visitor, form: Annotated[TokenForm, Form()], part
 async def revoke_token(
     address: Visitor, form: Annotated[RevokeForm, Form()], caller: MaybeCaller, parts: PartsDep
 ) -> Revoked:
-    """End the session that a token came of: one's own, by a refresh token or beside one's own access token."""
+    """End the session that a token came of: by a refresh token or a key, or beside one's own access token."""
     sessions = parts.records.sessions
+    if form.token.startswith(KEY_PREFIX):
+        await parts.looking.run(parts.records.keys.give_up, form.token)
+        return Revoked()
     login = await parts.looking.run(sessions.owner, form.token)
     if login is not None:
         if caller is None or caller.owns(login.user):
@@ -136,8 +139,8 @@ async def _end(parts: PartsDep, session: str, user: str, address: str) -> None:
 
 
 async def _verified(parts: PartsDep, token: str) -> Verified | None:
-    """What an access token says; None of what counts no more, or never did, and of keys, which others revoke."""
-    if token.startswith(KEY_PREFIX) or not token.isascii():
+    """What an access token says; None of what counts no more, or never did."""
+    if not token.isascii():
         return None
     try:
         return parts.callers.read(token)

@@ -1,7 +1,7 @@
 """Predictions for a CSV: uploaded whole, answered block by block."""
 
 import errno
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from itertools import chain
 from tempfile import SpooledTemporaryFile
@@ -21,6 +21,7 @@ from serve.api.form import file_of
 from serve.api.media import CSV, NDJSON, preferred_media, require_media
 from serve.errors import StorageFull
 from serve.inference import Predictions
+from serve.limits.rate import Rate
 from serve.registry import Model
 from serve.security.principals import Principal
 
@@ -85,19 +86,20 @@ async def _predict_csv(
 ) -> StreamingResponse:
     quota = parts.rates.rows
     if quota:
-        # How many rows there are is known when they have been read: the upload that crosses the line is the last.
-        rates.note(request.scope, quota, caller.name)
         quota.check(caller.name)
     model = parts.registry.get(name, options.version)
     media = preferred_media(request, CSV, NDJSON)
     file = await _spool(request)
     try:
         # The first block is made before the status is sent: what is wrong as a whole still gets one.
-        charge = partial(from_thread.run, partial(quota.charge, caller.name)) if quota else None
-        blocks = await parts.compute(_started, parts, model, file, media, charge)
+        meter = _Meter(quota, caller.name) if quota else None
+        blocks = await parts.compute(_started, parts, model, file, media, meter)
     except BaseException:
         file.close()
         raise
+    finally:
+        if quota:
+            rates.note(request.scope, quota, caller.name)
     return _Answer(_stream(parts, blocks), media, file)
 
 
@@ -146,19 +148,35 @@ async def receive(pieces: AsyncIterator[bytes], file: BinaryIO) -> BinaryIO:
     return file
 
 
-def _started(
-    parts: Parts, model: Model, file: BinaryIO, media: str, charge: Callable[[int], None] | None
-) -> Iterator[bytes]:
+def _started(parts: Parts, model: Model, file: BinaryIO, media: str, meter: "_Meter | None") -> Iterator[bytes]:
     # Arrow takes room, which a server that sees no CSV can do without.
     from serve.tabular.answer import Asked, answer
 
-    manifest, predict = model.bundle.manifest, partial(_predict, parts, model, charge)
+    manifest, predict = model.bundle.manifest, partial(_predict, parts, model, meter)
     asked = Asked(manifest.signature, manifest.classes, model.bundle.has_probabilities, predict)
     blocks = answer(file, asked, parts.csv, as_ndjson=media == NDJSON)
     return chain([next(blocks) + next(blocks)], blocks)
 
 
-def _predict(parts: Parts, model: Model, charge: Callable[[int], None] | None, batch: Batch) -> Predictions:
-    if charge:
-        charge(len(batch.good))
+def _predict(parts: Parts, model: Model, meter: "_Meter | None", batch: Batch) -> Predictions:
+    if meter:
+        meter.count(len(batch.good))
     return parts.inference.predict(model, batch)
+
+
+class _Meter:
+    """
+    The rows of one upload, counted as they are read.
+
+    How many there are nobody knows before: an upload that finds something left is finished, and the next one refused.
+    """
+
+    def __init__(self, quota: Rate, who: str) -> None:
+        self._charge = partial(quota.charge, who)
+        self._is_begun = False
+
+    def count(self, rows: int) -> None:
+        """Count, from a thread that computes."""
+        if rows:
+            from_thread.run(partial(self._charge, rows, is_begun=self._is_begun))
+            self._is_begun = True

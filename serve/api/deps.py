@@ -98,6 +98,7 @@ async def principal(
     request.scope["caller"] = caller.name
     missing = sorted(set(required.scopes) - caller.scopes)
     if missing:
+        await rates.ask(request.scope, parts.rates.read, caller.name)
         raise ScopeMissing(missing)
     return caller
 
@@ -133,7 +134,10 @@ async def anybody(request: Request) -> Principal:
     Raises:
         Unauthenticated: There is no token, or none that counts.
     """
-    return await principal(SecurityScopes(), await parts(request), request, await bearer(request))
+    joined = await parts(request)
+    caller = await principal(SecurityScopes(), joined, request, await bearer(request))
+    await rates.ask(request.scope, joined.rates.read, caller.name)
+    return caller
 
 
 def within(limit: str) -> Callable[..., Awaitable[Principal]]:
@@ -156,9 +160,8 @@ async def visitor(request: Request, parts: PartsDep) -> str:
         RateExceeded: They have.
         LimitsUnavailable: Nobody can tell.
     """
-    address = rates.address(request.scope)
-    await rates.ask(request.scope, parts.rates.login, address)
-    return address
+    await rates.ask(request.scope, parts.rates.login, rates.address(request.scope))
+    return await address(request)
 
 
 Address = Annotated[str, Depends(address)]

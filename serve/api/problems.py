@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from serve import errors
 from serve.api.deps import REVOKE_PATH, TOKEN_PATH, anybody
-from serve.errors import InvalidInput, InvalidRows, ServeError, Unauthenticated
+from serve.errors import InvalidInput, InvalidRows, ServeError
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_TEXT = 256
@@ -202,8 +202,8 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     if status in _UNROUTED:
         try:
             await anybody(request)
-        except Unauthenticated as unknown:
-            return await refusal(request, unknown)
+        except ServeError as refused:
+            return await refusal(request, refused)
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large(request)
     slug = SLUGS.get(status, "http-error")

@@ -35,7 +35,7 @@ def make_rates(settings: Settings, shared: "Shared | None") -> Rates:
     here, apart = Here(), settings.workers * settings.replicas
 
     def rate(name: str, text: str, *, is_strict: bool = False) -> Rate | None:
-        if not text:
+        if text == "off":
             return None
         if shared is None:
             return Rate(name, parse(text), here, share=apart)

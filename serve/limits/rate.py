@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from limits import RateLimitItem
@@ -18,14 +19,39 @@ _PARTS = 200
 
 @dataclass(slots=True)
 class _Lot:
-    """What one caller was granted of this window and has not used; `beyond` is what there was for others to take."""
+    """
+    What one caller was granted of this window and has not used.
+
+    Attributes:
+        granted: How much those granted who count for all, and the fallback has not heard of.
+        beyond: What there was for others to take.
+        is_last: Whether there is nothing more to be had.
+    """
 
     left: int = 0
+    granted: int = 0
     beyond: int = 0
     is_last: bool = False
     told: bytes = b""
     second: int = -1
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An answer of whoever counts, and the limit that it is held against."""
+
+    counts: Counts
+    key: str
+    window_s: int
+    count: int
+    limit: int
+    is_final: bool
+
+    async def give_back(self, amount: int) -> None:
+        """Take off the count what is not used after all; if nobody can tell any more, it is lost."""
+        with suppress(LimitsUnavailable):
+            await self.counts.add(self.key, self.window_s, -amount)
 
 
 class Rate:
@@ -103,21 +129,35 @@ class Rate:
                 if lot.left < cost:
                     raise self._exceeded(cost)
 
-    async def charge(self, who: str, cost: int) -> None:
-        """Use so much, though it may be more than there is: what was not known before it was done."""
+    async def charge(self, who: str, cost: int, *, is_begun: bool = True) -> None:
+        """
+        Use so much, though it may be more than there is: what has begun is finished.
+
+        Raises:
+            RateExceeded: It has not, and there is nothing left to begin with.
+            LimitsUnavailable: Nobody can tell, and this limit lets nobody in then.
+        """
         if self.take(who, cost) is not None:
             return
         lot = self._lots.setdefault(who, _Lot())
         async with lot.turn:
-            await self._bring(who, lot, cost - min(cost, lot.left))
-            lot.left = max(0, lot.left - cost)
+            needed = cost - min(cost, lot.left)
+            told = await self._counted(who, lot, needed)
+            before = told.count - needed
+            if not is_begun and not lot.left and before >= told.limit:
+                await told.give_back(needed)
+                raise self._exceeded(1)
+            lot.left = 0
+            lot.beyond = max(0, told.limit - told.count)
+            lot.is_last = told.is_final and not lot.beyond
+            lot.second = -1
 
     def check(self, who: str) -> None:
         """
-        Nothing is used: only whether there may be something left.
+        Nothing is used: only whether nothing is left, as far as is known here.
 
         Raises:
-            RateExceeded: There is nothing left of this window.
+            RateExceeded: It is known.
         """
         self.take(who, 0)
         lot = self._lots.get(who)
@@ -145,23 +185,33 @@ class Rate:
 
     async def _bring(self, who: str, lot: _Lot, needed: int) -> None:
         wanted = max(needed, self._lot_size)
+        told = await self._counted(who, lot, wanted)
+        granted = min(wanted, max(0, told.limit - (told.count - wanted)))
+        if 0 < granted < needed:
+            # Too little for this request, and maybe enough for a smaller one, wherever that is asked.
+            await told.give_back(wanted)
+            lot.beyond = granted
+            return
+        lot.left += granted
+        lot.granted += granted if told.is_final else 0
+        lot.beyond = max(0, told.limit - told.count)
+        lot.is_last = told.is_final and granted < wanted
+        lot.second = -1
+
+    async def _counted(self, who: str, lot: _Lot, wanted: int) -> "_Told":
+        """The count with what is wanted in it, by whoever can tell."""
         # The window's end is part of the key: a window that is over takes no count into the next one.
         key = f"{self.name}/{int(self._ends)}/{who}"
-        count, limit, is_final = await self._counted(key, wanted)
-        granted = min(wanted, max(0, limit - (count - wanted)))
-        lot.left += granted
-        lot.beyond = max(0, limit - count)
-        lot.second = -1
-        lot.is_last = is_final and granted < wanted
-
-    async def _counted(self, key: str, wanted: int) -> tuple[int, int, bool]:
-        """The count with what is wanted in it, the limit that it is held against, and whether that is for good."""
         try:
-            return await self._counts.add(key, self._window_s, wanted), self.limit, True
+            count = await self._counts.add(key, self._window_s, wanted)
+            return _Told(self._counts, key, self._window_s, count, self.limit, is_final=True)
         except LimitsUnavailable:
             if self._fallback is None:
                 raise
-            return await self._fallback.add(key, self._window_s, wanted), self._fallback_limit, False
+        # What was granted here before is part of this process's share.
+        known, lot.granted = lot.granted, 0
+        count = await self._fallback.add(key, self._window_s, wanted + known)
+        return _Told(self._fallback, key, self._window_s, count, self._fallback_limit, is_final=False)
 
     def _exceeded(self, cost: int) -> RateExceeded:
         over_s = max(1, math.ceil(self._ends - self._clock()))

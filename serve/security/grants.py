@@ -102,7 +102,8 @@ class Grants:
         now, current = self._clock(), locked(session, login.id)
         if current is None or now >= current.expires_at:
             return None
-        if user is None or user.disabled or not scopes:
+        if user is None or user.disabled:
+            self._audit.note(session, "session-ended", who=current.user, address=address, sid=current.id)
             self._sessions.close(session, [current])
             return None
         if not _claimed(session, digest, now):

@@ -1,9 +1,12 @@
 """The keys that sign tokens, in a file: the first signs, all of them verify."""
 
+import fcntl
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -95,6 +98,14 @@ def save(file: Path, keys: tuple[SigningKey, ...]) -> None:
         beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def taking_turns(file: Path) -> Iterator[None]:
+    """Whoever changes the file waits for whoever is at it."""
+    with file.with_name(f".{file.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def added(keys: tuple[SigningKey, ...], key: SigningKey) -> tuple[SigningKey, ...]:
     """One more, which verifies only, unless it is the first."""
     return (*keys, key)
@@ -132,7 +143,11 @@ def _named(keys: tuple[SigningKey, ...], kid: str) -> SigningKey:
 
 
 def _content(file: Path) -> bytes:
-    with file.open("rb") as handle:
+    # A pipe has nobody to wait for.
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as handle:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError(f"{file}: it is not a file")
         content = handle.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise ValueError(f"{file}: it has more than {MOST_BYTES} bytes")

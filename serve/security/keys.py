@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from sqlalchemy import Double, Engine, String, select
 from sqlalchemy.orm import Mapped, mapped_column
@@ -59,7 +60,7 @@ class Keys:
         if re.fullmatch(NAME, name) is None:
             raise ValueError("the name of a key has 1 to 64 letters, digits and . _ -")
         if not 0 < life_s <= LONGEST_LIFE_S:
-            raise ValueError(f"a key lives {LONGEST_LIFE_S // 86_400} days at most")
+            raise ValueError(f"a key lives a minute at least, and {LONGEST_LIFE_S // 86_400} days at most")
         now, id_, secret, scope = self._clock(), secrets.token_hex(8), secrets.token_hex(32), written(scopes)
         if not scope:
             raise ValueError("a key needs a scope")
@@ -85,6 +86,17 @@ class Keys:
         if key.revoked_at is not None or not self._clock() < key.expires_at:
             raise Unauthenticated
         return Verified(Principal(f"key:{key.name}", known(key.scope)), 0.0, key.expires_at, frozenset({key.id}))
+
+    def give_up(self, bearer: str) -> None:
+        """
+        Revoke a key by having it, as whoever finds one that has leaked can do; what is none is passed over.
+
+        Raises:
+            DatabaseUnavailable: Nobody can.
+        """
+        with suppress(Unauthenticated, KeyNotFound):
+            name = self.verify(bearer).principal.name
+            self.revoke(parse(bearer)[0], who=name)
 
     def all(self) -> list[Key]:
         """Every key, the oldest first."""

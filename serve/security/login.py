@@ -61,6 +61,7 @@ class Login:
                 scopes = narrowed(scope, reach(session, user, lock=True))
             except ScopeRefused as error:
                 refused = error
+                self._audit.note(session, "scope-refused", who=name, address=address, asked=scope)
             else:
                 user.password_hash, user.last_login_at = newer, self._clock()
                 granted = self._grants.open(session, user, scopes, address=address)

@@ -97,7 +97,7 @@ class Outside:
             claims = _Claims.model_validate(told)
             since, until = self._lifetime(claims)
             self._check(claims, told)
-        except (ValueError, KeyError, InvalidInput) as error:
+        except (ValueError, KeyError, OverflowError, InvalidInput) as error:
             raise Unauthenticated from error
         if not since <= self._clock() < until:
             raise Unauthenticated

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from serve.security.jwks import SigningKey, secret_key
-from serve.security.keyring import GENERATORS, added, load, retired, save, used
+from serve.security.keyring import GENERATORS, added, load, retired, save, taking_turns, used
 
 Keys = tuple[SigningKey, ...]
 
@@ -29,7 +29,9 @@ class Rotation:
             for place, key in enumerate(load(self._file)):
                 print(f"{key.kid}  {key.alg}  {'verifies' if place else 'signs'}")
             return
-        print(actions[action](argument))
+        # In turn: of two commands at once, the second would write again what the first took away.
+        with taking_turns(self._file):
+            print(actions[action](argument))
 
     def _add(self, alg: str) -> str:
         key = GENERATORS[alg]()

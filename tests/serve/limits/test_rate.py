@@ -1,6 +1,7 @@
 """One limit by itself, counted here and in a real Redis."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -122,15 +123,50 @@ def test_what_was_done_already_is_charged(counted: Any) -> None:
     async def test(counts: Counts) -> None:
         rate = limit(counts, "100/minute")
         rate.check("ada")
-        await rate.charge("ada", 30)
+        await rate.charge("ada", 30, is_begun=False)
         rate.check("ada")
-        await rate.charge("ada", 500)
+        await rate.charge("ada", 70, is_begun=False)
         with pytest.raises(RateExceeded):
             rate.check("ada")
+        with pytest.raises(RateExceeded):
+            await rate.charge("ada", 1, is_begun=False)
+        await rate.charge("ada", 500)
         with pytest.raises(RateExceeded):
             await rate.ask("ada")
 
     counted(test)
+
+
+def test_of_many_that_begin_at_once_one_crosses_the_line(counted: Any) -> None:
+    """However many uploads begin together, each by itself larger than the limit, one finds something left."""
+
+    async def begins(rate: Rate) -> bool:
+        with suppress(RateExceeded):
+            await rate.charge("ada", 1000, is_begun=False)
+            return True
+        return False
+
+    async def test(counts: Counts) -> int:
+        name = uuid.uuid4().hex
+        rates = [Rate(name, parse("100/minute"), counts, clock=Clock()) for _ in range(3)]
+        return sum(await asyncio.gather(*(begins(rate) for rate in rates for _ in range(8))))
+
+    assert counted(test) == 1
+
+
+def test_what_was_refused_is_left_for_others(counted: Any) -> None:
+    """A request that is too large takes nothing away from smaller ones that ask another process."""
+
+    async def test(counts: Counts) -> list[int]:
+        name = uuid.uuid4().hex
+        one, other = (Rate(name, parse("100/minute"), counts, clock=Clock()) for _ in range(2))
+        return [
+            await granted(one, "ada", 1, cost=60),
+            await granted(one, "ada", 3, cost=60),
+            await granted(other, "ada", 50),
+        ]
+
+    assert counted(test) == [1, 0, 40]
 
 
 def test_many_at_once_are_counted_one_by_one(counted: Any) -> None:
@@ -227,6 +263,37 @@ def test_a_redis_that_hangs_is_waited_for_once(redis: Redis) -> None:
     assert let_in == 30
     assert took_s < 2 * WAIT_S
     assert counts == [5, 7, 6]
+
+
+def test_a_process_that_is_late_does_not_blame_redis(redis: Redis) -> None:
+    """An answer that is there when a busy loop comes to look at it counts, however late that is."""
+
+    async def test() -> tuple[int, bool]:
+        counts = Shared(redis.url, wait_s=0.05)
+        await counts.open()
+        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, time.sleep, 0.3)
+        count = await counts.add(uuid.uuid4().hex, 60, 3)
+        is_lost = counts._healing is not None
+        await counts.close()
+        return count, is_lost
+
+    assert asyncio.run(test()) == (3, False)
+
+
+def test_what_was_had_before_is_part_of_the_share(redis: Redis) -> None:
+    """Whoever has used more than a process's share when Redis is lost gets nothing on top of it."""
+
+    async def test() -> tuple[int, int]:
+        counts = Shared(redis.url, wait_s=WAIT_S)
+        await counts.open()
+        rate = limit(counts, "100/minute", fallback=Here(), fallback_share=2)
+        before = await granted(rate, "ada", 40)
+        with redis.held():
+            after = await granted(rate, "ada", 100)
+        await counts.close()
+        return before, after
+
+    assert asyncio.run(test()) == (40, 10)
 
 
 def test_callers_of_a_window_that_is_over_are_forgotten() -> None:
