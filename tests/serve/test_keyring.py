@@ -1,6 +1,8 @@
 """The file of the keys that sign: read whole or not at all, and changed by commands."""
 
+import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,25 @@ def test_the_secret_of_another_deployment_is_another() -> None:
     """The same issuer and audience under another secret are nobody."""
     with pytest.raises(Unauthenticated):
         tokens(secret_key(b"another secret of thirty-two bytes")).verify(tokens().issue("ada", []).token)
+
+
+def test_commands_take_turns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of eight at once, each is in the file: none writes again what another took away."""
+    file = tmp_path / "keys.json"
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: Rotation(file).run("add", "HS256"), range(8)))
+
+    assert sorted(kids(load(file))) == sorted(capsys.readouterr().out.split())
+    assert len(load(file)) == 8
+
+
+def test_a_pipe_is_no_file_of_keys(tmp_path: Path) -> None:
+    """What nobody writes to is not waited for."""
+    os.mkfifo(tmp_path / "keys.json")
+
+    with pytest.raises(ValueError, match="not a file"):
+        load(tmp_path / "keys.json")
 
 
 def test_a_file_may_begin_without_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

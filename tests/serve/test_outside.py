@@ -102,6 +102,16 @@ def test_a_name_is_plain(sub: str) -> None:
         outside().verify(RSA.token(claims={"sub": sub}))
 
 
+@pytest.mark.parametrize("missing", [{}, {"iat": None, "nbf": None}], ids=["with a beginning", "without"])
+@pytest.mark.parametrize("exp", [10**400, -(10**400), 2**63, 1e300], ids=["huge", "less", "long", "float"])
+def test_a_time_out_of_all_bounds_does_not_count(exp: float, missing: dict[str, object]) -> None:
+    """However large a number is, it is refused like any other that is wrong."""
+    claims = {name: value for name, value in {**RSA.claims, "exp": exp}.items() if name not in missing}
+
+    with pytest.raises(Unauthenticated):
+        outside().verify(signed(RSA.header, claims, RSA.sign))
+
+
 @pytest.mark.parametrize(
     ("claim", "value", "granted"),
     [

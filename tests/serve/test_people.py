@@ -295,13 +295,47 @@ def test_a_key_opens_what_its_scopes_name(deployment: Deployment) -> None:
     assert deployment.ask("DELETE", f"/me/sessions/{'0' * 32}", token=key).status_code == 404
     passwords = {"old_password": PASSWORD, "new_password": PASSWORD}
     assert deployment.ask("PUT", "/me/password", token=key, json=passwords).status_code == 403
-    assert deployment.ask("POST", "/token/revoke", token=key, data={"token": key}).status_code == 200
-    assert deployment.me(key) == 200
 
     deployment.records.keys.revoke(key.split("_")[1], who="test")
 
     for server in range(2):
         assert within(EVERYWHERE_S, lambda server=server: deployment.me(key, server=server) == 401)  # type: ignore[misc]
+
+
+def test_whoever_has_a_key_can_give_it_up(deployment: Deployment) -> None:
+    """A key that has leaked is revoked by having it, by nothing less, and the audit tells."""
+    key = deployment.records.keys.create("leaked", [Scope.PREDICT], life_s=60, who="test")
+    statuses = [deployment.me(key, server=server) for server in range(2)]
+    guessed = deployment.ask("POST", "/token/revoke", data={"token": key[:-1] + ("0" if key[-1] != "0" else "1")})
+    kept = deployment.me(key)
+
+    given_up = deployment.ask("POST", "/token/revoke", data={"token": key})
+
+    assert (statuses, kept) == ([200, 200], 200)
+    assert (guessed.status_code, given_up.status_code) == (200, 200)
+    assert deployment.me(key) == 401
+    assert within(EVERYWHERE_S, lambda: deployment.me(key, server=1) == 401)
+    assert deployment.events("key:leaked").count("key-revoked") == 1
+
+
+def test_a_password_that_is_confirmed_is_told(deployment: Deployment, ada: str) -> None:
+    """Whoever learns that a password is right, by asking for too much, leaves a trace."""
+    refused = deployment.login(ada, scope="predict everything")
+
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
+    assert deployment.events(ada)[-1] == "scope-refused"
+
+
+def test_who_may_do_nothing_may_do_that(deployment: Deployment) -> None:
+    """A user without a scope logs in and stays logged in, and reaches their own name."""
+    name = deployment.user(f"nothing.{deployment.number}", scopes=[])
+    first = deployment.tokens(name)
+
+    second = deployment.refresh(first["refresh_token"])
+
+    assert (first["scope"], second.status_code) == ("", 200)
+    assert deployment.me(second.json()["access_token"]) == 200
+    assert deployment.ask("GET", "/models", token=second.json()["access_token"]).status_code == 403
 
 
 @pytest.mark.parametrize("mangle", ["unknown", "secret", "short", "upper", "empty", "expired", "quoted", "doubled"])

@@ -27,6 +27,7 @@ def limited(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         rate_read="3/day",
         rate_login="4/day",
         rate_rows="50/day",
+        login_failures_address=2,
         trusted_proxies='["127.0.0.1"]',
         cors_origins='["https://pages.example"]',
         log_format="json",
@@ -96,6 +97,19 @@ def test_logins_are_counted_by_address(limited: Server) -> None:
     assert (other, mapped) == (200, 429)
     assert network == [200, 200, 200, 200, 429]
     assert beyond == 200
+
+
+def test_failures_are_counted_by_network(limited: Server) -> None:
+    """Wrong passwords from one IPv6 network lock that network, and nobody else's; the audit tells the very address."""
+    wrong = [login(limited, f"2001:db8:8::{number}", "wrong horse") for number in range(3)]
+    other = login(limited, "2001:db8:9::1")
+    told = run("serve", "audit", "--user", "developer", env=limited.env).stdout
+
+    assert [answer.status_code for answer in wrong] == [401, 401, 429]
+    assert slug(wrong[2]) == "locked-out"
+    assert other.status_code == 200
+    assert '"2001:db8:8::1"' in told
+    assert '"2001:db8:9::1"' in told
 
 
 def test_what_is_not_there_counts_too(limited: Server) -> None:
