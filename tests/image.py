@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx2
 
 from tests import debian
+from tests.keys import SECRET
 from tests.server import ROOT, START_S, environment, free_port
 
 TOOLS = ("buildah", "podman", "runc", "debootstrap")
@@ -144,7 +145,7 @@ def serving(storage: Storage, image: str, *options: str, **settings: object) -> 
     """A server on loopback, as restricted as docs/operations.md advises, until the end of the block."""
     port = free_port()
     trusted = os.environ["SEPAL_TRUSTED_KEYS"]
-    settings = {"secret_key": "x" * 48, "trusted_keys": trusted, "host": "127.0.0.1", "port": port, **settings}
+    settings = {"secret_key": SECRET, "trusted_keys": trusted, "host": "127.0.0.1", "port": port, **settings}
     variables = [f"--env=SEPAL_{name.upper()}={value}" for name, value in settings.items()]
     name = storage.ask("run", "--detach", *RESTRICTED, *variables, *options, image)
     with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:

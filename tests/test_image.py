@@ -12,6 +12,7 @@ from sklearn.datasets import load_iris
 
 from artifacts import Store
 from tests.image import RESTRICTED, TOOLS, Container, Storage, serving, storage
+from tests.keys import SECRET
 from tests.server import ROOT
 from train import publish
 
@@ -120,7 +121,7 @@ def test_without_a_secret_it_does_not_start(images: Storage) -> None:
 
 def test_without_a_key_to_trust_it_does_not_start(images: Storage) -> None:
     """An image trusts nobody: whose models it shall load is said where it is run."""
-    ended = images.podman("run", "--rm", *RESTRICTED, "--env=SEPAL_SECRET_KEY=" + "x" * 48, IMAGE)
+    ended = images.podman("run", "--rm", *RESTRICTED, "--env=SEPAL_SECRET_KEY=" + SECRET, IMAGE)
 
     assert ended.returncode == 2
     assert "SEPAL_TRUSTED_KEYS is missing" in ended.stderr
@@ -159,7 +160,7 @@ def test_state_outlives_the_container(images: Storage, models: str, container: C
     """A second container on the same volume knows the users of the first."""
     container.call("python", "-m", "serve", "users", "add", "grace", stdin=PASSWORD + "\n")
 
-    settings = ["--env=SEPAL_SECRET_KEY=" + "x" * 48, f"--env=SEPAL_TRUSTED_KEYS={os.environ['SEPAL_TRUSTED_KEYS']}"]
+    settings = ["--env=SEPAL_SECRET_KEY=" + SECRET, f"--env=SEPAL_TRUSTED_KEYS={os.environ['SEPAL_TRUSTED_KEYS']}"]
     listed = images.ask("run", "--rm", *RESTRICTED, *settings, "--volume=state:/data", IMAGE,
                         "python", "-m", "serve", "users", "list")  # fmt: skip
 
