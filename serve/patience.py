@@ -35,13 +35,20 @@ class Connection(Interface):
 
     @property
     def unsent(self) -> int:
-        """Bytes that the client has not taken yet."""
+        """Bytes that wait here until the system takes them."""
+
+    @property
+    def taken(self) -> int:
+        """Bytes that have arrived at the client so far; 0 where nobody counts them."""
 
     def time_out(self) -> None:
         """Refuse the request that does not come."""
 
     def close(self) -> None:
         """Close what nobody uses."""
+
+    def cut_off(self) -> None:
+        """Give up an answer of which nothing is taken."""
 
     def abort(self) -> None:
         """Let go at once, whatever is still to be sent."""
@@ -71,6 +78,7 @@ class Seen:
     lasted_s: float = 0.0
     left_s: float = 0.0
     unsent: int = 0
+    taken: int = 0
     stuck_s: float = 0.0
 
 
@@ -102,7 +110,7 @@ class Watch:
         """One look at these."""
         for connection, seen in connections:
             if self._is_stuck(connection, seen):
-                connection.abort()
+                connection.cut_off()
             else:
                 self._judge(connection, seen)
 
@@ -116,7 +124,14 @@ class Watch:
         """Whether the client takes nothing of what is sent to it."""
         unsent, before = connection.unsent, seen.unsent
         seen.unsent = unsent
-        seen.stuck_s = seen.stuck_s + self._tick_s if 0 < before <= unsent else 0.0
+        if not unsent:
+            seen.stuck_s = 0.0
+            return False
+        # The system takes more from us only when much of what it holds is gone: a client may read all the while.
+        taken, taken_before = connection.taken, seen.taken
+        seen.taken = taken
+        is_moving = not before or unsent < before or taken > taken_before
+        seen.stuck_s = 0.0 if is_moving else seen.stuck_s + self._tick_s
         return seen.stuck_s >= self._patience.reader_s
 
     def _judge(self, connection: Connection, seen: Seen) -> None:

@@ -34,6 +34,8 @@ UNWANTED_AT_THE_END_BYTES = 2**27
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _UNKNOWN_METHOD = re.compile(rb"([A-Z]{1,32}) [/*]")
 _RESET = struct.pack("ii", 1, 0)
+# Where `struct tcp_info` of linux/tcp.h has tcpi_bytes_acked.
+_ACKNOWLEDGED = struct.Struct("120xQ")
 _VERSIONS = frozenset({"1.1", "1.0"})
 _JUDGED = frozenset({b"host", b"transfer-encoding", b"expect"})
 
@@ -303,6 +305,14 @@ class Protocol(HttpToolsProtocol):
         else:
             self._wire.close()
 
+    def cut_off(self) -> None:
+        """Give up an answer of which nothing is taken."""
+        self._cut_off("the client takes nothing of it")
+
+    def _cut_off(self, reason: str) -> None:
+        _log.warning("answer cut short", reason=reason, request_id=self.cycle.scope.get("request_id"))
+        self.abort()
+
     def abort(self) -> None:
         """Let go at once; the system, too, shall not go on offering what nobody takes."""
         self._is_closing = True
@@ -331,7 +341,7 @@ class Protocol(HttpToolsProtocol):
         if self.scope is None or self._is_in_head or not cycle.more_body:
             self._refuse_head(error)
         elif cycle.response_started:
-            self.abort()
+            self._cut_off(str(error))
         else:
             # To whoever reads the body, the client is gone.
             cycle.scope["refusal"] = Refusal(error, cycle)  # type: ignore[typeddict-unknown-key]  # an extension
@@ -371,8 +381,13 @@ class Protocol(HttpToolsProtocol):
 
     @property
     def unsent(self) -> int:
-        """Bytes that the client has not taken yet."""
+        """Bytes that wait here until the system takes them."""
         return self._wire.get_write_buffer_size()
+
+    @property
+    def taken(self) -> int:
+        """Bytes that have arrived at the client so far; 0 where nobody counts them."""
+        return _acknowledged(self._wire.get_extra_info("socket"))
 
     @property
     def phase(self) -> Phase:
@@ -389,6 +404,14 @@ class Protocol(HttpToolsProtocol):
         if cycle.more_body:
             return Phase("answer" if self.flow.read_paused else "body", cycle, self._received)
         return Phase("idle" if cycle.response_complete else "answer", cycle)
+
+
+def _acknowledged(connection: socket.socket) -> int:
+    """Bytes that the other side has confirmed; 0 where the system does not tell."""
+    if not hasattr(socket, "TCP_INFO"):  # pragma: no cover  # Linux has it
+        return 0
+    told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.size)
+    return int(_ACKNOWLEDGED.unpack(told)[0]) if len(told) == _ACKNOWLEDGED.size else 0
 
 
 def _fault(error: httptools.HttpParserError, data: bytes) -> WireError:

@@ -15,6 +15,7 @@ class Client:
 
     phase: Phase
     unsent: int = 0
+    taken: int = 0
     done: list[str] = field(default_factory=list)
 
     def time_out(self) -> None:
@@ -22,6 +23,9 @@ class Client:
 
     def close(self) -> None:
         self.done.append("closed")
+
+    def cut_off(self) -> None:
+        self.done.append("cut off")
 
     def abort(self) -> None:
         self.done.append("aborted")
@@ -93,14 +97,25 @@ def test_the_next_request_has_its_own_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unsent", "is_aborted"),
+    ("unsent", "is_cut_off"),
     [([100] * 30, True), ([0] * 30, False), ([100 + n for n in range(30)], True), ([100, 90] * 15, False)],
     ids=["takes nothing", "has taken all", "takes nothing, and there is more", "takes something now and then"],
 )
-def test_a_reader_that_never_reads_is_let_go(unsent: list[int], is_aborted: bool) -> None:
+def test_a_reader_that_never_reads_is_let_go(unsent: list[int], is_cut_off: bool) -> None:
     """Only who takes nothing at all for 20 seconds is cut off."""
     watch, seen, client = Watch(PATIENCE), Seen(), Client(Phase("answer", "it"))
     for client.unsent in unsent:
         watch.look([(client, seen)])
 
-    assert ("aborted" in client.done) == is_aborted
+    assert ("cut off" in client.done) == is_cut_off
+
+
+@pytest.mark.parametrize(("pace", "is_cut_off"), [(1, False), (19, False), (25, True)])
+def test_a_reader_is_judged_by_what_it_has_taken(pace: int, is_cut_off: bool) -> None:
+    """While something arrives every now and then, it does not matter that the system takes no more from us."""
+    watch, seen, client = Watch(PATIENCE), Seen(), Client(Phase("answer", "it"), unsent=100)
+    for second in range(60):
+        client.taken = second // pace
+        watch.look([(client, seen)])
+
+    assert ("cut off" in client.done) == is_cut_off

@@ -364,6 +364,23 @@ def test_slow_clients_are_let_go(impatient: Api, hold: Callable[..., socket.sock
         with pytest.raises(ConnectionResetError):
             until_closed(client)
     assert time.monotonic() - started < 12
+    cut = [line for line in impatient.server.lines if "answer cut short" in line]
+    assert [json.loads(line)["reason"] for line in cut] == ["the client takes nothing of it"] * len(readers)
+
+
+def test_a_reader_that_reads_slowly_gets_its_whole_answer(impatient: Api, hold: Callable[..., socket.socket]) -> None:
+    """As long as it takes something it is waited for, although the system takes no more from the server meanwhile."""
+    large = table(*[LINE] * 200_000)
+    own = [f"Authorization: {impatient.headers['Authorization']}", "Content-Type: text/csv", "Connection: close"]
+    reader = hold(receive_bytes=2**16)
+    reader.sendall(request(*own, f"Content-Length: {len(large)}", target="/api/v1/predict/csv", body=large))
+    came = b""
+    for _ in range(20):
+        came = came[-5:] + reader.recv(2**14)
+        time.sleep(0.25)
+    came = came[-5:] + until_closed(reader)
+
+    assert came.endswith(b"\r\n" + END)
 
 
 def _push(client: socket.socket, piece: bytes) -> bool:
