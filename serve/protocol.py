@@ -143,13 +143,17 @@ class Protocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
+            rest = data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             self._refuse(_fault(error, data))
+            return
         else:
             cycle: RequestResponseCycle | None = self.cycle
             if cycle is None or cycle.more_body or "method" not in self.scope:
                 self._count(len(data))
+            return
+        # Out here, for what goes wrong now does not come of the upgrade.
+        self._ignore_upgrade(rest)
 
     def _count(self, size: int) -> None:
         """What came of a request that is not whole. Nothing is counted twice, and what came before it not at all."""

@@ -254,6 +254,40 @@ def test_an_upgrade_is_not_taken_up(api: Api, protocol: str) -> None:
     assert json.loads(told[0].body)["predictions"] == ["setosa"]
 
 
+UPGRADE = "Connection: upgrade\r\nUpgrade: h2c"
+UPGRADES = {
+    "no Host": (f"GET {LIVE} HTTP/1.1\r\n{UPGRADE}\r\n\r\n".encode(), "there is no Host"),
+    "no path": (request(UPGRADE, method="GET", target=LIVE + "#top"), "the target must be a path"),
+    "a bad chunk": (request(UPGRADE, CHUNKED, target=LIVE, body=b"zz\r\n"), "the request is not HTTP/1.1"),
+    "two lengths": (request(UPGRADE, "Content-Length: 1", CHUNKED, body=END), "the request is not HTTP/1.1"),
+}
+
+
+@pytest.mark.parametrize(("sent", "reason"), UPGRADES.values(), ids=UPGRADES)
+def test_an_upgrade_that_is_wrong_otherwise_is_refused_for_that(api: Api, sent: bytes, reason: str) -> None:
+    """The caller is told what is wrong with the request, and nothing of it is an error of ours."""
+    before = api.server.log.read_text().count("request failed")
+
+    [answer] = exchange(api.server, sent)
+
+    assert answer.status == 400
+    assert answer.problem["detail"].startswith(reason)
+    assert api.server.line(answer.headers["x-request-id"])["status"] == 400
+    assert api.server.log.read_text().count("request failed") == before
+
+
+@pytest.mark.parametrize("behind", [b"\0\0\0\0", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], ids=["rubbish", "HTTP/2"])
+def test_who_takes_an_upgrade_for_granted_is_refused(api: Api, behind: bytes) -> None:
+    """The request is answered; what comes behind it in another protocol is no request, and no error of ours."""
+    before = api.server.log.read_text().count("request failed")
+
+    answered, refused = exchange(api.server, request(UPGRADE, method="GET", target=LIVE) + behind)
+
+    assert (answered.status, refused.status) == (200, 400)
+    assert api.server.line(refused.headers["x-request-id"])["status"] == 400
+    assert api.server.log.read_text().count("request failed") == before
+
+
 def test_who_waits_for_100_gets_it(api: Api) -> None:
     """A body is asked for once somebody wants it; another expectation is passed over."""
     body = cell("0.2")
