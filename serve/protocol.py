@@ -179,10 +179,11 @@ class Protocol(HttpToolsProtocol):
         if method == b"CONNECT":
             self._refuse(MalformedRequest("this is no proxy"))
             return
+        version = self.parser.get_http_version().encode()
         lines = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.data_received(b"\r\n".join([b"%b %b HTTP/1.1" % (method, self.url), *lines, b"", rest]))
+        self.data_received(b"\r\n".join([b"%b %b HTTP/%b" % (method, self.url, version), *lines, b"", rest]))
 
     # --- the parser ---
 

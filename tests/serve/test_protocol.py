@@ -258,6 +258,7 @@ UPGRADE = "Connection: upgrade\r\nUpgrade: h2c"
 UPGRADES = {
     "no Host": (f"GET {LIVE} HTTP/1.1\r\n{UPGRADE}\r\n\r\n".encode(), "there is no Host"),
     "no path": (request(UPGRADE, method="GET", target=LIVE + "#top"), "the target must be a path"),
+    "another version": (request(UPGRADE, method="GET", target=LIVE).replace(b"1.1", b"2.0", 1), "the version is"),
     "a bad chunk": (request(UPGRADE, CHUNKED, target=LIVE, body=b"zz\r\n"), "the request is not HTTP/1.1"),
     "two lengths": (request(UPGRADE, "Content-Length: 1", CHUNKED, body=END), "the request is not HTTP/1.1"),
 }
@@ -286,6 +287,17 @@ def test_who_takes_an_upgrade_for_granted_is_refused(api: Api, behind: bytes) ->
     assert (answered.status, refused.status) == (200, 400)
     assert api.server.line(refused.headers["x-request-id"])["status"] == 400
     assert api.server.log.read_text().count("request failed") == before
+
+
+@pytest.mark.parametrize("line", ["Host: sepal", "A: b"])
+@pytest.mark.parametrize("alive", ["upgrade", "upgrade, keep-alive"])
+def test_an_upgrade_changes_nothing_of_a_request_in_http_1_0(api: Api, line: str, alive: str) -> None:
+    """It needs no Host, is answered, and the connection ends behind it."""
+    sent = f"GET {LIVE} HTTP/1.0\r\n{line}\r\nConnection: {alive}\r\nUpgrade: h2c\r\n\r\n".encode()
+
+    [answer] = exchange(api.server, sent + GET)
+
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
 
 
 def test_who_waits_for_100_gets_it(api: Api) -> None:
