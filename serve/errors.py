@@ -26,6 +26,7 @@ What can go wrong while serving, in the words of the domain; a status is given t
     ├── DeadlineExceeded        the answer would have come too late
     ├── DatabaseUnavailable     the database does not answer
     ├── StorageFull             there is no room for what was sent
+    ├── ProtocolTooOld          the caller could not tell half of the answer from the whole
     └── WireError               no request came of what was sent
         ├── MalformedRequest    it is not HTTP, or could be read in two ways
         ├── MethodUnknown       its method is none
@@ -201,6 +202,13 @@ class StorageFull(ServeError):
 
     def __init__(self) -> None:
         super().__init__("the server has no room for this body; send fewer rows a request, or try again later")
+
+
+class ProtocolTooOld(ServeError):
+    """The answer is a stream, and the caller's protocol has nothing that would tell half of it from the whole."""
+
+    def __init__(self) -> None:
+        super().__init__("this answer comes in chunks, which HTTP/1.0 does not have: ask in HTTP/1.1")
 
 
 class WireError(ServeError):

@@ -19,7 +19,7 @@ from serve.api import rates
 from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
 from serve.api.form import file_of
 from serve.api.media import CSV, NDJSON, preferred_media, require_media
-from serve.errors import StorageFull
+from serve.errors import ProtocolTooOld, StorageFull
 from serve.inference import Predictions
 from serve.limits.rate import Rate
 from serve.registry import Model
@@ -84,6 +84,8 @@ async def predict_csv(
 async def _predict_csv(
     parts: Parts, name: str | None, request: Request, caller: Principal, options: BatchOptions
 ) -> StreamingResponse:
+    if request.scope["http_version"] == "1.0":
+        raise ProtocolTooOld
     quota = parts.rates.rows
     if quota:
         quota.check(caller.name)

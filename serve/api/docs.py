@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from starlette.staticfiles import StaticFiles
 
 from serve.api.deps import PREFIX, PartsDep
+from serve.api.media import CSV
 from serve.api.problems import MEDIA_TYPE, Problem
 from serve.errors import ModelNotFound
 from serve.registry import Model, Registry
@@ -36,6 +37,7 @@ _ALWAYS = (400, 405, 408, 429, 431, 503)
 _WITH_TOKEN = (401, 403)
 _WITH_PARAMETERS = (404, 422)
 _WITH_BODY = (401, 413, 415, 422, 504, 507)
+_WITH_STREAM = (426,)
 
 router = APIRouter(include_in_schema=False)
 
@@ -133,6 +135,8 @@ def _problem_statuses(operation: dict[str, Any]) -> Iterator[int]:
         yield from _WITH_PARAMETERS
     if "requestBody" in operation:
         yield from _WITH_BODY
+    if CSV in operation["responses"].get("200", {}).get("content", {}):
+        yield from _WITH_STREAM
 
 
 def _documented(operation: dict[str, Any], model: Model, *, suffix: str = "") -> dict[str, Any]:

@@ -19,6 +19,8 @@ from serve.errors import InvalidInput, InvalidRows, ServeError
 MEDIA_TYPE = "application/problem+json"
 LONGEST_TEXT = 256
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
+# RFC 9110, section 15.5.22: it must be said what is needed.
+_UPGRADE = {"Upgrade": "HTTP/1.1", "Connection": "upgrade, close"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ KINDS: Mapping[type[ServeError], Kind] = {
     errors.SessionNotFound: Kind(404, "session-not-found", "No such session"),
     errors.DatabaseUnavailable: Kind(503, "database-unavailable", "The database does not answer"),
     errors.StorageFull: Kind(507, "storage-full", "There is no room for it"),
+    errors.ProtocolTooOld: Kind(426, "http-too-old", "HTTP/1.1 is needed"),
     errors.WireError: Kind(400, "malformed-request", "The request is malformed"),
     errors.MalformedRequest: Kind(400, "malformed-request", "The request is malformed"),
     errors.MethodUnknown: Kind(501, "method-unknown", "There is no such method"),
@@ -171,6 +174,8 @@ async def refusal(request: Request, error: Exception) -> Response:
     if type(error) in OAUTH_ERRORS:
         more["error"] = OAUTH_ERRORS[type(error)]
     headers = dict(CHALLENGE) if status == HTTPStatus.UNAUTHORIZED else {}
+    if status == HTTPStatus.UPGRADE_REQUIRED:
+        headers |= _UPGRADE
     if status in _COME_AGAIN:
         headers["Retry-After"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S))
     return problem(request, status=status, slug=slug, title=kind.title, detail=str(error), headers=headers, **more)

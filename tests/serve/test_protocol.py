@@ -300,6 +300,18 @@ def test_an_upgrade_changes_nothing_of_a_request_in_http_1_0(api: Api, line: str
     assert (answer.status, answer.headers["connection"]) == (200, "close")
 
 
+def test_a_stream_is_not_for_http_1_0(api: Api) -> None:
+    """Without chunks half an answer would look like the whole: a CSV is refused, what has a length is answered."""
+    sent = request(f"Authorization: {api.headers['Authorization']}", "Content-Type: text/csv", "Content-Length: 0")
+    [refused] = exchange(api.server, sent.replace(b"predict HTTP/1.1", b"predict/csv HTTP/1.0"))
+    [answered] = exchange(api.server, GET.replace(b"1.1", b"1.0", 1))
+
+    assert (refused.status, refused.problem["type"]) == (426, "/problems/http-too-old")
+    assert (refused.headers["upgrade"], refused.headers["connection"]) == ("HTTP/1.1", "upgrade, close")
+    assert "transfer-encoding" not in refused.headers
+    assert (answered.status, "content-length" in answered.headers) == (200, True)
+
+
 def test_who_waits_for_100_gets_it(api: Api) -> None:
     """A body is asked for once somebody wants it; another expectation is passed over."""
     body = cell("0.2")
