@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Protocol as Interface
 
 # How often connections are looked at. One timer serves all of them: a request sets none.
@@ -94,6 +95,7 @@ class Watch:
         self._tick_s = tick_s
         self._seen: dict[Connection, Seen] = {}
         self._is_looking = False
+        self._spare: list[Connection] = []
 
     def add(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
         """Look at this one too, from now on."""
@@ -106,6 +108,18 @@ class Watch:
         """It has ended."""
         self._seen.pop(connection, None)
 
+    def spare(self) -> Connection | None:
+        """The connection that has had no request for longest and has nothing to send, if there is one."""
+        if not self._spare:
+            # For many at once: who opens connections by the thousand shall not have all of them sorted for each.
+            found = [(_idle_s(each, seen), each) for each, seen in reversed(self._seen.items()) if _is_idle(each)]
+            self._spare = [connection for _, connection in sorted(found, key=itemgetter(0))]
+        while self._spare:
+            connection = self._spare.pop()
+            if connection in self._seen and _is_idle(connection):
+                return connection
+        return None
+
     def look(self, connections: Iterable[tuple[Connection, Seen]]) -> None:
         """One look at these."""
         for connection, seen in connections:
@@ -116,6 +130,7 @@ class Watch:
 
     def _on_time(self, loop: asyncio.AbstractEventLoop) -> None:
         self._is_looking = bool(self._seen)
+        self._spare.clear()
         if self._is_looking:
             loop.call_later(self._tick_s, self._on_time, loop)
         self.look(list(self._seen.items()))
@@ -151,3 +166,11 @@ class Watch:
             connection.close()
         elif phase.kind == "lingering" and seen.lasted_s >= LINGER_S and not connection.unsent:
             connection.abort()
+
+
+def _is_idle(connection: Connection) -> bool:
+    return connection.phase.kind == "idle" and not connection.unsent
+
+
+def _idle_s(connection: Connection, seen: Seen) -> float:
+    return seen.lasted_s if seen.phase == connection.phase else 0.0

@@ -121,8 +121,12 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._wire = transport
         self.transport = _Outgoing(self, transport)  # type: ignore[assignment]  # all that uvicorn uses of it
+        is_full = len(self.connections) > self._bounds.connections
+        spare = self._watch.spare() if is_full else None
         self._watch.add(self, self.loop)
-        if len(self.connections) > self._bounds.connections:
+        if spare is not None:
+            spare.close()
+        elif is_full:
             self._refuse(TooManyConnections())
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,5 +1,6 @@
 """How long clients are waited for, second by second."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
@@ -119,3 +120,21 @@ def test_a_reader_is_judged_by_what_it_has_taken(pace: int, is_cut_off: bool) ->
         watch.look([(client, seen)])
 
     assert ("cut off" in client.done) == is_cut_off
+
+
+def test_the_connection_that_has_been_idle_for_longest_is_spare() -> None:
+    """Who has a request or is still sent something is not; among equals the oldest goes first, and none twice."""
+    clients = [Client(Phase(kind, kind)) for kind in ("answer", "idle", "body", "idle", "idle", "headers")]
+    clients[3].unsent = 1
+    watch, loop = Watch(PATIENCE, tick_s=0.01), asyncio.new_event_loop()
+    watch.add(clients[4], loop)
+    loop.run_until_complete(asyncio.sleep(0.1))
+    for client in clients[:4] + clients[5:]:
+        watch.add(client, loop)
+
+    assert watch.spare() is clients[4]
+    clients[4].phase = Phase("headers", "the next")
+    assert watch.spare() is clients[1]
+    watch.remove(clients[1])
+    assert watch.spare() is None
+    loop.close()

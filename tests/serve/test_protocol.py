@@ -461,9 +461,13 @@ def test_a_timeout_has_one_line(impatient: Api) -> None:
 
 
 def test_one_connection_too_many_is_503(impatient: Api, hold: Callable[..., socket.socket]) -> None:
-    """Beyond the limit a connection is told so at once and closed; when there is room again, all is well."""
+    """While all others have a request, it is told so at once and closed; when there is room again, all is well."""
     impatient.server.client.close()
+    own = [f"Authorization: {impatient.headers['Authorization']}", "Content-Type: application/json"]
     held = [hold() for _ in range(100)]
+    for client in held:
+        client.sendall(request(*own, "Expect: 100-continue", "Content-Length: 100"))
+    assert {client.recv(100) for client in held} == {b"HTTP/1.1 100 Continue\r\n\r\n"}
 
     [answer] = answers(until_closed(hold()))
     for client in held:
@@ -473,6 +477,18 @@ def test_one_connection_too_many_is_503(impatient: Api, hold: Callable[..., sock
     assert answer.problem["type"] == "/problems/too-many-connections"
     impatient.server.client = httpx2.Client(base_url=f"http://127.0.0.1:{impatient.server.port}", timeout=30)
     impatient.server.await_answer()
+
+
+def test_silent_connections_make_room(impatient: Api, hold: Callable[..., socket.socket]) -> None:
+    """Nobody keeps others out by holding every connection without a word: the one that is idle for longest goes."""
+    impatient.server.client.close()
+    silent = [hold() for _ in range(100)]
+
+    told = [exchange(impatient.server, GET)[0].status for _ in range(3)]
+
+    assert told == [200] * 3
+    assert until_closed(silent[0]) == b""
+    impatient.server.client = httpx2.Client(base_url=f"http://127.0.0.1:{impatient.server.port}", timeout=30)
 
 
 def test_a_mistake_is_told_in_words_of_ours() -> None:
