@@ -17,7 +17,8 @@ def listen(settings: Settings) -> int:
     from uvicorn.supervisors import Multiprocess
 
     from serve.patience import Patience, Watch
-    from serve.protocol import Bounds, Protocol
+    from serve.protocol import Protocol
+    from serve.wire import Bounds
 
     bounds = Bounds(settings.max_header_bytes, settings.max_headers, settings.max_connections)
     patience = Patience(

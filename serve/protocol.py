@@ -6,11 +6,8 @@ answered, logged and counted where everything else is.
 """
 
 import asyncio
-import re
 import socket
 import struct
-from dataclasses import dataclass, field
-from http import HTTPMethod
 from typing import Any
 
 import httptools
@@ -20,8 +17,9 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from serve.errors import HeadersTooLarge, MalformedRequest, MethodUnknown, TooManyConnections, TooSlow, WireError
+from serve.errors import HeadersTooLarge, MalformedRequest, TooManyConnections, TooSlow, WireError
 from serve.patience import Phase, Watch
+from serve.wire import HOST, Bounds, Refusal, acknowledged, fault
 
 # Requests that one connection may send ahead of their answers.
 MAX_AHEAD = 100
@@ -30,39 +28,11 @@ MAX_AHEAD = 100
 UNWANTED_BYTES = 2**20
 UNWANTED_AT_THE_END_BYTES = 2**27
 
-# RFC 9112, section 3.2, and RFC 3986, section 3.2.2: a name, an IPv4 address or an IPv6 address, and a port.
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-_UNKNOWN_METHOD = re.compile(rb"([A-Z]{1,32}) [/*]")
 _RESET = struct.pack("ii", 1, 0)
-# Where `struct tcp_info` of linux/tcp.h has tcpi_bytes_acked.
-_ACKNOWLEDGED = struct.Struct("120xQ")
 _VERSIONS = frozenset({"1.1", "1.0"})
 _JUDGED = frozenset({b"host", b"transfer-encoding", b"expect"})
 
 _log = structlog.get_logger("serve.protocol")
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How large the head of a request may be, and how many connections there may be."""
-
-    header_bytes: int
-    headers: int
-    connections: int
-
-
-@dataclass(slots=True)
-class Refusal:
-    """Why a request is not answered, and how the app gets hold of a connection whose request was given up."""
-
-    error: WireError
-    cycle: RequestResponseCycle | None = field(default=None, repr=False)
-
-    def admit(self) -> None:
-        """Let the answer through, the last of its connection."""
-        if self.cycle is not None:
-            self.cycle.disconnected = False
-            self.cycle.keep_alive = False
 
 
 class _Outgoing:
@@ -149,7 +119,7 @@ class Protocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             rest = data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
-            self._refuse(_fault(error, data))
+            self._refuse(fault(error, data))
             return
         else:
             cycle: RequestResponseCycle | None = self.cycle
@@ -232,7 +202,7 @@ class Protocol(HttpToolsProtocol):
         if self._host is None:
             if self.parser.get_http_version() != "1.0":
                 raise MalformedRequest("there is no Host")
-        elif not _HOST.fullmatch(self._host):
+        elif not HOST.fullmatch(self._host):
             raise MalformedRequest("the Host is none")
         if not self.url.startswith(b"/") or b"#" in self.url:
             raise MalformedRequest("the target must be a path")
@@ -396,7 +366,7 @@ class Protocol(HttpToolsProtocol):
     @property
     def taken(self) -> int:
         """Bytes that have arrived at the client so far; 0 where nobody counts them."""
-        return _acknowledged(self._wire.get_extra_info("socket"))
+        return acknowledged(self._wire.get_extra_info("socket"))
 
     @property
     def phase(self) -> Phase:
@@ -413,25 +383,3 @@ class Protocol(HttpToolsProtocol):
         if cycle.more_body:
             return Phase("answer" if self.flow.read_paused else "body", cycle, self._received)
         return Phase("idle" if cycle.response_complete else "answer", cycle)
-
-
-def _acknowledged(connection: socket.socket) -> int:
-    """Bytes that the other side has confirmed; 0 where the system does not tell."""
-    if not hasattr(socket, "TCP_INFO"):  # pragma: no cover  # Linux has it
-        return 0
-    told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.size)
-    return int(_ACKNOWLEDGED.unpack(told)[0]) if len(told) == _ACKNOWLEDGED.size else 0
-
-
-def _fault(error: httptools.HttpParserError, data: bytes) -> WireError:
-    """What was wrong, in words of ours."""
-    cause: BaseException | None = error.__context__
-    if isinstance(cause, WireError):
-        return cause
-    if isinstance(error, httptools.HttpParserInvalidMethodError):
-        named = _UNKNOWN_METHOD.match(data)
-        if named and named[1].decode() not in HTTPMethod.__members__:
-            return MethodUnknown()
-    if cause is not None and not isinstance(cause, httptools.HttpParserError):
-        _log.error("request failed", exc_info=cause)
-    return MalformedRequest("the request is not HTTP/1.1 as RFC 9112 has it")

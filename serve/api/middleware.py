@@ -13,8 +13,8 @@ from serve.access_log import AccessLog
 from serve.api import rates
 from serve.api.problems import refusal, too_large
 from serve.errors import ServeError
-from serve.protocol import Refusal
 from serve.telemetry import REQUEST_ID, Metrics
+from serve.wire import Refusal
 
 UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
