@@ -319,6 +319,8 @@ class Protocol(HttpToolsProtocol):
         cycle = self.cycle
         if self.scope is None or self._is_in_head or not cycle.more_body:
             self._refuse_head(error)
+        elif cycle.response_complete:
+            self.abort()
         elif cycle.response_started:
             self._cut_off(str(error))
         else:

@@ -368,6 +368,19 @@ def test_an_early_answer_leaves_the_connection_in_order(api: Api) -> None:
         assert client.get(LIVE, headers=api.headers).json() == {"status": "ok", "detail": ""}
 
 
+def test_a_whole_answer_is_not_told_as_cut(api: Api) -> None:
+    """Who goes on with rubbish after the answer is let go; the log says that an answer was cut only of half of one."""
+    before = api.server.log.read_text().count("answer cut short")
+    with connect(api.server.port) as client:
+        client.sendall(request(CHUNKED))
+        assert client.recv(2**16).startswith(b"HTTP/1.1 401")
+        client.sendall(b"zz\r\n")
+        with pytest.raises(ConnectionResetError):
+            until_closed(client)
+
+    assert api.server.log.read_text().count("answer cut short") == before
+
+
 def test_a_large_body_gets_its_refusal_although_nobody_reads_it(api: Api) -> None:
     """A client that writes 32 MiB before it reads still finds out why they were not wanted."""
     answer = api.server.client.post("/api/v1/predict/csv", content=b"x" * 2**25)
