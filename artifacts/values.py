@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,6 +29,7 @@ _FILLERS: dict[str, Scalar] = {"float": 0.0, "integer": 0, "boolean": False, "ca
 # numpy gives every text of an array the room of the longest.
 _ROOM = 1024
 _MOST_NAMED = 8
+_TEXTS = {str, type(None)}
 _LONGEST_NAMED = 32
 
 
@@ -90,17 +92,19 @@ class Check:
     def _one_by_one(self, values: Sequence[object], max_digits: int) -> tuple[Array, list[Fault]]:
         """What is right is cast, each mistake is filed under its code."""
         limit = 10**max_digits
-        judged = [self._verdict(value, limit) for value in values]
+        # What is wrong once is often wrong in every row. Of other values equal ones may differ: 1, 1.0 and True.
+        once = {value: self._verdict(value, limit) for value in {value for value in values if type(value) in _TEXTS}}
+        judged = [once[value] if type(value) in _TEXTS else self._verdict(value, limit) for value in values]
         wrong: dict[str, list[int]] = {}
         for row, value in enumerate(judged):
             if isinstance(value, Wrong):
                 wrong.setdefault(value.code, []).append(row)
-        clean = [self._filler if isinstance(value, Wrong) else value for value in judged]
+                judged[row] = self._filler
         faults = [
             Fault(code, self._message(code, max_digits), np.array(rows), self._column.name)
             for code, rows in wrong.items()
         ]
-        return self._build(clean), faults
+        return self._build(judged), faults
 
     def _verdict(self, value: object, limit: int) -> "Scalar | Wrong":
         if value is None:
@@ -221,11 +225,12 @@ def _category(column: Column) -> Judge:
 
 
 def _number(value: object) -> int | float | Wrong:
-    if isinstance(value, str) and value.strip().lower().lstrip("+-") in {"nan", "inf", "infinity"}:
-        return Wrong("non-finite")
+    if isinstance(value, str):
+        is_named = value.strip().lower().lstrip("+-") in {"nan", "inf", "infinity"}
+        return Wrong("non-finite" if is_named else "not-a-number")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Wrong("not-a-number")
-    return value if isinstance(value, int) or np.isfinite(value) else Wrong("non-finite")
+    return value if isinstance(value, int) or isfinite(value) else Wrong("non-finite")
 
 
 def _integer(column: Column) -> Judge:
@@ -245,17 +250,23 @@ def _integer(column: Column) -> Judge:
 
 def _float(column: Column) -> Judge:
     dtype = np.dtype("float64" if column.dtype == "object" else column.dtype.lower())
+    most = float(np.finfo(dtype).max)
+
+    def fits(number: float) -> bool:
+        if abs(number) <= most:
+            return True
+        # A little more may still be rounded down.
+        try:
+            with np.errstate(over="ignore"):
+                return bool(np.isfinite(dtype.type(number)))
+        except OverflowError:
+            return False
 
     def judge(value: object) -> Scalar | Wrong:
         number = _number(value)
         if isinstance(number, Wrong):
             return number
-        try:
-            with np.errstate(over="ignore"):
-                fits = bool(np.isfinite(dtype.type(number)))
-        except OverflowError:
-            fits = False
-        if not fits:
+        if not fits(number):
             return Wrong("out-of-range")
         # Objects are what they were: there an integer stays one.
         return number if column.dtype == "object" else float(number)

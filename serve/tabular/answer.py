@@ -70,7 +70,7 @@ def answer(file: BinaryIO, asked: Asked, options: CsvOptions, *, as_ndjson: bool
 
 def _written(predict: Predict, writer: Writer, block: Block) -> bytes:
     if isinstance(block, RecordBlock):
-        return b"".join(_records(predict, writer, block))
+        return b"\n".join([*_records(predict, writer, block), b""])
     told = predict(block.batch)
     odd = _records(predict, writer, block.odd) if block.odd else []
     return block.joined(writer.plain(block, told.predicted, told.probabilities), odd, _replaced(writer, block, told))

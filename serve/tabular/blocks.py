@@ -34,12 +34,16 @@ class RecordBlock:
 
     def errors(self, faults: Sequence[Fault]) -> list[str]:
         """Shape (rows,): what is wrong with each row, or an empty text; `faults` are all that were found."""
-        found: dict[int, list[str]] = {}
+        # Rows with the same mistakes share one text, however many they are: each is a way through these steps.
+        steps, reached = [(0, "")], np.zeros(len(self.lines), dtype=np.intp)
         for fault in faults:
             message = f"{fault.column}: {fault.message}" if fault.column else fault.message
-            for row in fault.rows.tolist():
-                found.setdefault(row, []).append(message)
-        return [f"line {line}: {_joined(found[row])}" if row in found else "" for row, line in enumerate(self.lines)]
+            before, ways = np.unique(reached[fault.rows], return_inverse=True)
+            reached[fault.rows] = len(steps) + ways
+            steps += [(step, message) for step in before.tolist()]
+        ends = reached.tolist()
+        texts = {end: _joined(_messages(steps, end)) for end in set(ends) - {0}}
+        return [f"line {line}: {texts[end]}" if end else "" for end, line in zip(ends, self.lines, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class PlainBlock:
 
         Args:
             written: Those to the plain rows, each behind a line break.
-            odd: Those to the other rows, each with its line break at the end.
+            odd: Those to the other rows, without a line break.
             replaced: Those that take the place of a plain one.
         """
         _, places, content = written.buffers()
@@ -85,13 +89,22 @@ class PlainBlock:
         pieces: list[bytes | memoryview] = []
         # By row: sorted as they are, two odd rows in one place would change places by their texts.
         for row, taken, answer in sorted(cuts, key=lambda cut: cut[:2]):
-            pieces += [text[ends[begin] : ends[row]], b"\n", answer[:-1]]
+            pieces += [text[ends[begin] : ends[row]], b"\n", answer]
             begin = row + taken
         pieces.append(text[ends[begin] : ends[-1]])
         return b"".join([*pieces, b"\n"])[1:]
 
 
 Block: TypeAlias = RecordBlock | PlainBlock
+
+
+def _messages(steps: Sequence[tuple[int, str]], end: int) -> list[str]:
+    """What is told on the way to a step: of each, the one before it and its message."""
+    messages = []
+    while end:
+        end, message = steps[end]
+        messages.append(message)
+    return messages[::-1]
 
 
 def _joined(messages: list[str]) -> str:

@@ -58,14 +58,18 @@ def _numbers(cells: Sequence[str], nulls: frozenset[str]) -> Sequence[object]:
         values = None
     if isinstance(values, list) and len(values) == len(cells) and {int, float}.issuperset(map(type, values)):
         return values
-    return [_number(cell, nulls) for cell in cells]
+    # What is wrong once is often wrong in every row.
+    known = {cell: _number(cell, nulls) for cell in set(cells)}
+    return [known[cell] for cell in cells]
 
 
 def _number(cell: str, nulls: frozenset[str]) -> object:
     text = cell.strip()
     if not text or text in nulls:
         return None
-    if _WHOLE.fullmatch(text):
-        digits = text.lstrip("+-0")[:_LONGEST_WHOLE] or "0"
-        return -int(digits) if text[0] == "-" else int(digits)
-    return float(text) if NUMBER.fullmatch(text) else text
+    if not NUMBER.fullmatch(text):
+        return text
+    if not _WHOLE.fullmatch(text):
+        return float(text)
+    digits = text.lstrip("+-0")[:_LONGEST_WHOLE] or "0"
+    return -int(digits) if text[0] == "-" else int(digits)

@@ -58,12 +58,22 @@ class Lines:
         """Shape (lines,): which of them match a regular expression somewhere."""
         return arrays.are_set(pc.match_substring_regex(self.texts, signs))
 
+    def widths(self, delimiter: str) -> NDArray[np.intp]:
+        """Shape (lines,): how many cells each has if none of its delimiters is in quotes."""
+        ends, content = self._ends, np.frombuffer(self.texts.buffers()[2], dtype=np.uint8)
+        places = np.flatnonzero(content[: ends[-1]] == ord(delimiter))
+        return np.diff(np.searchsorted(places, ends)) + 1
+
     @property
     def csv(self) -> pa.Buffer:
         """The lines as they stand in the file, after the first line break."""
-        _, places, content = self.texts.buffers()
-        ends = np.frombuffer(places, dtype=np.int32)[self.texts.offset : self.texts.offset + len(self.texts) + 1]
-        return content[int(ends[0]) + 1 : int(ends[-1])]
+        ends = self._ends
+        return self.texts.buffers()[2][int(ends[0]) + 1 : int(ends[-1])]
+
+    @property
+    def _ends(self) -> NDArray[np.int32]:
+        places = np.frombuffer(self.texts.buffers()[1], dtype=np.int32)
+        return places[self.texts.offset : self.texts.offset + len(self.texts) + 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +83,12 @@ class LineLimits:
     max_bytes: int
     answered: int
     delimiter: str
+    part: int = 1
 
     @property
     def rows(self) -> int:
-        """How many may be one block."""
-        return min(CHUNK_ROWS, _ANSWER_CHARACTERS // max(1, self.answered) + 1)
+        """How many may be one block, or such a part of one; one may in any case."""
+        return max(1, min(CHUNK_ROWS, _ANSWER_CHARACTERS // max(1, self.answered) + 1) // self.part)
 
 
 def take(file: BinaryIO, offset: int, line: int, limits: LineLimits) -> Lines | None:

@@ -2,7 +2,8 @@
 
 import codecs
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import BinaryIO
 
@@ -20,7 +21,7 @@ from serve.tabular.csv_lines import LineLimits, Lines, take
 from serve.tabular.csv_records import Record, Records, blocks
 from serve.tabular.magic import HEAD_BYTES, refuse_foreign
 from serve.tabular.options import DELIMITERS, CsvOptions
-from serve.tabular.plain_cells import Cutter, PlainCells, cast_of
+from serve.tabular.plain_cells import Cutter, PlainCells, are_few, cast_of
 
 _CHUNK = 2**20
 _MARK = codecs.BOM_UTF8
@@ -28,8 +29,8 @@ _MARK = codecs.BOM_UTF8
 # in every line and CSV does not. It is the same for both, so that they ask the model the same and say the same.
 _PROBABILITY_CHARACTERS = 24
 _NAMES_SHARE = 4
-# Of so many rows one may need a closer look; where more do, all are read one by one.
-_ODD_SHARE = 4
+# What is told of odd rows takes more memory: so much smaller is a block of them.
+_ODD_PART = 2
 
 
 class CsvSource:
@@ -54,6 +55,7 @@ class CsvSource:
         repeated = len(to_json(dict.fromkeys([*self.header, *added], "")))
         self._answered = min(repeated, options.max_cell_bytes) // _NAMES_SHARE + len(classes) * _PROBABILITY_CHARACTERS
         self._limits = LineLimits(options.max_cell_bytes, self._answered, self.delimiter)
+        self._odd_limits = replace(self._limits, part=_ODD_PART)
         names = [name.strip() for name in self.header]
         self._places = [names.index(name) for name in signature.names]
         nulls = options.nulls.union(signature.csv_nulls)
@@ -117,39 +119,47 @@ class CsvSource:
             raise InvalidInput("csv-columns", f"the answer adds a column {taken[0]}: rename the one that was sent")
 
     def _next(self) -> Block | None:
-        """The next block: of lines, where most are rows that are plainly right, or of records."""
-        lines = take(self._file, self._offset, self._line, self._limits)
-        block = self._plain_block(lines) if lines else None
-        if lines and block:
-            self._offset += lines.taken
-            self._line += lines.breaks
-        found = block or self._record_block()
+        found = self._line_block(self._plain_block, self._limits)
+        found = found or self._line_block(self._odd_block, self._odd_limits) or self._record_block()
         if not found and not self._has_rows:
             raise InvalidInput("no-rows", "the CSV has a header and no rows")
         self._has_rows = True
         return found
 
+    def _line_block(self, read: Callable[[Lines], Block | None], limits: LineLimits) -> Block | None:
+        """The next lines as a block; None if they need a closer look."""
+        lines = take(self._file, self._offset, self._line, limits)
+        block = read(lines) if lines else None
+        if lines and block:
+            self._offset += lines.taken
+            self._line += lines.breaks
+        return block
+
     def _plain_block(self, lines: Lines) -> PlainBlock | None:
-        odd = self._odd(lines)
-        if np.count_nonzero(odd) * _ODD_SHARE > len(odd):
+        """Lines of which most are rows that are plainly right."""
+        plain = (lines.widths(self.delimiter) == len(self.header)) & ~self._odd(lines)
+        if are_few(plain):
             return None
-        arrays, good, is_whole = self._cells.read(lines.csv, len(odd))
-        keep = good & ~odd[is_whole]
-        plain = is_whole
-        plain[is_whole] = keep
-        count = np.count_nonzero(plain)
-        if (len(plain) - count) * _ODD_SHARE > len(plain):
+        kept = lines if plain.all() else lines.kept(plain)
+        read = self._cells.read(kept.csv)
+        if not read:
             return None
-        every = count == len(keep)
-        kept = arrays if every else [array[keep] for array in arrays]
-        batch = Batch(self._signature.table(kept), np.ones(count, dtype=bool), ())
-        if count == len(plain):
-            return PlainBlock(lines, batch, None, plain, self.delimiter)
-        left = lines.kept(~plain)
-        cells = left.cells(self.delimiter)
-        if cells is None:
-            return None
-        return PlainBlock(lines.kept(plain), batch, self._checked(cells, left.numbers.tolist()), plain, self.delimiter)
+        arrays, good = read
+        if not good.all():
+            plain[plain] = good
+            if are_few(plain):
+                return None
+            kept, arrays = kept.kept(good), [array[good] for array in arrays]
+        batch = Batch(self._signature.table(arrays), np.ones(len(kept.numbers), dtype=bool), ())
+        if plain.all():
+            return PlainBlock(kept, batch, None, plain, self.delimiter)
+        odd = self._odd_block(lines.kept(~plain))
+        return PlainBlock(kept, batch, odd, plain, self.delimiter) if odd else None
+
+    def _odd_block(self, lines: Lines) -> RecordBlock | None:
+        """Lines of any kind, if each of them is a record by itself."""
+        cells = lines.cells(self.delimiter)
+        return self._checked(cells, lines.numbers.tolist()) if cells else None
 
     def _odd(self, lines: Lines) -> NDArray[np.bool_]:
         """Shape (lines,): which of them come back otherwise than they came."""
@@ -197,8 +207,9 @@ class CsvSource:
         batch = self._signature.check(
             table, rows=rows, size=len(cells), faults=faults, max_digits=self._options.max_digits
         )
+        filling = [""] * width
         for row in np.flatnonzero(lengths != width).tolist():
-            cells[row] = [*cells[row][:width], *[""] * (width - len(cells[row]))]
+            cells[row] = [*cells[row][:width], *filling[len(cells[row]) :]]
         return RecordBlock(cells, lines, batch)
 
 

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -43,12 +44,14 @@ class CsvWriter:
         self._added = added_columns(classes)
         self._buffer = io.StringIO()
         self._writer = csv.writer(self._buffer, delimiter=source.delimiter, lineterminator=_END)
-        self._labels = arrays.strings(self._lines([["", _written(label)] for label in labels]))
+        self._labels = arrays.strings(
+            [line.decode() for line in self._lines([["", _written(label)] for label in labels])]
+        )
 
     def header(self) -> bytes:
         """The first line."""
         [line] = self._lines([[*self._passed(self._names), *self._added]])
-        return f"{line}\n".encode()
+        return line + b"\n"
 
     def rows(
         self,
@@ -57,17 +60,19 @@ class CsvWriter:
         labels: NDArray[np.object_],
         probabilities: NDArray[np.float64] | None,
     ) -> list[bytes]:
-        """The line of each row; `errors` tells what is wrong with it."""
+        """The line of each row, without its break; `errors` tells what is wrong with it."""
         blank = [""] * (len(self._added) - 2)
-        spread: Sequence[Sequence[float]] = [[]] * len(labels) if probabilities is None else probabilities.tolist()
-        answers = [
-            ["", *blank, error] if error else [_written(label), *map(decimal, chances), ""]
-            for label, chances, error in zip(labels.tolist(), spread, errors, strict=True)
-        ]
-        lines = self._lines(
-            [[*self._passed(cells), *answer] for cells, answer in zip(block.cells, answers, strict=True)]
+        answered = np.fromiter((not error for error in errors), dtype=bool, count=len(errors))
+        spread: Iterator[Sequence[float]] = (
+            repeat([]) if probabilities is None else iter(probabilities[answered].tolist())
         )
-        return [f"{line}\n".encode() for line in lines]
+        rows = zip(block.cells, labels.tolist(), errors, strict=True)
+        return self._lines(
+            [*self._passed(cells), "", *blank, error]
+            if error
+            else [*self._passed(cells), _written(label), *map(decimal, next(spread)), ""]
+            for cells, label, error in rows
+        )
 
     def closer(self, block: PlainBlock) -> NDArray[np.intp]:  # noqa: ARG002  # of CSV it is none, whatever they hold
         """Which of the plain rows have to be written cell by cell."""
@@ -91,9 +96,9 @@ class CsvWriter:
     def _passed(self, cells: list[str]) -> list[str]:
         return [_defused(cell) for cell in cells] if self._escape_all else cells
 
-    def _lines(self, rows: Sequence[Sequence[object]]) -> list[str]:
+    def _lines(self, rows: Iterable[Sequence[object]]) -> list[bytes]:
         self._writer.writerows(rows)
-        written = self._buffer.getvalue().split(_END)
+        written = self._buffer.getvalue().encode().split(_END.encode())
         self._buffer.seek(0)
         self._buffer.truncate()
         return written[:-1]

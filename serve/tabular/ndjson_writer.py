@@ -63,7 +63,7 @@ class NdjsonWriter:
         labels: NDArray[np.object_],
         probabilities: NDArray[np.float64] | None,
     ) -> list[bytes]:
-        """The line of each row; `errors` tells what is wrong with it."""
+        """The line of each row, without its break; `errors` tells what is wrong with it."""
         names = self._names
         blank = [None] * (len(names) - self._width - 2)
         spread: Sequence[Sequence[object]] = [blank] * len(labels) if probabilities is None else probabilities.tolist()
@@ -72,7 +72,7 @@ class NdjsonWriter:
             [*cells, None, *blank, error] if error else [*cells, label, *chances, None]
             for cells, label, chances, error in answers
         )
-        return [_escaped(to_json(dict(zip(names, row, strict=True)))) + b"\n" for row in values]
+        return [_escaped(to_json(dict(zip(names, row, strict=True)))) for row in values]
 
     def closer(self, block: PlainBlock) -> NDArray[np.intp]:
         """Which of the plain rows have to be written cell by cell."""
@@ -87,7 +87,7 @@ class NdjsonWriter:
         self, block: PlainBlock, predicted: NDArray[Any], probabilities: NDArray[np.float64] | None
     ) -> pa.StringArray:
         """The line of each plain row, a line break before it instead of behind."""
-        columns, _ = self._cutter.cut(block.lines.csv, len(predicted), self._texts)
+        columns = self._cutter.cut(block.lines.csv, self._texts)
         *passed, error = self._keys
         parts: list[pa.StringArray | str] = []
         for key, column in zip(passed, columns, strict=False):

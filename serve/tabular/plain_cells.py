@@ -35,6 +35,8 @@ class Cast(Protocol):
 _NUMBER = NUMBER.pattern.replace("++", "+").replace("?+", "?").replace("*+", "*")
 # Beyond it a float stands for several integers.
 _EXACT = 2.0**53 - 1
+# Of so many rows one may need a closer look; where more do, all are read one by one.
+_ODD_SHARE = 4
 
 
 class Cutter:
@@ -53,34 +55,24 @@ class Cutter:
         self._read = arrow_csv.ReadOptions(use_threads=False, column_names=self._names, block_size=2**30)
         self._delimiter = delimiter
 
-    def cut(self, lines: pa.Buffer, rows: int, types: Mapping[int, pa.DataType]) -> tuple[list[pa.Array], Good]:
+    def cut(self, lines: pa.Buffer, types: Mapping[int, pa.DataType]) -> list[pa.Array]:
         """
-        Some of the cells of each row that has so many.
+        Some of the cells of each row, one array a place.
 
         Args:
-            lines: The rows.
-            rows: How many they are.
+            lines: The rows, each of so many cells.
             types: What the cells at each place that is wanted are read as.
 
         Raises:
             pyarrow.ArrowInvalid: A cell cannot be read as that.
-
-        Returns:
-            One array a place; and shape (rows,), which rows were cut, all of another length being left out.
         """
-        is_whole = np.ones(rows, dtype=bool)
-
-        def leave_out(row: arrow_csv.InvalidRow) -> str:
-            is_whole[row.number - 1] = False
-            return "skip"
-
         columns = {self._names[place]: kind for place, kind in types.items()}
-        parse = arrow_csv.ParseOptions(delimiter=self._delimiter, quote_char=False, invalid_row_handler=leave_out)
+        parse = arrow_csv.ParseOptions(delimiter=self._delimiter, quote_char=False)
         convert = arrow_csv.ConvertOptions(
             check_utf8=False, column_types=columns, include_columns=list(columns), null_values=[]
         )
         table = arrow_csv.read_csv(pa.BufferReader(lines), self._read, parse, convert)
-        return [table.column(name).combine_chunks() for name in columns], is_whole
+        return [table.column(name).combine_chunks() for name in columns]
 
 
 class PlainCells:
@@ -99,22 +91,33 @@ class PlainCells:
         self._casts = casts
         self._types = {place: cast.type for place, cast in zip(places, casts, strict=True)}
 
-    def read(self, lines: pa.Buffer, rows: int) -> tuple[list[Array], Good, Good]:
+    def read(self, lines: pa.Buffer) -> tuple[list[Array], Good] | None:
         """
-        The columns of all rows of the right length, and which these are.
+        The columns of rows of the right length.
 
         Returns:
-            One array a column, in the model's order; shape (rows read,), which of their values are all right; shape
-            (rows,), which rows were read.
+            One array a column, in the model's order; and shape (rows,), which of their values are all right. None if
+            these are few.
         """
         try:
-            columns, is_whole = self._cutter.cut(lines, rows, self._types)
+            columns = self._cutter.cut(lines, self._types)
         except pa.ArrowInvalid:
             # Some cell of numbers is none. Where there is one, there are others.
             self._types = dict.fromkeys(self._types, _TEXT)
-            columns, is_whole = self._cutter.cut(lines, rows, self._types)
-        cast = [read(column) for read, column in zip(self._casts, columns, strict=True)]
-        return [array for array, _ in cast], np.logical_and.reduce([good for _, good in cast]), is_whole
+            columns = self._cutter.cut(lines, self._types)
+        arrays, right = [], np.ones(len(columns[0]), dtype=bool)
+        for cast, column in zip(self._casts, columns, strict=True):
+            array, good = cast(column)
+            arrays.append(array)
+            right &= good
+            if are_few(right):
+                return None
+        return arrays, right
+
+
+def are_few(right: Good) -> bool:
+    """Whether so many rows need a closer look that all of them may as well be read one by one."""
+    return bool(np.count_nonzero(~right) * _ODD_SHARE > len(right))
 
 
 def cast_of(column: Column, read: Reader, nulls: frozenset[str], options: CsvOptions) -> Cast:

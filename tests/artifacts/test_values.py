@@ -159,6 +159,14 @@ def test_the_outermost_values_pass(dtype: str, value: float) -> None:
     assert np.asarray(checked.array).tobytes() == np.array([value], dtype=dtype).tobytes()
 
 
+def test_what_is_rounded_down_fits_beside_what_does_not() -> None:
+    """A number a little beyond a narrow float becomes its largest; one that would become infinite is a mistake."""
+    checked = check(column("float", "float32"), [3.4028235e38, 3.4028236e38, -3.4028235e38])
+
+    assert checked.mistakes == [("out-of-range", 1)]
+    assert np.asarray(checked.array).tolist() == [np.finfo("float32").max, np.finfo("float32").min]
+
+
 @pytest.mark.parametrize(
     ("dtype", "value", "max_digits", "code"),
     [

@@ -1,6 +1,8 @@
 """Rows that are read and written at once are answered, byte for byte, as those that are read one by one."""
 
+import cProfile
 import io
+import pstats
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,8 +24,9 @@ from artifacts.values import Fault
 from serve.errors import InvalidInput
 from serve.tabular import csv_lines, csv_records, csv_source
 from serve.tabular.answer import Asked, answer
-from serve.tabular.blocks import PlainBlock
+from serve.tabular.blocks import PlainBlock, RecordBlock
 from serve.tabular.cells import reader
+from serve.tabular.csv_lines import LineLimits
 from serve.tabular.csv_source import CsvSource
 from serve.tabular.decimals import decimals
 from serve.tabular.options import CsvOptions
@@ -244,6 +247,60 @@ def test_after_an_odd_record_rows_are_read_at_once_again(odd: str) -> None:
 def test_only_cells_that_might_be_escaped_are_read_one_by_one() -> None:
     """Where all cells are to be kept from running, those that begin like a formula get a closer look."""
     assert _shares(table(*[LINE] * 8, "-5,1,1,1"), escape_all=True) == [(8, 1)]
+
+
+BAD = ["a", "x,x,x,x", ",,,", '""""""', "1,1,1,1,1", "x,1,1,1"]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_bad_rows_are_read_together_too(bad: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every row is wrong, none is read by the reader of records, which takes the file line by line."""
+    monkeypatch.setattr(CsvSource, "_record_block", lambda _: None)
+
+    assert _shares(table(*[bad] * 10)) == [(0, 4), (0, 4), (0, 2)]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_row_takes_few_steps(bad: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody keeps a server busy with rows that are wrong: each takes a few calls of functions, not some per cell."""
+    monkeypatch.setattr(csv_lines, "CHUNK_ROWS", 10_000)
+    monkeypatch.setattr(csv_lines, "CHUNK_BYTES", 2**18)
+    body = table(*[bad] * 10_000)
+    asked = Asked(FLOWER, LABELS, has_probabilities=True, predict=classify)
+
+    with cProfile.Profile() as profile:
+        answered, error = _answered(body, asked, OPTIONS, as_ndjson=False)
+
+    assert (answered.count(b"\n"), error) == (10_001, "")
+    assert pstats.Stats(profile).total_calls < 20 * 10_000  # type: ignore[attr-defined]  # typeshed leaves it out
+
+
+def test_a_block_has_room_for_one_row() -> None:
+    """However long an answer is, and however small a part of a block is asked for, there is a row in it."""
+    assert LineLimits(max_bytes=1, answered=2**30, delimiter=",", part=2).rows == 1
+
+
+@given(
+    found=st.lists(
+        st.tuples(st.sampled_from([None, "a", "b"]), st.text("xyz", min_size=1), st.sets(st.integers(0, 5)))
+    ),
+    long=st.booleans(),
+)
+def test_a_row_is_told_each_of_its_mistakes(found: list[tuple[str | None, str, set[int]]], long: bool) -> None:
+    """In the order in which they were found, whatever other rows share them, up to a length."""
+    size = 900 if long else 1
+    faults = [Fault("code", text * size, np.array(sorted(rows), dtype=np.intp), name) for name, text, rows in found]
+    good = np.ones(6, dtype=bool)
+    block = RecordBlock([[]] * 6, [2, 3, 5, 7, 8, 9], Batch(np.empty((6, 1)), good, tuple(faults)))
+
+    told = block.errors(faults)
+
+    for row, line in enumerate(block.lines):
+        messages = [f"{name}: {text * size}" if name else text * size for name, text, rows in found if row in rows]
+        lengths = np.cumsum([len(message) for message in messages])
+        most = max(1, int(np.count_nonzero(lengths <= 2_000)))
+        rest = [f"and {len(messages) - most} more"] if most < len(messages) else []
+        assert told[row] == (f"line {line}: {'; '.join([*messages[:most], *rest])}" if messages else "")
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
