@@ -134,7 +134,7 @@ def _signed_by(store: Store, model: str, version: int) -> str:
 
 def _show_card(manifest: Manifest, folder: Path) -> int:
     if CARD not in manifest.files or not (folder / CARD).is_file():
-        print(f"{manifest.model} version {manifest.version} has no model card", file=sys.stderr)
+        print(f"{name(manifest.model)} version {manifest.version} has no model card", file=sys.stderr)
         return 1
     print(folder / CARD)
     return 0
@@ -152,7 +152,7 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
             yield "source", name(manifest.training.source, longest=200)
     if manifest.execution:
         yield "answered by", executed(manifest.execution)
-    yield "requires", ", ".join(manifest.requires)
+    yield "requires", names(manifest.requires)
     if manifest.signature.csv_nulls:
         yield "csv nulls", names(("an empty cell", *manifest.signature.csv_nulls))
 

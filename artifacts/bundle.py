@@ -26,6 +26,7 @@ from artifacts.errors import (
     ArtifactUnloadable,
     ArtifactUntrusted,
     ArtifactVersion,
+    kind_of,
     shown,
 )
 from artifacts.files import Folder, TooLarge, handed_out
@@ -331,7 +332,7 @@ def _test(bundle: Bundle, table: Table) -> None:
         got = bundle.predict(table, probabilities=examples.probabilities is not None)
     except Exception as error:
         # A third-party estimator may raise anything here; whatever it is, the version is not fit to serve.
-        raise ArtifactSelfTest(f"the model fails on its own examples: {type(error).__name__}") from error
+        raise ArtifactSelfTest(f"the model fails on its own examples: {kind_of(error)}") from error
     tolerance = bundle.manifest.tolerance
     if bundle.labels is None:
         _compare("predictions", got.labels, examples.predictions, tolerance)

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -32,17 +33,24 @@ class Example:
 
 
 def example_of(manifest: Promise) -> Example | None:
-    """The example that is shown: the one with the fewest nulls, then the shortest; None where each is too long."""
+    """The example that is shown: the one with the fewest nulls, then the shortest; None where none can be shown."""
     examples = manifest.examples
     best = min(range(len(examples.instances)), key=lambda row: _burden(examples.instances[row]), default=None)
     if best is None or _burden(examples.instances[best])[1] > _LONGEST_SENT:
         return None
-    prediction = examples.predictions[best]
-    sure = examples.probabilities
+    try:
+        return _example(manifest, best)
+    except (ValueError, IndexError):
+        # A manifest that nobody vouches for need not fit together.
+        return None
+
+
+def _example(manifest: Promise, row: int) -> Example:
+    prediction, sure = manifest.examples.predictions[row], manifest.examples.probabilities
     return Example(
-        row=dict(zip(manifest.signature.names, examples.instances[best], strict=True)),
+        row=dict(zip(manifest.signature.names, manifest.examples.instances[row], strict=True)),
         prediction=prediction,
-        probability=None if sure is None else sure[best][manifest.classes.index(prediction)],
+        probability=None if sure is None else sure[row][manifest.classes.index(prediction)],
     )
 
 
@@ -53,18 +61,20 @@ def _burden(row: Sequence[Scalar]) -> tuple[int, int]:
 def executed(execution: Execution) -> str:
     """What answers for how many rows: "treelite; from 253 rows on trees"."""
     sizes = sorted(execution.choice)
-    told = [execution.choice[sizes[0]]]
+    told = [name(execution.choice[sizes[0]])]
     for low, high in pairwise(sizes):
         if execution.choice[low] != execution.choice[high]:
-            told.append(f"from {limit(low, high)} rows on {execution.choice[high]}")
+            told.append(f"from {limit(low, high)} rows on {name(execution.choice[high])}")
     return "; ".join(told)
 
 
 def curl(manifest: Manifest, example: Example) -> str:
     """A command for a shell that asks for the example; what stands in it is data to the shell, whatever it is."""
     body = json.dumps({"instances": [example.instance]}, ensure_ascii=False)
+    # A manifest that nobody vouches for may call its model what it likes.
+    model = urllib.parse.quote(manifest.model, safe="", errors="replace")
     return (
-        f"curl -s {API}/models/{manifest.model}/predict \\\n"
+        f"curl -s {API}/models/{model}/predict \\\n"
         '  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\\n'
         f"  -d {shlex.quote(printable(body))}"
     )

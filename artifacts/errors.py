@@ -28,10 +28,15 @@ _MOST_SHOWN = 8
 _LONGEST_SHOWN = 80
 
 
-def shown(name: str) -> str:
+def shown(name: str, *, longest: int = _LONGEST_SHOWN) -> str:
     """A name that anybody may have given, without what a terminal or a log would obey."""
     text = ascii(name)[1:-1]
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def kind_of(thing: object) -> str:
+    """What the class of something is called; whoever made a pickle may have made the class too."""
+    return shown(type(thing).__name__)
 
 
 class ArtifactError(Exception):

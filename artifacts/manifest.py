@@ -32,6 +32,7 @@ from artifacts.signature import Signature
 # A field that has a default needs no bump: older manifests lack it, and that is what the default means.
 FORMAT = 2
 
+_MESSAGE = 200
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 ClassValue: TypeAlias = StrictBool | StrictInt | StrictStr
@@ -177,7 +178,7 @@ def parse(document: bytes) -> Manifest:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactFormat("manifest.json is not a manifest: it states no format") from error
     if type(stated) is not int or not 1 <= stated <= FORMAT:
-        raise ArtifactFormat(f"manifest.json has format {stated!r}, and this code reads 1 to {FORMAT}")
+        raise ArtifactFormat(f"manifest.json has format {shown(repr(stated))}, and this code reads 1 to {FORMAT}")
     try:
         # What format 2 brought has defaults that are true of format 1.
         return Manifest.model_validate_json(json.dumps({**read, "format": FORMAT}))
@@ -185,4 +186,6 @@ def parse(document: bytes) -> Manifest:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raised = ArtifactSchema if first["loc"][:1] == ("signature",) else ArtifactFormat
-        raise raised(f"manifest.json does not hold what it must: {shown(where)}: {first['msg']}") from error
+        raise raised(
+            f"manifest.json does not hold what it must: {shown(where)}: {shown(first['msg'], longest=_MESSAGE)}"
+        ) from error

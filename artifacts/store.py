@@ -21,6 +21,7 @@ from artifacts.errors import (
     ArtifactUnloadable,
     ArtifactUntrusted,
     NameInvalid,
+    kind_of,
 )
 from artifacts.files import Folder, TooLarge
 from artifacts.history import Event, Move
@@ -265,7 +266,7 @@ class Store:
             raise
         except Exception as error:
             # What was signed may be wrong in ways that nobody thought of, and is no less one of the store's errors.
-            raise ArtifactUnloadable(f"it cannot be loaded: {type(error).__name__}") from error
+            raise ArtifactUnloadable(f"it cannot be loaded: {kind_of(error)}") from error
 
     def _make_home(self, model: str) -> Path:
         self.root.mkdir(parents=True, exist_ok=True)

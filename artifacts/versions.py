@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
+from artifacts.errors import shown
 from artifacts.manifest import Manifest
 
 _RELEASE = re.compile(r"(\d+)(?:\.(\d+))?")
@@ -70,7 +71,7 @@ def _difference(name: str, fitted: str | None, installed: str | None, *, depth: 
     """Empty where there is none, or where nobody knows: what is not installed is told when it is imported."""
     if fitted is None or installed is None or _release(fitted)[:depth] == _release(installed)[:depth]:
         return ""
-    return f"{name} {fitted[:32]} fitted it, and {installed} is installed"
+    return f"{shown(name)} {shown(fitted[:32])} fitted it, and {installed} is installed"
 
 
 def _release(text: str) -> tuple[str, ...]:

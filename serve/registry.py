@@ -6,6 +6,7 @@ from time import perf_counter
 from types import MappingProxyType
 
 from artifacts import CHAMPION, ArtifactError, Bundle, Store
+from artifacts.errors import kind_of
 from artifacts.signature import Table
 from artifacts.store import version_of
 from serve.errors import ModelNotFound, ModelUnavailable, VersionNotLoaded
@@ -140,7 +141,7 @@ def _load_model(store: Store, name: str, limits: Limits) -> Served:
         except ArtifactError as error:
             failures[version] = Failure.of(error)
         except Exception as error:  # noqa: BLE001  # one version, whatever is wrong with it, stops no other
-            failures[version] = Failure(ArtifactError.slug, f"it cannot be served: {type(error).__name__}")
+            failures[version] = Failure(ArtifactError.slug, f"it cannot be served: {kind_of(error)}")
     return Served(name, versions, aliases, failures)
 
 

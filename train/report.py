@@ -6,16 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as unmarked
 from rich.progress import track
 from rich.table import Table as Lines
 
 from artifacts import Manifest, Store
+from artifacts.description import printable
 from train.plans import Plan
 from train.trials import Trial
 
 console = Console(highlight=False, emoji=False)
 errors = Console(highlight=False, emoji=False, stderr=True)
+
+
+def escape(text: str) -> str:
+    """A text in one line, in which neither the console nor the terminal finds anything to obey."""
+    return unmarked(printable(" ".join(text.splitlines())))
 
 
 def refusal(error: Exception) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from artifacts.answers import NO_CLASS, Told
-from artifacts.errors import ArtifactSchema, ArtifactUnloadable
+from artifacts.errors import ArtifactSchema, ArtifactUnloadable, kind_of
 from artifacts.runtimes import Runtime
 from artifacts.signature import Signature, Table
 
@@ -95,9 +95,9 @@ def unpickle(pickled: bytes, *, file: str) -> Estimator:
         can_predict = callable(getattr(loaded, "predict", None))
     except Exception as error:
         # Unpickling runs code, which may raise anything; the reason's class is all that is passed on.
-        raise ArtifactUnloadable(f"{file} cannot be loaded: {type(error).__name__}") from error
+        raise ArtifactUnloadable(f"{file} cannot be loaded: {kind_of(error)}") from error
     if not can_predict:
-        raise ArtifactUnloadable(f"{file} holds a {type(loaded).__name__}, which cannot predict")
+        raise ArtifactUnloadable(f"{file} holds a {kind_of(loaded)}, which cannot predict")
     return cast(Estimator, loaded)
 
 
@@ -113,7 +113,7 @@ def check_columns(estimator: Estimator, signature: Signature) -> None:
         fitted = None if names is None else _underscored(names)
     except Exception as error:
         # An estimator that was never fitted may say so in its own way.
-        raise ArtifactSchema(f"the model does not tell its columns: {type(error).__name__}") from error
+        raise ArtifactSchema(f"the model does not tell its columns: {kind_of(error)}") from error
     if fitted is not None and fitted != _underscored(signature.names):
         raise ArtifactSchema("the columns of the manifest are not those that the model was fitted on, in their order")
     if width is not None and width != len(signature.columns):

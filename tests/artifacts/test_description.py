@@ -111,6 +111,18 @@ def test_no_example_is_shown_where_there_is_none() -> None:
     assert example_of(tiny.make(examples=endless).promise) is None
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [{"instances": ((1.0,),)}, {"predictions": ()}, {"predictions": ("neither",) * 6}, {"probabilities": ()}],
+    ids=str,
+)
+def test_no_example_is_shown_that_does_not_fit(broken: dict[str, Any]) -> None:
+    """Rows, answers and classes that cannot belong together are passed over, for anybody may have written them."""
+    examples = tiny.make().promise.examples.model_copy(update=broken)
+
+    assert example_of(tiny.make(examples=examples).promise) is None
+
+
 def test_curl_sends_the_example(tmp_path: Any) -> None:
     """The shell reads one body from the command, whatever stands in it."""
     examples = Examples(instances=(("it's \u202e$(x)\n", 1),), predictions=("long",), probabilities=None)

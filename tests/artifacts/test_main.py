@@ -2,16 +2,18 @@
 
 import os
 import shutil
+import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from artifacts import Signature, Store
 from artifacts.__main__ import main
-from artifacts.manifest import Examples, Training
+from artifacts.manifest import Examples, Execution, Training
 from tests import tiny
-from tests.artifacts.folders import Trap, seal, signer
+from tests.artifacts.folders import Trap, put, seal, signer
 from tests.server import ROOT, environment, run
 
 FORMATS = ROOT / "tests" / "formats"
@@ -128,6 +130,60 @@ def test_show_lists_categories(root: Path, capsys: pytest.CaptureFixture[str]) -
 
     assert "  a\\u0007  category (object, may be null), seen red 4, \\u001b[2J 2" in lines
     assert not [line for line in lines if line.startswith("ask it")]
+
+
+_EVIL = "\x1b[2J\x1b[31mEVIL\x1b[0m\r\nsigned by   key 0123\u202e\x9b1A"
+
+
+@pytest.mark.parametrize(
+    "promised",
+    [
+        {"requires": (_EVIL,)},
+        {"execution": Execution(candidates=(), choice={1: _EVIL, 9: f"{_EVIL}2"})},
+        {"estimator": _EVIL},
+        {"model": _EVIL},
+        {"libraries": {_EVIL: _EVIL, "python": _EVIL}},
+        {"scores": {_EVIL: 1.0}},
+        {"classes": (_EVIL, "long")},
+        {"training": Training(rows=6, source=_EVIL, target=_EVIL)},
+        {"files": {_EVIL: "0" * 64}},
+        {"signature": tiny.signature().model_copy(update={"csv_nulls": (_EVIL,)})},
+        {
+            "signature": tiny.signature().model_copy(
+                update={"columns": (tiny.column(_EVIL, "float64"), tiny.column("leaves", "int64"))}
+            )
+        },
+        {"signature": {"container": "frame", "columns": [{**tiny.column("a", "int8").model_dump(), "dtype": _EVIL}]}},
+        {"format": _EVIL},
+        {"task": _EVIL},
+        {"created_at": _EVIL},
+        {_EVIL: 1},
+    ],
+    ids=lambda promised: ascii(next(iter(promised)))[:12],
+)
+def test_nothing_of_a_manifest_forges_a_line(
+    root: Path, capsys: pytest.CaptureFixture[str], promised: dict[str, object]
+) -> None:
+    """Whoever wrote it, and whatever they call things, signed or not: no command prints what a terminal would obey."""
+    folder = root / "tiny" / "1"
+    manifest = Store(root).manifest("tiny", 1).model_copy(update=promised)
+    with warnings.catch_warnings(action="ignore"):
+        document = manifest.model_dump_json().encode()
+    for write in ((folder / "manifest.json").write_bytes, partial(put, folder)):
+        write(document)
+        for command in (["list"], ["show", "tiny@1"], ["show", "tiny@1", "--card"], ["verify"], ["sign", "tiny@1"]):
+            call(root, *command)
+
+    told = "".join(capsys.readouterr())
+    assert "EVIL" in told or "artifact-" in told
+    assert not [line for line in told.split("\n") if not line.isprintable() or line.startswith("signed by   key 0123")]
+
+
+def test_no_shell_is_handed_the_name_of_a_model(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is shown to be pasted asks for that model and does nothing else, though an unsigned manifest says so."""
+    lines = show(root, capsys, model="x; touch y #$(z)")
+
+    assert "/models/x%3B%20touch%20y%20%23%24%28z%29/predict" in "".join(lines)
 
 
 def test_show_knows_regressors(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

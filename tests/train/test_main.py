@@ -12,10 +12,10 @@ import pytest
 from artifacts import CHAMPION, Store
 from artifacts.store import POINTERS
 from tests.server import ROOT, environment, run
-from train import __main__
+from train import __main__, report
 from train.__main__ import main
 from train.arguments import parse, parser
-from train.errors import BelowThreshold
+from train.errors import BelowThreshold, TrainError
 from train.plans import of_recipe
 from train.recipes import Recipe, all_recipes
 
@@ -257,3 +257,13 @@ def test_iris_has_four_lengths_and_three_species() -> None:
 
     assert list(X.columns) == ["sepal_length", "sepal_width", "petal_length", "petal_width"]
     assert y.value_counts().to_dict() == {0: 50, 1: 50, 2: 50}
+
+
+def test_what_is_told_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Columns and labels that come from a table are told without what a terminal, or the console, would obey."""
+    report.warning("a\x1b[2J\r\npublished\u202e[red]", "b\x9b")
+    report.refusal(TrainError("c\x1b]0;d\x07\npublished"))
+
+    told = capsys.readouterr()
+    assert told.out == "warning: a\\u001b[2J published\\u202e[red] (b\\u009b)\n"
+    assert told.err == "not published: c\\u001b]0;d\\u0007 published\n"

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from artifacts.description import printable
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -88,7 +90,7 @@ def draw(title: str, paint: "Callable[[Axes], Words]") -> Plot | Undrawn:
 
 def reason(error: Exception) -> str:
     """Why something was not drawn, in a line."""
-    text = str(error) if isinstance(error, Undrawable) else f"{type(error).__name__}: {error}"
+    text = printable(str(error) if isinstance(error, Undrawable) else f"{type(error).__name__}: {error}")
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
 
 

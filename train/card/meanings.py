@@ -5,7 +5,7 @@ from math import log, sqrt
 
 import numpy as np
 
-from artifacts.description import number
+from artifacts.description import name, number
 from train.evaluate import Evaluation
 
 _FOLDED = "cv_"
@@ -21,9 +21,9 @@ def meaning(score: str, value: float, evaluation: Evaluation | None) -> str:
         evaluation: What the held-back rows say, if there were any.
     """
     if score.startswith(_FOLDED) and score.endswith("_mean"):
-        return f"The mean {score[3:-5]} of the folds when the training rows were cross-validated."
+        return f"The mean {name(score[3:-5])} of the folds when the training rows were cross-validated."
     if score.startswith(_FOLDED) and score.endswith("_std"):
-        return f"How far {score[3:-4]} differed from fold to fold: its standard deviation."
+        return f"How far {name(score[3:-4])} differed from fold to fold: its standard deviation."
     known = _MEANINGS.get(score)
     if known is None:
         return "Given by whoever published the model."

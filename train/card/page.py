@@ -116,9 +116,11 @@ def _write(
         limits=list(limits_of(manifest, evaluation)),
         snippets=Snippets.of(manifest),
         executed=executed(manifest.execution) if manifest.execution else "",
+        requires=names(manifest.requires),
+        printed=printable,
         sizes=sorted({size for each in _candidates(manifest) for size in each.microseconds}),
         login=LOGIN,
-        kind=manifest.estimator.partition("(")[0],
+        kind=name(manifest.estimator.partition("(")[0]),
         estimator="\n".join(map(printable, manifest.estimator[:_LONGEST_ESTIMATOR].splitlines())),
     )
     return page.encode(errors="replace")
