@@ -33,11 +33,12 @@ from artifacts.signing import PublicKey, Signer
 CHAMPION = "champion"
 POINTERS = "aliases.json"
 VERSION = re.compile(r"[1-9][0-9]{0,8}")
+_NEWEST = 10**9 - 1
 _STAGING = ".staging-"
 _LARGEST_POINTERS = 2**20
 
 
-Pointer: TypeAlias = Annotated[int, Field(ge=1, lt=10**9)]
+Pointer: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=_NEWEST)]
 Name: TypeAlias = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 
 
@@ -46,7 +47,7 @@ class Pointers(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    latest: Annotated[int, Field(ge=0, lt=10**9)] = 0
+    latest: Annotated[int, Field(strict=True, ge=0, le=_NEWEST)] = 0
     aliases: dict[Name, Pointer] = {}
 
     def move_of(self, alias: str, version: int) -> Move:

@@ -266,7 +266,16 @@ def test_a_manifest_that_is_not_there_is_missing(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"\xff", b'{"aliases": {"champion": 0}}', b'{"latest": 1, "traffic": {}}']
+    "content",
+    [
+        b"",
+        b"[]",
+        b"\xff",
+        b'{"aliases": {"champion": 0}}',
+        b'{"latest": 1, "traffic": {}}',
+        *(b'{"aliases": {"champion": %b}}' % pointer for pointer in (b"true", b'"1"', b"1.0")),
+        *(b'{"latest": %b}' % latest for latest in (b"true", b'"1"', b"1.0", b"1000000000")),
+    ],
 )
 def test_pointers_that_cannot_be_read_stop_everything(store: Store, content: bytes) -> None:
     """Where aliases.json is no list of pointers nothing is guessed: reading and publishing both refuse."""
