@@ -263,9 +263,9 @@ class Store:
     def _read(self, folder: Folder, of: Identity, trusted: Sequence[PublicKey], engine: Engine) -> Bundle:
         try:
             return bundle.read(folder, of, trusted=trusted, engine=engine, versions=self._policy)
-        except ArtifactError:
+        except (ArtifactError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:
             # What was signed may be wrong in ways that nobody thought of, and is no less one of the store's errors.
             raise ArtifactUnloadable(f"it cannot be loaded: {kind_of(error)}") from error
 

@@ -58,9 +58,15 @@ class Original:
 def ask(estimator: Estimator, data: Any, *, classifies: bool, probabilities: bool) -> Told:
     """Ask an estimator for what it was fitted on: an array, a frame or a series."""
     # What overflows is found in the answer; a warning for each would let callers fill the log.
-    with np.errstate(all="ignore"):
-        predicted = estimator.predict(data)
-        spread = cast(Any, estimator).predict_proba(data) if probabilities else None
+    try:
+        with np.errstate(all="ignore"):
+            predicted = estimator.predict(data)
+            spread = cast(Any, estimator).predict_proba(data) if probabilities else None
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        # A SystemExit would end the server, and not the request.
+        raise RuntimeError(f"the model ends what asks it: {kind_of(error)}") from error
     return told_of(estimator, predicted, spread, classifies=classifies)
 
 
@@ -93,8 +99,10 @@ def unpickle(pickled: bytes, *, file: str) -> Estimator:
     try:
         loaded: object = joblib.load(io.BytesIO(pickled))
         can_predict = callable(getattr(loaded, "predict", None))
-    except Exception as error:
-        # Unpickling runs code, which may raise anything; the reason's class is all that is passed on.
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # Unpickling runs code, which may raise anything, SystemExit too; the reason's class is all that is passed on.
         raise ArtifactUnloadable(f"{file} cannot be loaded: {kind_of(error)}") from error
     if not can_predict:
         raise ArtifactUnloadable(f"{file} holds a {kind_of(loaded)}, which cannot predict")

@@ -44,6 +44,20 @@ class Trap:
         return os.mkdir, (self.path,)
 
 
+@dataclass(frozen=True, slots=True)
+class Quitter:
+    """Ends the process when it is unpickled, as `sys.exit` and others do."""
+
+    ending: type[BaseException] = SystemExit
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return _raise, (self.ending,)
+
+
+def _raise(ending: type[BaseException]) -> None:
+    raise ending
+
+
 class Mute:
     """Cannot predict."""
 

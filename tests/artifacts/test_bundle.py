@@ -19,12 +19,13 @@ from artifacts.errors import (
     ArtifactIncomplete,
     ArtifactMissing,
     ArtifactSchema,
+    ArtifactSelfTest,
     ArtifactUnloadable,
     ArtifactUntrusted,
 )
 from artifacts.runtimes.original import ask
 from tests import tiny
-from tests.artifacts.folders import Trap, amend, put, read, seal, signer, write
+from tests.artifacts.folders import Quitter, Trap, amend, put, read, seal, signer, write
 
 
 def test_what_was_written_is_read(folder: Path) -> None:
@@ -210,6 +211,38 @@ def test_bytes_that_are_no_classifier_are_unloadable(folder: Path, content: byte
     seal(folder, MODEL, content)
 
     with pytest.raises(ArtifactUnloadable, match=reason):
+        read(folder)
+
+
+@pytest.mark.parametrize("ending", [SystemExit, GeneratorExit])
+def test_a_pickle_cannot_end_the_process(folder: Path, ending: type[BaseException]) -> None:
+    """What would end whoever loads it is a model that cannot be loaded."""
+    seal(folder, MODEL, tiny.pickle(Quitter(ending)))
+
+    with pytest.raises(ArtifactUnloadable, match=f"cannot be loaded: {ending.__name__}"):
+        read(folder)
+
+
+def test_whoever_waits_can_still_stop_it(folder: Path) -> None:
+    """Ctrl-C while a model is unpickled ends the command."""
+    seal(folder, MODEL, tiny.pickle(Quitter(KeyboardInterrupt)))
+
+    with pytest.raises(KeyboardInterrupt):
+        read(folder)
+
+
+class Leaver(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
+    """Ends the process when it is asked."""
+
+    def predict(self, X: Any) -> Any:  # noqa: ARG002  # scikit-learn's name
+        raise SystemExit
+
+
+def test_a_model_cannot_end_the_process(folder: Path) -> None:
+    """One that would, when it is asked, fails its own examples."""
+    seal(folder, MODEL, tiny.pickle(Leaver().fit(tiny.X, tiny.Y)))
+
+    with pytest.raises(ArtifactSelfTest, match="fails on its own examples: RuntimeError"):
         read(folder)
 
 

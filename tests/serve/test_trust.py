@@ -18,7 +18,7 @@ from artifacts import Store
 from artifacts.bundle import MANIFEST, MODEL, SIGNATURE
 from artifacts.store import POINTERS
 from tests import tiny
-from tests.artifacts.folders import Mute, Trap, amend, put, seal, stranger
+from tests.artifacts.folders import Mute, Quitter, Trap, amend, put, seal, stranger
 from tests.server import Api, Server, environment, run, slug, unmeasured
 
 # Loaded by Python before anything of ours: notes every file and folder that the process opens from then on.
@@ -109,6 +109,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "random": (lambda folder: seal(folder, MODEL, bytes(range(255, 0, -1)) * 9), "artifact-unloadable"),
     "csv": (lambda folder: seal(folder, MODEL, b"length,leaves\n1.0,2\n"), "artifact-unloadable"),
     "dict": (lambda folder: seal(folder, MODEL, tiny.pickle({"predict": 1})), "artifact-unloadable"),
+    "quitter": (lambda folder: seal(folder, MODEL, tiny.pickle(Quitter())), "artifact-unloadable"),
     "mute": (lambda folder: seal(folder, MODEL, tiny.pickle(Mute())), "artifact-unloadable"),
     "other-minor": (_libraries(**{"scikit-learn": "1.2.2"}), "artifact-version"),
     "other-major": (_libraries(numpy="1.26.4"), "artifact-version"),
