@@ -1,17 +1,22 @@
 """Where the store is, whom to trust and what executes its models: the settings that train and serve share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
-from artifacts.errors import KeyInvalid
+from artifacts.errors import KeyInvalid, shown
 from artifacts.signing import parse_keys
 
 Engine: TypeAlias = Literal["auto", "sklearn"]
 Policy: TypeAlias = Literal["refuse", "warn"]
+
+_PREFIX = "sepal_"
+# Kubernetes tells every pod of a service of that name, and the tests have switches of their own.
+_OTHERS = ("sepal_service_", "sepal_port_", "sepal_test_")
 
 
 class ArtifactSettings(BaseSettings):
@@ -51,6 +56,14 @@ class ArtifactSettings(BaseSettings):
         """Whether this is a deployment that others rely on."""
         return self.environment == "production"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _environment_is_said(cls, values: Any) -> Any:
+        # Elsewhere nothing is the default; here a gap in a template would open what production closes.
+        if not _given(cls).get(f"{_PREFIX}environment", "unsaid"):
+            raise ValueError("SEPAL_ENVIRONMENT is empty: development or production")
+        return values
+
     @field_validator("trusted_keys")
     @classmethod
     def _trusted_keys_are_keys(cls, text: str) -> str:
@@ -59,6 +72,28 @@ class ArtifactSettings(BaseSettings):
         except KeyInvalid as error:
             raise ValueError(str(error)) from error
         return text
+
+
+def misspelt(known: Iterable[str]) -> Iterator[str]:
+    """
+    One line a name in the environment, or in `.env`, that looks like a setting and is none.
+
+    Args:
+        known: The names of all settings, without the prefix.
+    """
+    names = {f"{_PREFIX}{name}".upper() for name in known}
+    for name in sorted(name.upper() for name in _given(ArtifactSettings) if not name.startswith(_OTHERS)):
+        if name.startswith(_PREFIX.upper()) and name not in names:
+            meant = get_close_matches(name, names, n=1)
+            yield f"{shown(name)} is no setting" + (f"; did you mean {meant[0]}?" if meant else "")
+
+
+def _given(settings: type[BaseSettings]) -> Mapping[str, str | None]:
+    """All that the environment and `.env` say, in small letters; the environment wins."""
+    sources = (DotEnvSettingsSource, EnvSettingsSource)
+    return {
+        name: value for source in sources for name, value in source(settings, env_ignore_empty=False).env_vars.items()
+    }
 
 
 def complaints(error: ValidationError) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from artifacts.errors import KeyInvalid
-from artifacts.settings import complaints
+from artifacts.settings import complaints, misspelt
 from serve.commands import add_to, signing_keys
 from serve.development import USER, ensure_secrets, with_secrets
 from serve.settings import Settings
@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it did what was asked, 2 if a setting or an argument is wrong."""
     arguments = _parser().parse_args(argv)
     given = {name: getattr(arguments, name, None) for name in ("host", "port", "workers")}
+    for line in misspelt(Settings.model_fields):
+        print(line, file=sys.stderr)
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:

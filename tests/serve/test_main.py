@@ -164,6 +164,31 @@ def test_a_setting_that_cannot_be_is_named(tmp_path: Path, setting: str, value: 
     assert "short'" not in ended.stderr
 
 
+@pytest.mark.parametrize("command", [("serve", "run"), ("artifacts", "list"), ("train", "iris")], ids=" ".join)
+def test_an_environment_that_is_empty_does_not_start(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """A gap in a deployment's template does not make a development server: one line, and nothing is made."""
+    env = environment(environment="", state=tmp_path, artifacts=tmp_path / "store", secret_key=SECRET)
+
+    ended = run(*command, env=env)
+
+    assert ended.returncode == 2
+    assert ended.stderr == "SEPAL_ENVIRONMENT is empty: development or production\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_misspelt_setting_is_told(tmp_path: Path) -> None:
+    """Each is a line before anything else is said, and no error by itself."""
+    env = environment(enviroment="production", secret_ky="short'", service_host="10.0.0.1", state=tmp_path)
+
+    ended = run("serve", "users", "list", env=env)
+
+    assert (ended.returncode, ended.stdout) == (0, "")
+    assert ended.stderr.splitlines() == [
+        "SEPAL_ENVIROMENT is no setting; did you mean SEPAL_ENVIRONMENT?",
+        "SEPAL_SECRET_KY is no setting; did you mean SEPAL_SECRET_KEY?",
+    ]
+
+
 @pytest.mark.parametrize(("option", "value"), [("--port", "99999"), ("--workers", "0")])
 def test_an_option_is_checked_as_its_setting_is(tmp_path: Path, option: str, value: str) -> None:
     """What the environment may not say, the command line may not either."""
