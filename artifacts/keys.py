@@ -40,7 +40,7 @@ class Keys:
         Whose signatures count now; development may have made its key since it was asked for the last time.
 
         Raises:
-            KeyInvalid: Development's own key is none.
+            KeyInvalid: Development's own key is none, or others may write it.
         """
         return (*self.named, *self._own()) if self.is_own else self.named
 
@@ -59,9 +59,15 @@ class Keys:
     def _own(self) -> tuple[PublicKey, ...]:
         public = public_half(self.file)
         if public.exists():
-            return (_read_public(public),)
+            return (self._half(_read_public(public)),)
         # Who may sign needs no public half. A server may find one there that is not for its eyes.
         return (_read_private(self.file).public,) if os.access(self.file, os.R_OK) else ()
+
+    def _half(self, public: PublicKey) -> PublicKey:
+        """It, unless it is that of another key: what one publishes here would not be what one trusts here."""
+        if os.access(self.file, os.R_OK) and _read_private(self.file).public != public:
+            raise KeyInvalid(f"{public_half(self.file)} is not the half of {self.file}: move it away")
+        return public
 
 
 def public_half(file: Path) -> Path:
@@ -148,6 +154,8 @@ def _read(file: Path, *, private: bool = False) -> bytes:
             raise KeyInvalid(f"{file} is no file of a key")
         if private and about.st_mode & 0o077:
             raise KeyInvalid(f"{file} may be read by others: chmod 600 it")
+        if about.st_mode & 0o022:
+            raise KeyInvalid(f"{file} may be written by others, who could have themselves trusted: chmod 644 it")
         return os.read(descriptor, _LARGEST)
     finally:
         os.close(descriptor)

@@ -6,7 +6,7 @@ from time import perf_counter
 from types import MappingProxyType
 
 from artifacts import CHAMPION, ArtifactError, Bundle, Store
-from artifacts.errors import kind_of
+from artifacts.errors import KeyInvalid, kind_of
 from artifacts.signature import Table
 from artifacts.store import version_of
 from serve.errors import ModelNotFound, ModelUnavailable, VersionNotLoaded
@@ -37,7 +37,9 @@ class Failure:
 
     @classmethod
     def of(cls, error: ArtifactError) -> "Failure":
-        """In the store's own words."""
+        """In the store's own words, but for a key of this machine, which they name by its path."""
+        if isinstance(error, KeyInvalid):
+            return cls(error.slug, "a key of this server is none; python -m artifacts verify, run there, says which")
         return cls(error.slug, str(error))
 
 

@@ -13,7 +13,7 @@ from artifacts import Store
 from artifacts.errors import ArtifactUntrusted, KeyInvalid
 from artifacts.keys import Keys, generate, public_half
 from tests import tiny
-from tests.artifacts.folders import trusted
+from tests.artifacts.folders import stranger, trusted
 from tests.server import ROOT, environment
 
 _PUBLISH = """
@@ -146,6 +146,25 @@ def test_a_public_half_that_is_none_is_named(file: Path) -> None:
     public_half(file).write_text("ed25519:short\n")
 
     with pytest.raises(KeyInvalid, match=r"signing\.key\.pub"):
+        _ = Keys((), file, is_own=True).trusted
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
+def test_a_public_half_that_others_may_write_is_refused(file: Path, mode: int) -> None:
+    """Whoever could write it could have themselves trusted."""
+    generate(file)
+    public_half(file).chmod(mode)
+
+    with pytest.raises(KeyInvalid, match=r"signing\.key\.pub may be written by others"):
+        _ = Keys((), file, is_own=True).trusted
+
+
+def test_a_public_half_of_another_key_is_refused(file: Path) -> None:
+    """A line that was put beside a private key does not make its owner trusted."""
+    generate(file)
+    public_half(file).write_text(f"{stranger().public.text}\n")
+
+    with pytest.raises(KeyInvalid, match="is not the half of"):
         _ = Keys((), file, is_own=True).trusted
 
 

@@ -16,7 +16,10 @@ import pytest
 
 from artifacts import Store
 from artifacts.bundle import MANIFEST, MODEL, SIGNATURE
+from artifacts.keys import Keys, generate, public_half
 from artifacts.store import POINTERS
+from serve.registry import load
+from serve.rows import Limits
 from tests import tiny
 from tests.artifacts.folders import Mute, Quitter, Trap, amend, put, seal, stranger
 from tests.server import Api, Server, environment, run, slug, unmeasured
@@ -338,3 +341,19 @@ def test_a_bad_version_is_not_promoted(hostile: Hostile, model: str) -> None:
     assert [line.split(":")[0] for line in ended.stderr.splitlines()] == [BAD[model][1]]
     assert Store(hostile.root).resolve(model) == 1
     assert sys.executable not in ended.stderr
+
+
+def test_a_key_that_breaks_later_is_told_without_its_path(tmp_path: Path) -> None:
+    """Whoever may read models learns that a key is none, and not where the server keeps it."""
+    file = tmp_path / "keys" / "signing.key"
+    generate(file)
+    store = Store(tmp_path / "store", keys=Keys((), file, is_own=True))
+    tiny.make().publish(store)
+    public_half(file).write_text("nonsense")
+    limits = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
+
+    [served] = load(store, limits)
+
+    assert served.failures[1].code == "artifact-key"
+    assert str(tmp_path) not in served.failures[1].detail
+    assert "signing.key" not in served.failures[1].detail
