@@ -104,6 +104,17 @@ class Folder:
                     raise TooLarge(name)
                 return b"".join(_chunks(file.read, about.st_size))
 
+    def demand_no_folder(self, name: str) -> None:
+        """
+        Make sure that a file can be put there in one step.
+
+        Raises:
+            ArtifactPath: A folder has that name.
+        """
+        with suppress(FileNotFoundError), handed_out(name):
+            if stat.S_ISDIR(self._look(name).st_mode):
+                raise ArtifactPath(name, "a folder, and a file is expected")
+
     def append(self, name: str, line: bytes) -> None:
         """
         Add a line to a file, on a line of its own whatever the last writer left behind, and wait until the disk has it.

@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +19,13 @@ from artifacts.errors import (
     ArtifactError,
     ArtifactFormat,
     ArtifactMissing,
+    ArtifactPath,
     ArtifactUnloadable,
     ArtifactUntrusted,
     NameInvalid,
     kind_of,
 )
-from artifacts.files import Folder, TooLarge
+from artifacts.files import Folder, TooLarge, handed_out
 from artifacts.history import Event, Move
 from artifacts.keys import Keys
 from artifacts.manifest import NAME, Manifest, check_name
@@ -193,7 +195,7 @@ class Store:
         home = self._make_home(model)
         with self._turn(model) as opened, self._staging(home) as staging:
             pointers = self._pointers(model)
-            version = max([pointers.latest, *self._versions(model)]) + 1
+            version = _after(model, pointers, opened)
             manifest = bundle.write(staging, content, model=model, version=version, signer=signer)
             # A server may be told to ask the estimator itself.
             engines: list[Engine] = ["auto"] if content.programs is None else ["auto", "sklearn"]
@@ -202,7 +204,8 @@ class Store:
                     self._read(written, Identity(model, version), (signer.public,), engine)
             record = partial(history.write, opened, by=by, version=version, key=signer.public.id)
             record("published")
-            staging.rename(home / str(version))
+            with handed_out(str(version)):
+                staging.rename(home / str(version))
             bundle.sync_folder(home)
             if promote:
                 record("promoted", moved=pointers.move_of(CHAMPION, version))
@@ -245,10 +248,11 @@ class Store:
         signer = self._keys.signer()
         with self._turn(model) as home, home.enter(str(version)) as folder:
             signature = bundle.signature_of(folder, Identity(model, version), signer)
+            folder.demand_no_folder(bundle.SIGNATURE)
             history.write(home, "signed", by=by, version=version, key=signer.public.id)
             path = self.root.resolve() / model
             # Not in the version's folder, where it would be a file that nobody listed.
-            beside = path / f".{bundle.SIGNATURE}"
+            beside = _beside(path)
             bundle.write_synced(beside, signature)
             beside.replace(path / str(version) / bundle.SIGNATURE)
             bundle.sync_folder(path / str(version))
@@ -270,11 +274,14 @@ class Store:
             raise ArtifactUnloadable(f"it cannot be loaded: {kind_of(error)}") from error
 
     def _make_home(self, model: str) -> Path:
-        self.root.mkdir(parents=True, exist_ok=True)
+        with handed_out(self.root.name):
+            self.root.mkdir(parents=True, exist_ok=True)
         home = self.root.resolve() / model
         # Where a link has that name already, this makes nothing, and to enter it is refused.
-        with suppress(FileExistsError):
+        with handed_out(model), suppress(FileExistsError):
             home.mkdir()
+        if not home.is_dir():
+            raise ArtifactPath(model, "no folder, and one is expected")
         bundle.sync_folder(self.root)
         return home
 
@@ -324,7 +331,7 @@ class Store:
             raise ArtifactFormat(f"{POINTERS} of model {model} cannot be read") from error
 
     def _point(self, home: Path, pointers: Pointers) -> None:
-        beside = home / f".{POINTERS}"
+        beside = _beside(home)
         bundle.write_synced(beside, json.dumps(pointers.model_dump(), indent=2).encode())
         beside.replace(home / POINTERS)
         bundle.sync_folder(home)
@@ -333,8 +340,10 @@ class Store:
     def _staging(self, home: Path) -> Iterator[Path]:
         """A folder beside, gone afterwards unless it was renamed; what others were killed over goes as well."""
         for abandoned in home.glob(f"{_STAGING}*"):
-            shutil.rmtree(abandoned)
-        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=home))
+            with handed_out(abandoned.name):
+                _remove(abandoned)
+        with handed_out(_STAGING):
+            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=home))
         staging.chmod(0o755)
         try:
             yield staging
@@ -346,6 +355,36 @@ class Store:
         """The folder of a model, of which nobody else writes meanwhile."""
         with self._home(model) as home, home.locked():
             yield home
+
+
+def _after(model: str, pointers: Pointers, home: Folder) -> int:
+    """
+    The next version's number.
+
+    Raises:
+        ArtifactFormat: There is none left.
+    """
+    # Whatever has a number's name is in the way of that version, though it be no folder.
+    taken = [int(name) for name in home.names() if VERSION.fullmatch(name)]
+    newest = max([pointers.latest, *taken])
+    if newest >= _NEWEST:
+        raise ArtifactFormat(
+            f"{POINTERS} or a folder of model {model} says that version {newest} was the last there is"
+        )
+    return newest + 1
+
+
+def _beside(home: Path) -> Path:
+    """A file that becomes another one, under a name that nobody can have taken; the next publication cleans it up."""
+    return home / f"{_STAGING}{secrets.token_hex(8)}"
+
+
+def _remove(abandoned: Path) -> None:
+    """Take it away, and nothing that it points to."""
+    if abandoned.is_dir() and not abandoned.is_symlink():
+        shutil.rmtree(abandoned)
+        return
+    abandoned.unlink()
 
 
 def version_of(reference: str, aliases: Mapping[str, int]) -> int | None:

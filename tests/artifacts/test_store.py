@@ -1,5 +1,6 @@
 """Versions that only grow, and pointers that move in one step."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from artifacts.errors import (
     ArtifactError,
     ArtifactFormat,
     ArtifactMissing,
+    ArtifactPath,
     ArtifactRollback,
     ArtifactSelfTest,
     NameInvalid,
@@ -200,6 +202,95 @@ def test_what_a_killed_publisher_left_is_cleaned(store: Store) -> None:
     tiny.make().publish(store)
 
     assert sorted(path.name for path in (store.root / "tiny").iterdir()) == [".lock", "1", "2", POINTERS, HISTORY]
+
+
+@pytest.mark.parametrize("how", ["link", "dangling", "file", "pipe"])
+def test_what_looks_abandoned_is_taken_away_and_nothing_else(store: Store, tmp_path: Path, how: str) -> None:
+    """A link that is called like a staging folder goes, and what it points to stays."""
+    tiny.make().publish(store)
+    beyond = tmp_path / "beyond"
+    beyond.mkdir()
+    (beyond / "kept").touch()
+    staging = store.root / "tiny" / ".staging-x"
+    if how in {"link", "dangling"}:
+        staging.symlink_to(beyond if how == "link" else "nowhere")
+    elif how == "file":
+        staging.touch()
+    else:
+        os.mkfifo(staging)
+
+    assert tiny.make().publish(store).version == 2
+
+    assert (beyond / "kept").exists()
+    assert not list((store.root / "tiny").glob(".staging-*"))
+
+
+@pytest.mark.parametrize("how", ["file", "link"])
+def test_a_number_that_something_has_taken_is_passed_over(store: Store, how: str) -> None:
+    """What is no folder, and is called like the next version, is in nobody's way, and stays."""
+    tiny.make().publish(store)
+    taken = store.root / "tiny" / "2"
+    taken.touch() if how == "file" else taken.symlink_to("nowhere")
+
+    assert tiny.make().publish(store).version == 3
+
+    assert [event.version for event in store.history("tiny") if event] == [1, 1, 3, 3]
+    assert store.aliases("tiny") == {CHAMPION: 3}
+
+
+@pytest.mark.parametrize("how", ["pointers", "folder"])
+def test_the_last_number_is_the_last(store: Store, how: str) -> None:
+    """Where no number is left nothing is published, and nothing is told as if it were."""
+    tiny.make().publish(store)
+    if how == "pointers":
+        (store.root / "tiny" / POINTERS).write_text('{"latest": 999999999, "aliases": {"champion": 1}}')
+    else:
+        (store.root / "tiny" / "999999999").mkdir()
+    before = sorted(path.name for path in (store.root / "tiny").iterdir())
+
+    with pytest.raises(ArtifactFormat, match="999999999 was the last"):
+        tiny.make().publish(store)
+
+    assert sorted(path.name for path in (store.root / "tiny").iterdir()) == before
+    assert len(store.history("tiny")) == 2
+    assert store.aliases("tiny") == {CHAMPION: 1}
+
+
+@pytest.mark.parametrize("name", [".aliases.json", ".manifest.sig"])
+def test_nobody_can_stand_in_the_way_of_a_pointer(store: Store, name: str) -> None:
+    """What is written beside has a name that nobody can have taken."""
+    tiny.make().publish(store)
+    (store.root / "tiny" / name).mkdir()
+
+    tiny.make().publish(store)
+    store.sign("tiny", 1)
+
+    assert store.aliases("tiny") == {CHAMPION: 2}
+
+
+def test_a_folder_in_the_place_of_a_signature_is_refused(store: Store) -> None:
+    """Nothing is told of a signature that cannot be put there."""
+    tiny.make().publish(store)
+    (store.root / "tiny" / "1" / "manifest.sig").unlink()
+    (store.root / "tiny" / "1" / "manifest.sig").mkdir()
+
+    with pytest.raises(ArtifactPath, match="a folder"):
+        store.sign("tiny", 1)
+
+    assert len(store.history("tiny")) == 2
+
+
+@pytest.mark.parametrize("how", ["model", "dangling", "store"])
+def test_what_is_no_folder_is_not_published_into(store: Store, how: str) -> None:
+    """A file or a link to nowhere in the place of a model or of the store is an error of ours."""
+    (store.root.parent if how == "store" else store.root).mkdir(parents=True)
+    if how == "dangling":
+        (store.root / "tiny").symlink_to("nowhere")
+    else:
+        (store.root if how == "store" else store.root / "tiny").touch()
+
+    with pytest.raises(ArtifactError):
+        tiny.make().publish(store)
 
 
 def test_what_cannot_be_loaded_is_not_published(store: Store) -> None:
