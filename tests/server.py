@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import coverage
 import httpx2
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +45,20 @@ def unmeasured() -> Iterator[None]:
         yield
     finally:
         os.environ.update(kept)
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Measure nothing at all: what only sets the stage here is measured where it is tested."""
+    measuring = coverage.Coverage.current()
+    if measuring:
+        measuring.stop()
+    try:
+        with unmeasured():
+            yield
+    finally:
+        if measuring:
+            measuring.start()
 
 
 def environment(**settings: object) -> dict[str, str]:

@@ -145,9 +145,10 @@ def _named(keys: tuple[SigningKey, ...], kid: str) -> SigningKey:
 def _content(file: Path) -> bytes:
     # A pipe has nobody to wait for.
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError(f"{file}: it is not a file")
     with os.fdopen(descriptor, "rb") as handle:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError(f"{file}: it is not a file")
         content = handle.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise ValueError(f"{file}: it has more than {MOST_BYTES} bytes")

@@ -13,14 +13,14 @@ from sklearn.tree import DecisionTreeClassifier
 
 from artifacts import Store
 from tests import postgres
-from tests.server import Api, Server, environment, unmeasured
+from tests.server import Api, Server, environment, untraced
 from train import publish
 
 WIDTH = 200
 
 
 @pytest.fixture(scope="session")
-@unmeasured()
+@untraced()
 def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     Three small models; nobody changes them.

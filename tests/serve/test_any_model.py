@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from artifacts import Store
 from tests.models import MODELS, Brought
-from tests.server import Api, Server, environment, unmeasured
+from tests.server import Api, Server, environment, untraced
 
 ROWS = 100
 TOLERANCE = 1e-9
@@ -25,7 +25,7 @@ def brought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, dic
     """A server for all of them."""
     store = tmp_path_factory.mktemp("brought")
     models = {name: make() for name, make in MODELS.items()}
-    with unmeasured():
+    with untraced():
         for model in models.values():
             model.publish(Store(store))
     env = environment(artifacts=store, state=tmp_path_factory.mktemp("state"), log_format="json")

@@ -16,7 +16,7 @@ from artifacts.answers import Told
 from artifacts.signature import Columns
 from serve.cache import RowCache, lookup_s, pays, plain_rows
 from tests.serve.test_hot import value
-from tests.server import Api, Server, environment
+from tests.server import Api, Server, environment, untraced
 from train import publish
 
 ROWS = np.random.default_rng(0).normal(size=(60, 2))
@@ -105,10 +105,11 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("cache")
     store = Store(folder / "store")
     X, y = pd.DataFrame(ROWS, columns=["a", "b"]), ROWS[:, 0] > 0
-    for neighbours in (1, 30):
-        publish(KNeighborsClassifier(neighbours).fit(X, y), X, y, name="neighbours", store=store)
-    store.promote("neighbours", 1, alias="challenger")
-    publish(LogisticRegression().fit(X, y), X, y, name="line", store=store)
+    with untraced():
+        for neighbours in (1, 30):
+            publish(KNeighborsClassifier(neighbours).fit(X, y), X, y, name="neighbours", store=store)
+        store.promote("neighbours", 1, alias="challenger")
+        publish(LogisticRegression().fit(X, y), X, y, name="line", store=store)
     with Server(environment(artifacts=store.root, state=folder / "state", cache_rows=100)) as server:
         yield Api(server, server.bearer())
 

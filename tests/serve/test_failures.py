@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 from artifacts import Store
 from serve.tabular.csv_lines import CHUNK_ROWS
-from tests.server import ROOT, Api, Server, environment, slug, unmeasured
+from tests.server import ROOT, Api, Server, environment, slug, untraced
 from train import publish
 
 GOOD, BAD = str(ROOT / "LICENSE"), "nowhere"
@@ -23,7 +23,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     X = [str(ROOT / name) for name in ("LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md")]
     y = [False, True, True, True]
     estimator = make_pipeline(CountVectorizer(input="filename"), LogisticRegression()).fit(X, y)
-    with unmeasured():
+    with untraced():
         publish(estimator, X, y, name="files", store=Store(folder))
     env = environment(artifacts=folder, state=tmp_path_factory.mktemp("state"), log_format="json")
     with Server(env) as running:

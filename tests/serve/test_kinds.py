@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from artifacts import Store
 from tests.bodies import records
-from tests.server import Api, Server, environment, slug, unmeasured
+from tests.server import Api, Server, environment, slug, untraced
 from train import publish
 
 KINDS = "/api/v1/models/kinds/predict"
@@ -59,7 +59,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     tree = make_pipeline(columns, DecisionTreeClassifier(random_state=0)).fit(X, y)
     one_hot = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["colour"]), remainder="drop")
     ridge = make_pipeline(one_hot, Ridge()).fit(X[["colour"]], np.arange(200) * 1000.5)
-    with unmeasured():
+    with untraced():
         publish(tree, X, y, name="kinds", store=store)
         publish(ridge, X[["colour"]], name="amount", unknown="pass", examples=False, store=store)
     env = environment(artifacts=store.root, state=tmp_path_factory.mktemp("state"), log_format="json")

@@ -172,7 +172,7 @@ def small_blocks() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(body=bodies(), asked=st.sampled_from([CLASSIFIER, REGRESSOR]), as_ndjson=st.booleans(), escape_all=st.booleans())
 def test_many_at_once_are_answered_as_one_by_one(body: bytes, asked: Asked, as_ndjson: bool, escape_all: bool) -> None:
     """Plain rows, odd ones, quotes, blank lines, every line break, wherever blocks end: the same bytes and errors."""
@@ -188,7 +188,7 @@ def test_many_at_once_are_answered_as_one_by_one(body: bytes, asked: Asked, as_n
     assert found == wanted if not error else found.startswith(wanted) or wanted.startswith(found)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(texts=st.lists(cells, min_size=1, max_size=4), place=st.integers(0, len(COLUMNS) - 1))
 def test_a_cell_is_read_at_once_as_it_is_by_itself_or_left_out(texts: list[str], place: int) -> None:
     """Whatever the quick reader takes for right has the very value that the check gives it."""

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from artifacts import Store
-from tests.server import Api, Server, environment, slug, unmeasured
+from tests.server import Api, Server, environment, slug, untraced
 from train import publish
 
 ROWS = 1000
@@ -39,7 +39,7 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         ("strict", make_pipeline(strict, LogisticRegression()), colours),
         ("words", make_pipeline(lenient, LogisticRegression()), words),
     ]
-    with unmeasured():
+    with untraced():
         for name, estimator, rows in models:
             publish(estimator.fit(rows, y), rows, y, name=name, unknown="pass", store=store)
     env = environment(artifacts=store.root, state=tmp_path_factory.mktemp("state"), log_format="json")

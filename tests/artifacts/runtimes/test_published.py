@@ -21,6 +21,7 @@ from artifacts.manifest import Execution
 from artifacts.runtimes.original import Original
 from artifacts.runtimes.program import Program, pack, unpack
 from tests.artifacts.folders import amend, put
+from tests.server import untraced
 from tests.train.asked import X, Y
 from train import publish
 
@@ -72,8 +73,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     with pytest.MonkeyPatch.context() as patched:
         # What is quickest depends on the machine and its hour, and here both forms of trees are wanted.
         patched.setattr("train.compile.compiling.choose", _both)
-        for name, estimator in estimators.items():
-            publish(estimator.fit(X, Y), X, Y, name=name, store=store)
+        with untraced():
+            for name, estimator in estimators.items():
+                publish(estimator.fit(X, Y), X, Y, name=name, store=store)
     return store
 
 
