@@ -18,6 +18,11 @@ class _Form(MultiPartParser):
     def on_end(self) -> None:
         self.is_whole = True
 
+    def close(self) -> None:
+        """Close every file, also that of a part without an end, which is in no form."""
+        for file in self._files_to_close_on_error:
+            file.close()
+
 
 async def file_of(request: Request) -> UploadFile:
     """
@@ -36,7 +41,7 @@ async def file_of(request: Request) -> UploadFile:
     is_sound = form.is_whole and len(found) == len(form.items)
     if is_sound and isinstance(upload, UploadFile):
         return upload
-    await found.close()
+    form.close()
     if is_sound:
         raise InvalidInput("file-missing", "the form has no file: curl -F file=@rows.csv")
     raise HTTPException(400, "the form is not whole, or has two fields of one name")
