@@ -189,9 +189,7 @@ def _report(clients: list[Client], alone_ms: float, beside_ms: tuple[float, floa
         told = sorted({client.came[9:12].decode() for client in own if client.came})
         print(f"| {kind} | {len(own)} | {len(closed)} | {max(closed, default=0):.1f} s | {' '.join(told) or '-'} |")
     print(f"\nquick client, 99th percentile: {alone_ms:.1f} ms alone, {beside_ms[1]:.1f} ms beside them, and")
-    print(
     print(f"{beside_ms[0]:.1f} ms with the first {SETTLED_S:g} s, while a quarter of them have a CSV answered")
-    )
 
 
 if __name__ == "__main__":
