@@ -1,14 +1,11 @@
 """Which limit a route is under, and what callers are told of it."""
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
 
 from starlette.types import Scope
 
 from serve.limits.rate import Rate
-
-# A household or a host has a whole network of this length: its addresses are one caller's.
-_IPV6_PREFIX = 64
+from serve.security.lockout import network_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +45,7 @@ def note(scope: Scope, rate: Rate, who: str) -> None:
 def address(scope: Scope) -> str:
     """What those who are not recognised yet are counted by."""
     client = scope.get("client")
-    try:
-        found = ip_address(client[0]) if client else None
-    except ValueError:
-        # A proxy may say what it likes.
-        return "unknown"
-    if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped or ip_network((int(found), _IPV6_PREFIX), strict=False))
-    return str(found)
+    return network_of(client[0] if client else "")
 
 
 def headers(scope: Scope) -> list[tuple[bytes, bytes]]:

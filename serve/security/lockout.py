@@ -102,15 +102,19 @@ def _of_name(name: str) -> str:
 
 
 def _of_address(address: str) -> str:
+    return f"address {network_of(address)}"
+
+
+def network_of(address: str) -> str:
+    """What those who come from an address are counted by: of IPv6, whose owner has a whole network, its /64."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return "address unknown"
+        # A proxy may say what it likes.
+        return "unknown"
     if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped:
-            return f"address {parsed.ipv4_mapped}"
-        return f"address {ipaddress.ip_network((parsed, _NETWORK_BITS), strict=False)}"
-    return f"address {parsed}"
+        return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, _NETWORK_BITS), strict=False))
+    return str(parsed)
 
 
 def _take_turns(session: Session, keys: list[str]) -> None:
