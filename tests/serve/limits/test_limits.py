@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests import redis_server
 from tests.redis_server import Redis
 from tests.server import Api, Server, environment, run, slug
 
@@ -192,13 +191,6 @@ def test_a_limit_that_cannot_be_is_named(tmp_path: Path, setting: str, value: st
     assert ended.returncode == 2
     assert complaint in ended.stderr
     assert "short'" not in ended.stderr
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    """A Redis of this file's."""
-    with redis_server.running() as running:
-        yield running
 
 
 def test_servers_share_a_limit_and_outlive_its_redis(store: Path, tmp_path: Path, redis: Redis) -> None:

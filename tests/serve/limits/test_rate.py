@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -14,7 +14,6 @@ from serve.errors import LimitsUnavailable, RateExceeded
 from serve.limits.counts import Counts, Here
 from serve.limits.rate import Rate
 from serve.limits.shared import Shared
-from tests import redis_server
 from tests.redis_server import Redis
 
 NOW = 1_800_000_000.0
@@ -30,13 +29,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    """A Redis of this file's."""
-    with redis_server.running() as running:
-        yield running
 
 
 @pytest.fixture(params=["here", "shared"])
