@@ -7,7 +7,7 @@ RUN python3 -m venv /opt/sepal
 COPY requirements-serve.lock .
 # Left out: setuptools, which older Pythons bring, the packages' own tests, a fifth of their size, and what of Arrow
 # speaks with other machines.
-RUN /opt/sepal/bin/pip install --no-cache-dir --require-hashes -r requirements-serve.lock \
+RUN /opt/sepal/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements-serve.lock \
     && /opt/sepal/bin/pip uninstall --quiet --yes setuptools \
     && find /opt/sepal -type d -name tests -prune -exec rm -r {} + \
     && rm -r /opt/sepal/lib/python3*/site-packages/pyarrow/include \

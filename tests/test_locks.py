@@ -31,3 +31,16 @@ def test_the_image_serves_and_does_not_train() -> None:
 
     assert needed <= locked
     assert not extra & locked
+
+
+def test_a_lock_is_installed_as_it_is() -> None:
+    """Every command that installs a lock checks digests and resolves nothing: the lock is complete."""
+    commands = [
+        line
+        for name in ("Makefile", "Dockerfile")
+        for line in (ROOT / name).read_text().splitlines()
+        if "install" in line and ".lock" in line
+    ]
+
+    assert len(commands) == 2
+    assert all("--no-deps" in command and "--require-hashes" in command for command in commands)

@@ -1,12 +1,15 @@
 """The Makefile on machines that lack something."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.server import ROOT, environment
+from tests.wheels import lock, wheel
 
 
 def make(here: Path, python: str, *targets: str) -> subprocess.CompletedProcess[str]:
@@ -64,3 +67,41 @@ def test_only_the_command_line_says_where_to_listen(tmp_path: Path) -> None:
     assert "--port 8123" in printed
     assert "--workers 2" in printed
     assert "--host" not in printed
+
+
+def test_a_newer_release_of_a_pinned_package_changes_nothing(tmp_path: Path) -> None:
+    """
+    The lock is installed as it is, whatever has been released since.
+
+    A package that requires another with an extra makes pip look for the newest release of it, pinned or not, and in
+    hash-checking mode it then refuses that one: `make serve` failed a week after the lock had been made.
+    """
+    index = tmp_path / "index"
+    index.mkdir()
+    pinned = [
+        wheel(index, "asking", "1.0", requires=["asked[extra]>=1"]),
+        wheel(index, "asked", "1.0", extras=["extra"]),
+    ]
+    wheel(index, "asked", "2.0", extras=["extra"])
+    shutil.copy2(ROOT / "Makefile", tmp_path / "Makefile")
+    lock(tmp_path / "requirements.lock", pinned)
+
+    ended = subprocess.run(
+        ["make", "setup", f"PYTHON={sys.executable}"],
+        check=False, cwd=tmp_path, env={**environment(), **offline(index)}, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+
+    assert ended.returncode == 0, ended.stderr
+    assert importing(tmp_path, "asked.VERSION") == "1.0"
+
+
+def offline(index: Path) -> dict[str, str]:
+    """Variables that make a folder of wheels the only index."""
+    return {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index)}
+
+
+def importing(here: Path, what: str) -> str:
+    """The value of `module.NAME` in the environment of a copy of the project."""
+    code = f"import {what.partition('.')[0]}; print({what})"
+    python = here / ".venv" / "bin" / "python"
+    return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout.strip()
