@@ -1,46 +1,71 @@
-"""The two lock files: what a user installs, and the part of it that the container image installs."""
+"""The three lock files, each a part of the next: what serves, what trains as well, and what tests and checks."""
 
 import re
 import tomllib
+from typing import Any
+
+import pytest
 
 from tests.server import ROOT
 
+LOCKS = ("requirements-serve.lock", "requirements.lock", "requirements-dev.lock")
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
 
 def _pins(file: str) -> set[str]:
-    """Every `name==version` of a lock file."""
-    return set(re.findall(r"^[a-z0-9-]+==[^ ]+", (ROOT / file).read_text(), re.MULTILINE))
+    """Every `name==version` of a lock file, with its marker."""
+    return set(re.findall(r"^[a-z0-9-]+==[^\\\n]+", (ROOT / file).read_text(), re.MULTILINE))
+
+
+def _locked(file: str) -> set[str]:
+    return {pin.partition("==")[0] for pin in _pins(file)}
 
 
 def _names(requirements: list[str]) -> set[str]:
     return {match[0].lower() for requirement in requirements if (match := re.match(r"[\w-]+", requirement))}
 
 
-def test_the_image_has_the_versions_that_were_tested() -> None:
-    """Each pin of requirements-serve.lock stands in requirements.lock, so `make lock` wrote both."""
-    assert len(_pins("requirements-serve.lock")) > 20
-    assert _pins("requirements-serve.lock") <= _pins("requirements.lock")
+def _required(lock: str) -> set[str]:
+    """The packages that a lock file is made for, according to pyproject.toml."""
+    project = PROJECT["project"]
+    requirements = list(project["dependencies"])
+    if lock != LOCKS[0]:
+        requirements += project["optional-dependencies"]["train"] + PROJECT["dependency-groups"]["build"]
+    if lock == LOCKS[2]:
+        requirements += project["optional-dependencies"]["dev"]
+    return _names(requirements)
 
 
-def test_the_image_serves_and_does_not_train() -> None:
-    """requirements-serve.lock has all that the project depends on, and nothing that only an extra asks for."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = _names(project["dependencies"])
-    extra = _names([name for names in project["optional-dependencies"].values() for name in names]) - needed
+def test_what_is_installed_has_the_versions_that_were_tested() -> None:
+    """Each pin of a lock file stands in the next larger one, so `make lock` wrote all of them."""
+    assert len(_pins(LOCKS[0])) > 20
+    assert _pins(LOCKS[0]) < _pins(LOCKS[1]) < _pins(LOCKS[2])
 
-    locked = {pin.partition("==")[0] for pin in _pins("requirements-serve.lock")}
 
-    assert needed <= locked
-    assert not extra & locked
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_has_what_its_commands_need(lock: str) -> None:
+    """The image cannot train, and neither serving nor training installs what only tests and checks need."""
+    assert _required(lock) <= _locked(lock)
+    assert not (_required(LOCKS[2]) - _required(lock)) & _locked(lock)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_has_digests_and_no_addresses(lock: str) -> None:
+    """Every package has digests, and where it is downloaded from is the installer's setting."""
+    text = (ROOT / lock).read_text()
+
+    entries = re.findall(r"^[^ #].*\n {4}--hash=sha256:", text, re.MULTILINE)
+
+    assert len(entries) == len(re.findall(r"^[^ #]", text, re.MULTILINE)) == len(_pins(lock))
+    assert "//" not in text
 
 
 def test_a_lock_is_installed_as_it_is() -> None:
     """Every command that installs a lock checks digests and resolves nothing: the lock is complete."""
-    commands = [
-        line
-        for name in ("Makefile", "Dockerfile")
-        for line in (ROOT / name).read_text().splitlines()
-        if "install" in line and ".lock" in line
-    ]
+    makefile, dockerfile = [(ROOT / name).read_text() for name in ("Makefile", "Dockerfile")]
+    commands = re.findall(r"^.*install.* -r .*$", makefile + dockerfile, re.MULTILINE | re.IGNORECASE)
 
-    assert len(commands) == 2
-    assert all("--no-deps" in command and "--require-hashes" in command for command in commands)
+    assert len(commands) == 3
+    assert all("--require-hashes" in command for command in commands)
+    assert "--no-deps" in re.findall("^INSTALL .*$", makefile, re.MULTILINE)[0]
+    assert all("--no-deps" in command for command in commands if command in dockerfile)

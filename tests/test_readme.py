@@ -27,12 +27,21 @@ def blocks(kind: str) -> list[str]:
 def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What the tour prints, in a copy of the project with nothing made yet but the environment."""
     here = tmp_path_factory.mktemp("tour")
-    for name in ("Makefile", "requirements.lock", "artifacts", "train", "serve"):
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "artifacts", "train", "serve"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, here / name)
     shutil.rmtree(here / "artifacts" / "models", ignore_errors=True)
-    (here / ".venv").symlink_to(ROOT / ".venv")
+    _share_environment(here / ".venv")
     return _paste("\n".join(blocks("sh")), here)
+
+
+def _share_environment(folder: Path) -> None:
+    """Make the environment that runs the tests another folder's, with a stamp of its own: nothing is installed."""
+    folder.mkdir()
+    for path in (ROOT / ".venv").iterdir():
+        if not path.name.startswith(".complete"):
+            (folder / path.name).symlink_to(path)
+    (folder / ".complete").touch()
 
 
 @unmeasured()

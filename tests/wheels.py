@@ -1,9 +1,17 @@
-"""Wheels made on the spot, and lock files with their digests: a package index of the tests' own."""
+"""A project whose packages are wheels made on the spot, and a folder of them for an index."""
 
 import hashlib
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+
+_PYPROJECT = """
+[build-system]
+requires = []
+build-backend = "wheels"
+backend-path = ["."]
+"""
 
 
 def wheel(folder: Path, name: str, version: str, *, requires: Sequence[str] = (), extras: Sequence[str] = ()) -> Path:
@@ -11,7 +19,7 @@ def wheel(folder: Path, name: str, version: str, *, requires: Sequence[str] = ()
     Write a wheel of one module, whose `VERSION` is the version.
 
     Args:
-        folder: Where to write it; a folder of wheels is an index for pip's --find-links.
+        folder: Where to write it; a folder of wheels is an index for pip's and uv's --find-links.
         name: Of the distribution and of its module.
         version: Its version.
         requires: What it depends on.
@@ -34,7 +42,18 @@ def wheel(folder: Path, name: str, version: str, *, requires: Sequence[str] = ()
     return written
 
 
-def lock(file: Path, wheels: Sequence[Path]) -> None:
+def build_editable(folder: str, config_settings: object = None, metadata_directory: str | None = None) -> str:
+    """Build the project; this module is its build backend, which needs no other package."""
+    return wheel(Path(folder), "project", "1.0").name
+
+
+def write_project(here: Path) -> None:
+    """Write what makes a folder an installable project."""
+    (here / "pyproject.toml").write_text(_PYPROJECT)
+    shutil.copy2(__file__, here / "wheels.py")
+
+
+def lock(file: Path, *wheels: Path) -> None:
     """Pin these wheels, with their digests, as `make lock` pins packages."""
     lines = []
     for path in wheels:
