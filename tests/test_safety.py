@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import ROOT
+from tests.server import ROOT, environment, run
 
 # Whatever makes an object of bytes that are not its own, or runs a text.
 UNPICKLES = {"pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve"}
@@ -88,3 +88,24 @@ def test_no_secret_is_in_the_repository() -> None:
 
     assert len(files) > 100
     assert found == {}
+
+
+def test_what_documented_commands_write_is_not_committed(tmp_path: Path) -> None:
+    """The keys that docs/operations.md has made, development's state and models are ignored, and refused if forced."""
+    made = run("artifacts", "keygen", "--output", str(tmp_path / "signing.key"), env=environment())
+    assert made.returncode == 0, made.stderr
+    paths = ["signing.key", "signing.key.pub", "keys.json", ".env", ".sepal/container.env", "artifacts/models/iris/1/a"]
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    (refused,) = re.findall(r"id: no-secrets.*? files: (\S+)", hooks, re.DOTALL)
+    (tmp_path / ".gitignore").write_bytes((ROOT / ".gitignore").read_bytes())
+    for command in (["init", "-q"], ["add", ".gitignore"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+
+    status = subprocess.run(["git", "status", "-s"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    ignored = subprocess.run(["git", "check-ignore", *paths], cwd=tmp_path, check=True, capture_output=True, text=True)
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    assert status == "A  .gitignore\n"
+    assert ignored.stdout.split() == paths
+    assert all(re.search(refused, path) for path in paths)
+    assert not [path for path in tracked.splitlines() if re.search(refused, path)]
