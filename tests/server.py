@@ -101,6 +101,8 @@ class Server:
     env: Mapping[str, str]
     arguments: Sequence[str] = ()
     port: int = field(default_factory=free_port)
+    command: Sequence[str] = (sys.executable, "-m", "serve")
+    folder: Path = ROOT
 
     def __enter__(self) -> Self:
         log = Path(self.env["SEPAL_STATE"])
@@ -108,8 +110,8 @@ class Server:
         self.log = log / f"server-{self.port}.log"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "serve", "run", "--port", str(self.port), *self.arguments],
-                cwd=ROOT,
+                [*self.command, "run", "--port", str(self.port), *self.arguments],
+                cwd=self.folder,
                 env=self.env,
                 stdout=output,
                 stderr=subprocess.STDOUT,

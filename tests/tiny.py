@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from platform import python_version
 from typing import Any
 
 import joblib
@@ -69,7 +70,7 @@ def _made(estimator: Any, lines: tuple[Label, ...], *, task: Any, **promised: An
         classes=tuple(line.label for line in lines),
         tolerance=1e-9,
         scores={"accuracy": 1.0},
-        libraries={"python": "3.11"},
+        libraries={"python": python_version()},
         requires=("scikit-learn==1.9",),
         examples=Examples(
             instances=tuple(zip(X["length"].tolist(), X["leaves"].tolist(), strict=True)),

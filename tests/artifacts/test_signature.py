@@ -31,10 +31,16 @@ def test_a_batch_may_be_cut_anywhere(data: st.DataObject) -> None:
         signature.check(list(zip(*part, strict=True)) or [()] * len(columns)) for part in (rows, rows[:cut], rows[cut:])
     )
 
-    joined = pd.concat([fitted(signature, part) for part in parts], ignore_index=True)
-    pd.testing.assert_frame_equal(joined, fitted(signature, whole), check_exact=True)
+    joined = pd.concat([_texts_as_objects(fitted(signature, part)) for part in parts], ignore_index=True)
+    pd.testing.assert_frame_equal(joined, _texts_as_objects(fitted(signature, whole)), check_exact=True)
     assert [*parts[0].good, *parts[1].good] == whole.good.tolist()
     assert _mistakes(parts[0].faults) | _mistakes(parts[1].faults, after=cut) == _mistakes(whole.faults)
+
+
+def _texts_as_objects(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same values: pandas cannot join texts that Arrow holds with such as only Python can, half a character."""
+    texts = [name for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.StringDtype)]
+    return frame.astype(dict.fromkeys(texts, object))
 
 
 def fitted(signature: Signature, batch: Batch) -> Any:
