@@ -9,6 +9,13 @@ from numpy.typing import NDArray
 
 NO_CLASS = -1
 
+# How far a probability may lie outside 0 to 1, and the sum of a row from 1: single precision and many classes do.
+PROBABILITY_TOLERANCE = 1e-3
+
+
+class InvalidPredictions(Exception):
+    """What a model returned has the wrong shape, dtype, range or row sums; the message quotes no value of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

@@ -22,6 +22,7 @@ What can go wrong while serving, in the words of the domain; a status is given t
     ├── KeyNotFound             no key of that id
     ├── SessionNotFound         no session of that id, or not the caller's
     ├── Busy                    too many callers wait to be recognised
+    ├── ModelError              the model returned invalid predictions, or fails for its own examples
     ├── Overloaded              too many rows are waiting for the model
     ├── DeadlineExceeded        the answer would have come too late
     ├── DatabaseUnavailable     the database does not answer
@@ -53,6 +54,13 @@ class VersionNotLoaded(ServeError):
 
 class ModelUnavailable(ServeError):
     """The store has the model, and it could not be loaded."""
+
+
+class ModelError(ServeError):
+    """The model returned invalid predictions, or fails for its own examples too."""
+
+    def __init__(self) -> None:
+        super().__init__("the model failed for these rows; the server log has the type of the error")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from time import monotonic
 from typing import Any, TypeAlias
@@ -11,24 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts import Answer, Batch
-from artifacts.answers import NO_CLASS, Told
+from artifacts.answers import NO_CLASS, InvalidPredictions, Told
 from artifacts.bundle import Bundle, self_test
+from artifacts.errors import ArtifactSelfTest
 from artifacts.signature import Columns, Signature, Table
 from artifacts.values import Fault
 from serve.answers import Answers
 from serve.batching import Batcher
 from serve.cache import RowCache, pays, plain_rows
+from serve.model_errors import ModelErrors, NoAnswer
 from serve.plain import Rows
 from serve.registry import Model, Registry
 from serve.telemetry import Metrics
 
+# The code of rows for which the model, and not the caller, is at fault.
+MODEL_ERROR = "model-error"
+
 # How long one batch may be asked again in parts. After that somebody must mean it.
 PATIENCE_S = 5.0
 _UNANSWERED = "the model has no answer for these values"
+_INVALID = "the model failed for this row"
 _UNASKED = "not asked: the model refused too many of the rows beside it; send it again without them"
 
-# What an estimator raises for values that it cannot compute with; anything else is no fault of the rows.
-_REFUSALS = (ValueError, TypeError, IndexError, ArithmeticError)
+_MESSAGES = {"no-answer": _UNANSWERED, "not-asked": _UNASKED, MODEL_ERROR: _INVALID}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class Inference:
         self._registry = registry
         self._metrics = metrics
         self._predictions = metrics.predictions
+        self._errors = ModelErrors(metrics)
         self._batcher = batcher
         self._cache_rows = cache_rows
         self._patience_s = patience_s
@@ -86,7 +93,7 @@ class Inference:
         of, queue = self._queues.get(key, (None, None))
         if queue is None or of is not model:
             cache = RowCache(self._cache_rows) if self._cache_rows and pays(model.row_s) else None
-            queue = self._batcher(_Together(model, self._metrics, cache))
+            queue = self._batcher(_Together(model, self._metrics, self._errors, cache))
             in_memory = {(served.name, version) for served in self._registry.all() for version in served.versions}
             self._queues = {known: pair for known, pair in self._queues.items() if known in in_memory}
             self._queues[key] = model, queue
@@ -98,11 +105,10 @@ class Inference:
         if not len(batch.data):
             nothing = _nothing(model.bundle, len(batch.good), probabilities=probabilities)
             return Predictions(model, nothing.predicted, nothing.probabilities, batch.faults)
-        answer, silent = self._ask(model.bundle, batch.data, probabilities=probabilities)
+        answer, silent = self._ask(model, batch.data, probabilities=probabilities)
         unanswered = sum(len(rows) for rows in silent.values())
         self._predictions.labels(model.name, str(model.version)).inc(len(answer.predicted) - unanswered)
-        messages = {"no-answer": _UNANSWERED, "not-asked": _UNASKED}
-        found = [Fault(code, messages[code], np.flatnonzero(batch.good)[rows]) for code, rows in silent.items()]
+        found = [Fault(code, _MESSAGES[code], np.flatnonzero(batch.good)[rows]) for code, rows in silent.items()]
         if not every:
             answer = _among(_nothing(model.bundle, len(batch.good), probabilities=probabilities), batch.good, answer)
         return Predictions(model, answer.predicted, answer.probabilities, (*batch.faults, *found))
@@ -116,31 +122,46 @@ class Inference:
         """
         for served in self._registry.all():
             for model in served.versions.values():
-                self_test(model.bundle)
+                try:
+                    self_test(model.bundle)
+                except ArtifactSelfTest as error:
+                    self._errors.record(model.name, model.version, error)
+                    raise
 
-    def _ask(self, bundle: Bundle, table: Table, *, probabilities: bool) -> tuple[Told, dict[str, NDArray[np.intp]]]:
-        """The answer to all rows, and by code which have none: refused, nothing finite said of them, or never asked."""
-        unasked = np.zeros(len(table), dtype=bool)
+    def _ask(self, model: Model, table: Table, *, probabilities: bool) -> tuple[Told, dict[str, NDArray[np.intp]]]:
+        """The answer to all rows; and by code the rows that have none."""
+        bundle = model.bundle
+        failure: Exception = NoAnswer(_UNANSWERED)
+        unasked, wrong = np.zeros((2, len(table)), dtype=bool)
         answer: Told
         try:
             answer = bundle.predict(table, probabilities=probabilities)
-        except _REFUSALS:
-            answer, unasked = self._ask_in_parts(bundle, table, probabilities=probabilities)
+        except Exception as error:  # noqa: BLE001  # a third-party estimator may raise anything
+            failure = error
+            answer, unasked, wrong = self._ask_in_parts(bundle, table, probabilities=probabilities)
         silent = answer.silent
-        if silent.any():
-            answer = _without(answer, silent)
-        codes = {"no-answer": np.flatnonzero(silent & ~unasked), "not-asked": np.flatnonzero(unasked)}
-        return answer, {code: rows for code, rows in codes.items() if rows.size}
+        if not silent.any() and isinstance(failure, NoAnswer):
+            return answer, {}
+        self._errors.record(model.name, model.version, failure)
+        if silent.all() and not wrong.all() and not _answers_example(bundle, probabilities=probabilities):
+            wrong = silent
+        codes = {"no-answer": silent & ~unasked & ~wrong, "not-asked": unasked & ~wrong, MODEL_ERROR: wrong}
+        return _without(answer, silent), {code: np.flatnonzero(rows) for code, rows in codes.items() if rows.any()}
 
-    def _ask_in_parts(self, bundle: Bundle, table: Table, *, probabilities: bool) -> tuple[Told, NDArray[np.bool_]]:
+    def _ask_in_parts(
+        self, bundle: Bundle, table: Table, *, probabilities: bool
+    ) -> tuple[Told, NDArray[np.bool_], NDArray[np.bool_]]:
         """
-        Ask again in halves, and halves of halves: nothing is told where the model refuses.
+        Ask again in halves, and halves of halves: nothing is told where the model fails.
 
         scikit-learn refuses a whole batch for one row that becomes infinite on its way. After so long that someone
         must mean it, what is left is not asked, and its rows are told so.
+
+        Returns:
+            The answer, which rows were not asked, and for which the model returned invalid predictions.
         """
         told = _nothing(bundle, len(table), probabilities=probabilities)
-        unasked = np.zeros(len(table), dtype=bool)
+        unasked, wrong = np.zeros((2, len(table)), dtype=bool)
         parts, deadline = deque([(0, len(table))]), monotonic() + self._patience_s
         while parts:
             # The largest first: when time is up, as many rows as can be have their answer.
@@ -150,12 +171,23 @@ class Inference:
                 continue
             try:
                 answer = bundle.predict(table[start:stop], probabilities=probabilities)
-            except _REFUSALS:
+            except Exception as error:  # noqa: BLE001  # as above
                 middle = (start + stop) // 2
                 parts.extend([(start, middle), (middle, stop)] if start < middle else [])
+                wrong[start:stop] = stop - start == 1 and isinstance(error, InvalidPredictions)
                 continue
             told = _among(told, slice(start, stop), answer)
-        return told, unasked
+        return told, unasked, wrong
+
+
+def _answers_example(bundle: Bundle, *, probabilities: bool) -> bool:
+    """Whether the model answers one of its own examples; if not, the caller's rows are not to blame."""
+    manifest = bundle.manifest
+    batch = manifest.signature.check(list(zip(*manifest.examples.instances[:1], strict=True)))
+    try:
+        return not bundle.predict(batch.data, probabilities=probabilities).silent.any()
+    except Exception:  # noqa: BLE001  # as above
+        return False
 
 
 def _nothing(bundle: Bundle, rows: int, *, probabilities: bool) -> Told:
@@ -181,7 +213,8 @@ def _without(answer: Told, silent: NDArray[np.bool_]) -> Told:
 class _Together:
     """One call of a model for several requests; the careful way is left to whom it has no answer for."""
 
-    def __init__(self, model: Model, metrics: Metrics, cache: RowCache | None) -> None:
+    def __init__(self, model: Model, metrics: Metrics, errors: ModelErrors, cache: RowCache | None) -> None:
+        self._failed = partial(errors.record, model.name, model.version)
         self._bundle = model.bundle
         self._signature = model.bundle.manifest.signature
         self._answers = Answers(model.bundle.manifest)
@@ -196,7 +229,11 @@ class _Together:
     def __call__(self, requests: list[Rows]) -> list[bytes | None]:
         """The answers in JSON; None for a request of which a row has none."""
         sizes = list(map(len, requests))
-        told = self._remembered(self._cache, requests) if self._cache else self._asked(requests)
+        try:
+            told = self._remembered(self._cache, requests) if self._cache else self._asked(requests)
+        except Exception as error:
+            self._failed(error)
+            raise
         written = self._answers.write(told, sizes)
         self._calls.inc()
         self._predictions.inc(sum(size for size, answer in zip(sizes, written, strict=True) if answer is not None))

@@ -47,6 +47,12 @@ class Metrics:
         )
         self.predictions = Counter("sepal_predictions", "Rows predicted.", ("model", "version"), registry=self.registry)
         self.calls = Counter("sepal_model_calls", "Calls of a model.", ("model", "version"), registry=self.registry)
+        self.model_errors = Counter(
+            "sepal_model_errors",
+            "Calls of a model that failed, or returned no valid prediction for a row.",
+            ("model", "version"),
+            registry=self.registry,
+        )
         self.cache_hits = Counter(
             "sepal_cache_hits", "Rows whose answer was remembered.", ("model", "version"), registry=self.registry
         )

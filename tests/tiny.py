@@ -54,9 +54,9 @@ def make(*, labels: tuple[Any, Any] = ("short", "long"), estimator: Any = None, 
     return _made(estimator, lines, task="classification", **promised)
 
 
-def make_regressor(*, scale: float = 1.0, **promised: Any) -> Tiny:
+def make_regressor(*, scale: float = 1.0, estimator: Any = None, **promised: Any) -> Tiny:
     """The same columns and rows, and a number for each, about as large as the scale."""
-    estimator = LinearRegression().fit(X, np.array(WEIGHTS) * scale)
+    estimator = (estimator or LinearRegression()).fit(X, np.array(WEIGHTS) * scale)
     return _made(estimator, (), task="regression", **promised)
 
 

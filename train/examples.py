@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context, get_config
 
-from artifacts.answers import Answer
+from artifacts.answers import Answer, InvalidPredictions
 from artifacts.bundle import distance
 from artifacts.columns import Scalar
 from artifacts.manifest import Examples
@@ -159,7 +159,10 @@ def _offline(asked: Asked, rows: Rows) -> Answer:
             raise NotPublishable(f"{kind} does not give a probability a class")
         if not np.isfinite(spread).all():
             raise NotPublishable(f"{kind} gives no finite probabilities for some rows of X, and JSON has no other")
-    told = told_of(asked.estimator, predicted, spread, classifies=asked.labels is not None)
+    try:
+        told = told_of(asked.estimator, predicted, spread, rows=count, classifies=asked.labels is not None)
+    except InvalidPredictions as error:
+        raise NotPublishable(f"{kind} cannot be served: {error}") from error
     return Answer(told.predicted, told.probabilities, asked.labels)
 
 

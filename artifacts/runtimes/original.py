@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from artifacts.answers import NO_CLASS, Told
+from artifacts.answers import NO_CLASS, PROBABILITY_TOLERANCE, InvalidPredictions, Told
 from artifacts.errors import ArtifactSchema, ArtifactUnloadable, kind_of
 from artifacts.runtimes import Runtime
 from artifacts.signature import Signature, Table
@@ -56,7 +56,12 @@ class Original:
 
 
 def ask(estimator: Estimator, data: Any, *, classifies: bool, probabilities: bool) -> Told:
-    """Ask an estimator for what it was fitted on: an array, a frame or a series."""
+    """
+    Ask an estimator for what it was fitted on: an array, a frame or a series.
+
+    Raises:
+        InvalidPredictions: What it returned is no answer to these rows.
+    """
     # What overflows is found in the answer; a warning for each would let callers fill the log.
     try:
         with np.errstate(all="ignore"):
@@ -67,24 +72,112 @@ def ask(estimator: Estimator, data: Any, *, classifies: bool, probabilities: boo
     except BaseException as error:
         # A SystemExit would end the server, and not the request.
         raise RuntimeError(f"the model ends what asks it: {kind_of(error)}") from error
-    return told_of(estimator, predicted, spread, classifies=classifies)
+    return told_of(estimator, predicted, spread, rows=len(data), classifies=classifies)
 
 
-def told_of(estimator: Estimator, predicted: ArrayLike, spread: ArrayLike | None, *, classifies: bool) -> Told:
-    """What an estimator said, its classes by their places."""
+def told_of(estimator: Estimator, predicted: object, spread: object, *, rows: int, classifies: bool) -> Told:
+    """
+    Check what an estimator returned, and replace its classes by their places.
+
+    Args:
+        estimator: What returned it.
+        predicted: What `predict` returned.
+        spread: What `predict_proba` returned; None if it was not called.
+        rows: How many rows it was called with.
+        classifies: Whether it predicts classes.
+
+    Raises:
+        InvalidPredictions: A shape, a dtype, a value or a row sum is wrong.
+    """
+    returned = _array(predicted, "predict")
     # Some give a column and not a row of them.
-    flat = np.asarray(predicted)
-    flat = flat.reshape(len(flat))
+    if returned.shape not in {(rows,), (rows, 1)}:
+        raise InvalidPredictions(f"predict returned the shape {returned.shape} for {rows} rows")
+    flat = returned.reshape(rows)
     if not classifies:
-        return Told(flat.astype(np.float64))
-    places = _places(cast(Any, estimator).classes_, flat)
-    return Told(places, None if spread is None else np.asarray(spread, dtype=np.float64))
+        return Told(_numbers(flat, "predict"))
+    classes = cast(Any, estimator).classes_
+    places = _places(classes, flat)
+    if (places == NO_CLASS).any():
+        _check_unknown(estimator, flat[places == NO_CLASS])
+    if spread is None:
+        return Told(places)
+    probabilities = _numbers(_array(spread, "predict_proba"), "predict_proba")
+    if probabilities.shape != (rows, len(classes)):
+        raise InvalidPredictions(
+            f"predict_proba returned the shape {probabilities.shape} for {rows} rows and {len(classes)} classes"
+        )
+    if not _are_probabilities(probabilities):
+        told = Told(places, probabilities)
+        # Rows without an answer are found later, and are no mistake of the others.
+        if not _are_probabilities(probabilities[~told.silent]):
+            raise InvalidPredictions("predict_proba returned rows that are not between 0 and 1 or do not sum to 1")
+    return Told(places, probabilities)
 
 
-def _places(classes: NDArray[np.generic], predicted: NDArray[np.generic]) -> NDArray[np.intp]:
+def _array(returned: object, method: str) -> NDArray[Any]:
+    if isinstance(returned, np.ma.MaskedArray) and np.ma.is_masked(returned):
+        raise InvalidPredictions(f"{method} returned masked values")
+    try:
+        return np.asarray(returned)
+    except Exception as error:
+        # An object of a library of its own may raise anything here.
+        raise InvalidPredictions(f"{method} returned a {kind_of(returned)}, which is no array") from error
+
+
+def _numbers(returned: NDArray[Any], method: str) -> NDArray[np.float64]:
+    if returned.dtype.kind == "O":
+        returned = _native(returned, method)
+    if returned.dtype.kind not in "fiub":
+        raise InvalidPredictions(f"{method} returned values of dtype {returned.dtype}, which are no numbers")
+    return returned.astype(np.float64, copy=False)
+
+
+def _native(returned: NDArray[Any], method: str) -> NDArray[Any]:
+    """An array of objects as numpy reads its values."""
+    try:
+        return np.array(returned.tolist())
+    except Exception as error:
+        raise InvalidPredictions(f"{method} returned objects that are no numbers") from error
+
+
+def _places(classes: NDArray[np.generic], predicted: NDArray[Any]) -> NDArray[np.intp]:
     """Where each class stands; -1 for what is none, such as the `outlier_label` of a neighbours' vote."""
-    found = np.minimum(np.searchsorted(classes, predicted), len(classes) - 1)
-    return np.where(classes[found] == predicted, found, NO_CLASS)
+    kinds = {_kind(classes), _kind(predicted)} - {"object"}
+    if len(kinds) > 1 or kinds - {"number", "text"}:
+        raise InvalidPredictions(f"predict returned labels of dtype {predicted.dtype}, the classes are {classes.dtype}")
+    try:
+        found = np.minimum(np.searchsorted(classes, predicted), len(classes) - 1)
+        return np.where(classes[found] == predicted, found, NO_CLASS)
+    except Exception as error:
+        # Objects that cannot be compared with the classes raise anything.
+        raise InvalidPredictions("predict returned labels of another type than the classes") from error
+
+
+def _kind(values: NDArray[Any]) -> str:
+    kinds = {"b": "number", "i": "number", "u": "number", "f": "number", "U": "text", "T": "text", "O": "object"}
+    return kinds.get(values.dtype.kind, "other")
+
+
+def _check_unknown(estimator: Estimator, labels: NDArray[Any]) -> None:
+    """Labels that are no class are no answer where they are NaN, or mean an outlier; otherwise they are invalid."""
+    steps = getattr(estimator, "steps", None)
+    last = steps[-1][1] if steps else estimator
+    if hasattr(last, "outlier_label_"):
+        return
+    if any(label == label for label in labels.tolist()):  # noqa: PLR0124  # NaN alone is not equal to itself
+        raise InvalidPredictions("predict returned labels that are none of the classes")
+
+
+def _are_probabilities(rows: NDArray[np.float64]) -> bool:
+    """Whether every row consists of numbers from 0 to 1 that sum to 1; false for a NaN."""
+    if not rows.size:
+        return True
+    least, most = rows.min(), rows.max()
+    if not (least >= -PROBABILITY_TOLERANCE and most <= 1 + PROBABILITY_TOLERANCE):
+        return False
+    sums = rows.sum(axis=1)
+    return bool(max(sums.max() - 1, 1 - sums.min()) <= PROBABILITY_TOLERANCE)
 
 
 def unpickle(pickled: bytes, *, file: str) -> Estimator:

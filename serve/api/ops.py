@@ -50,8 +50,9 @@ class Canary:
         try:
             # A thread of its own: under load, whoever asks shall not wait behind those who are served.
             await to_thread.run_sync(self._parts.inference.canary, limiter=self._limiter)
-        except ArtifactError:
-            _log.exception("canary failed")
+        except ArtifactError as error:
+            # Without the exception of the model, whose text may quote values.
+            _log.error("canary failed", reason=str(error))
             return Health(status="unready", detail="a model no longer answers its own examples")
         if any(model.failures or model.reason for model in served):
             return Health(status="degraded", detail="a version could not be loaded")

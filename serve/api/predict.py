@@ -13,7 +13,8 @@ from serve.api import rates
 from serve.api.deps import PREFIX, Parts, PartsDep, Predictor
 from serve.api.disconnect import attended
 from serve.api.media import require_media
-from serve.inference import Predictions
+from serve.errors import ModelError
+from serve.inference import MODEL_ERROR, Predictions
 from serve.registry import Model
 from serve.rows import invalid_rows, mistakes
 from serve.schema import read
@@ -88,6 +89,8 @@ def _answer(parts: Parts, model: Model, body: bytes, options: PredictOptions, ad
     if parts.rates.rows:
         admit(len(batch.good))
     predictions = parts.inference.predict(model, batch, probabilities=options.probabilities)
+    if not reports and any(fault.code == MODEL_ERROR for fault in predictions.faults):
+        raise ModelError
     if predictions.faults and not reports:
         raise invalid_rows(predictions.faults, (), model.request.rows)
     content = _content(predictions)

@@ -50,6 +50,7 @@ KINDS: Mapping[type[ServeError], Kind] = {
     errors.ModelNotFound: Kind(404, "model-not-found", "No such model"),
     errors.VersionNotLoaded: Kind(404, "version-not-loaded", "This version is not served"),
     errors.ModelUnavailable: Kind(503, "model-unavailable", "The model could not be loaded"),
+    errors.ModelError: Kind(500, "model-error", "The model failed"),
     errors.InvalidInput: Kind(422, "invalid-input", "The request does not fit the model"),
     errors.InvalidRows: Kind(422, "invalid-instances", "Some rows do not fit the model"),
     errors.Unauthenticated: Kind(401, "token-invalid", "A valid token is needed"),

@@ -1,0 +1,89 @@
+"""What is reported of failing models: a counter, and at most one line of the log a minute for each version."""
+
+import sysconfig
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+
+import structlog
+
+import artifacts
+from artifacts.answers import InvalidPredictions
+from artifacts.errors import kind_of, shown
+from serve.telemetry import Metrics
+
+LOG_EVERY_S = 60.0
+_LONGEST_FILE = 256
+_OWN = (Path(artifacts.__file__).parent, Path(__file__).parent)
+_PYTHON = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+_log = structlog.get_logger("serve.model")
+
+
+class NoAnswer(Exception):
+    """The model returned no finite number, or none of its classes, for some rows."""
+
+
+class ModelErrors:
+    """
+    Counts and logs the failed calls of models.
+
+    The log gets the type of an exception and the line of the publisher's code that raised it, never its text, which may
+    quote what callers sent.
+    """
+
+    def __init__(self, metrics: Metrics, *, clock: Callable[[], float] = monotonic) -> None:
+        self._counter = metrics.model_errors
+        self._clock = clock
+        self._logged: dict[tuple[str, int], float] = {}
+        self._lock = Lock()
+
+    def record(self, model: str, version: int, error: Exception) -> None:
+        """Count a failed call, and log it if nothing was logged for this version within a minute; for any thread."""
+        self._counter.labels(model, str(version)).inc()
+        with self._lock:
+            now = self._clock()
+            if now - self._logged.get((model, version), float("-inf")) < LOG_EVERY_S:
+                return
+            self._logged[model, version] = now
+        _log.error("model failed", model=model, version=version, error=kind_of(error), **_details(error))
+
+
+def _details(error: Exception) -> dict[str, str]:
+    if isinstance(error, InvalidPredictions | NoAnswer):
+        # The message is ours, and quotes no value.
+        return {"reason": str(error)}
+    return {"line": line_of(error)}
+
+
+def line_of(error: BaseException) -> str:
+    """
+    Return the file and line of the innermost frame of the publisher's code.
+
+    Where only installed libraries were at work, it is the innermost frame of all.
+    """
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    foreign = [place for place in frames if not _is_below(place[0], _OWN)]
+    if not foreign and error.__cause__:
+        # What we only wrapped was raised there.
+        return line_of(error.__cause__)
+    own_code = [place for place in foreign if not _is_library(place[0])]
+    places = own_code or foreign or frames
+    if not places:
+        return ""
+    file, line = places[-1]
+    return f"{shown(file, longest=_LONGEST_FILE)}:{line}"
+
+
+def _is_library(file: str) -> bool:
+    # Compiled modules have relative paths to their sources; Python's own frozen modules have a name in brackets.
+    if file.endswith((".pyx", ".pxd", ".pxi")) or file.startswith(("<frozen ", "<__array_function__")):
+        return True
+    return bool(_INSTALLED & set(Path(file).parts)) or _is_below(file, _PYTHON)
+
+
+def _is_below(file: str, folders: tuple[Path, ...]) -> bool:
+    return any(Path(file).is_relative_to(folder) for folder in folders)
