@@ -3,12 +3,12 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from anyio import CapacityLimiter, to_thread
-
 from serve.errors import DeadlineExceeded, Overloaded
+from serve.threads import ThreadLimiter
 
 # What may keep the event loop from everybody else: a call that takes longer runs in a thread.
 _QUICK_S = 0.001
@@ -42,7 +42,9 @@ class Batcher(Generic[RowsT, AnswerT]):
         self,
         call: Callable[[list[RowsT]], Sequence[AnswerT | None]],
         *,
-        computing: CapacityLimiter,
+        model: str,
+        threads: ThreadLimiter,
+        loop_rows: int,
         call_rows: int,
         queue_rows: int,
         deadline_s: float,
@@ -53,14 +55,18 @@ class Batcher(Generic[RowsT, AnswerT]):
 
         Args:
             call: Answers several requests at once; None for one that must be asked by itself.
-            computing: How many calls may be in threads at once, those of others included.
+            model: Whose calls they are.
+            threads: Where calls run that may take longer than a moment.
+            loop_rows: Calls with more rows never run on the event loop.
             call_rows: Rows of one call; a request that has more is a call of its own.
             queue_rows: Rows that may be in here at once, those that are being predicted included.
             deadline_s: How long a request may take from here on.
             clock: Tells how long calls take.
         """
         self._call = call
-        self._computing = computing
+        self._model = model
+        self._threads = threads
+        self._loop_rows = loop_rows
         self._call_rows = call_rows
         self._queue_rows = queue_rows
         self._deadline_s = deadline_s
@@ -151,20 +157,27 @@ class Batcher(Generic[RowsT, AnswerT]):
         return len(jobs)
 
     async def _run_in_thread(self) -> None:
-        async with self._computing:
-            # Only now is it known who still waits, and who has come meanwhile.
-            jobs = self._take()
-            self._is_crowded = len(jobs) > 1
-            if jobs:
-                self._deliver(jobs, await to_thread.run_sync(self._ask, jobs))
+        slot = await self._threads.acquire(self._model)
+        # Only now is it known who still waits, and who has come meanwhile.
+        jobs = self._take()
+        self._is_crowded = len(jobs) > 1
+        if not jobs:
+            slot.release()
+        else:
+            try:
+                self._deliver(jobs, await slot.run(partial(self._ask, jobs)))
+            except DeadlineExceeded:
+                # The call keeps its thread, and the requests that came meanwhile get another.
+                self._give_up(jobs)
         self._go_on()
 
     async def _run_alone(self, answer: "asyncio.Future[T]", call: Callable[[], T], rows: int) -> None:
         try:
-            async with self._computing:
-                if answer.done():
-                    return
-                result = await to_thread.run_sync(call)
+            slot = await self._threads.acquire(self._model)
+            if answer.done():
+                slot.release()
+                return
+            result = await slot.run(call)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to whoever asked
             if not answer.done():
                 answer.set_exception(error)
@@ -225,13 +238,19 @@ class Batcher(Generic[RowsT, AnswerT]):
         if took_s > _QUICK_S:
             self._quick_rows = min(self._quick_rows, rows // 2)
         else:
-            self._quick_rows = max(self._quick_rows, rows if took_s > _QUICK_S / 2 else 2 * rows)
+            quick = rows if took_s > _QUICK_S / 2 else 2 * rows
+            self._quick_rows = max(self._quick_rows, min(quick, self._loop_rows))
 
     def _deliver(self, jobs: list[_Job[RowsT, AnswerT]], answers: Sequence[AnswerT | None]) -> None:
         for (_, waiting, size, _), answer in zip(jobs, answers, strict=True):
             self._rows -= size
             if not waiting.done():
                 waiting.set_result(answer)
+
+    def _give_up(self, jobs: list[_Job[RowsT, AnswerT]]) -> None:
+        for _, waiting, size, _ in jobs:
+            self._rows -= size
+            _expire(waiting)
 
 
 def _set_alarm(answer: "asyncio.Future[Any]", until: float) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cache
+from threading import Lock
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -30,6 +31,8 @@ class RowCache:
 
     def __init__(self, rows: int) -> None:
         self._known: LRUCache[Hashable, tuple[Any, Any]] = LRUCache(rows)
+        # A call that has passed its deadline returns while the next one is at work.
+        self._lock = Lock()
 
     def predict(self, rows: Sequence[Sequence[Any]], ask: Ask) -> tuple[Told, int]:
         """
@@ -43,11 +46,13 @@ class RowCache:
             The answer to all, and how many of them the model was not asked for.
         """
         keys = list(map(_key, rows))
-        found = {key: self._known[key] for key in keys if key in self._known}
+        with self._lock:
+            found = {key: self._known[key] for key in keys if key in self._known}
         new = {key: row for key, row in zip(keys, rows, strict=True) if key not in found}
         if new:
             told = dict(zip(new, _said(ask(list(new.values()))), strict=True))
-            self._known.update(told)
+            with self._lock:
+                self._known.update(told)
             found |= told
         return _told([found[key] for key in keys]), len(keys) - len(new)
 

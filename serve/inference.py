@@ -32,6 +32,7 @@ MODEL_ERROR = "model-error"
 PATIENCE_S = 5.0
 _UNANSWERED = "the model has no answer for these values"
 _INVALID = "the model failed for this row"
+_OVERDUE = "the model took too long for the rows that were predicted with this one"
 _UNASKED = "not asked: the model refused too many of the rows beside it; send it again without them"
 
 _MESSAGES = {"no-answer": _UNANSWERED, "not-asked": _UNASKED, MODEL_ERROR: _INVALID}
@@ -74,7 +75,7 @@ class Inference:
         registry: Registry,
         metrics: Metrics,
         *,
-        batcher: Callable[[Callable[[list[Rows]], list[bytes | None]]], Queue],
+        batcher: Callable[..., Queue],
         cache_rows: int,
         patience_s: float = PATIENCE_S,
     ) -> None:
@@ -93,7 +94,12 @@ class Inference:
         of, queue = self._queues.get(key, (None, None))
         if queue is None or of is not model:
             cache = RowCache(self._cache_rows) if self._cache_rows and pays(model.row_s) else None
-            queue = self._batcher(_Together(model, self._metrics, self._errors, cache))
+            # Only the time of a program is bounded; a call of an estimator may block, and never runs on the loop.
+            queue = self._batcher(
+                _Together(model, self._metrics, self._errors, cache),
+                model=model.name,
+                loop_rows=model.bundle.runtime.program_rows,
+            )
             in_memory = {(served.name, version) for served in self._registry.all() for version in served.versions}
             self._queues = {known: pair for known, pair in self._queues.items() if known in in_memory}
             self._queues[key] = model, queue
@@ -112,6 +118,12 @@ class Inference:
         if not every:
             answer = _among(_nothing(model.bundle, len(batch.good), probabilities=probabilities), batch.good, answer)
         return Predictions(model, answer.predicted, answer.probabilities, (*batch.faults, *found))
+
+    def overdue(self, model: Model, batch: Batch) -> Predictions:
+        """No predictions for a batch, because the model took too long."""
+        nothing = _nothing(model.bundle, len(batch.good), probabilities=True)
+        late = Fault("deadline", _OVERDUE, np.flatnonzero(batch.good))
+        return Predictions(model, nothing.predicted, nothing.probabilities, (*batch.faults, late))
 
     def canary(self) -> None:
         """

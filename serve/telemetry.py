@@ -53,6 +53,12 @@ class Metrics:
             ("model", "version"),
             registry=self.registry,
         )
+        self.threads_overdue = Gauge(
+            "sepal_model_threads_overdue",
+            "Threads in a call of a model that has passed its deadline and not returned.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
         self.cache_hits = Counter(
             "sepal_cache_hits", "Rows whose answer was remembered.", ("model", "version"), registry=self.registry
         )

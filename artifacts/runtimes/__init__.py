@@ -15,6 +15,10 @@ class Runtime(Protocol):
         """Whether it says how sure it is."""
 
     @property
+    def program_rows(self) -> int:
+        """Calls with at most this many rows are executed by a program, so that their time is bounded."""
+
+    @property
     def parts(self) -> "Sequence[Runtime]":
         """Those that it is made of; of one that is made of none, itself."""
 

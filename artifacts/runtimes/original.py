@@ -25,6 +25,8 @@ class Estimator(Protocol):
 class Original:
     """Hands an estimator the very container and dtypes that it was fitted on."""
 
+    program_rows = 0
+
     def __init__(self, estimator: Estimator, signature: Signature, *, classifies: bool) -> None:
         self.estimator = estimator
         self._signature = signature

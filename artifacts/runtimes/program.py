@@ -2,11 +2,12 @@
 
 import io
 import json
+import sys
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from itertools import pairwise
-from typing import Any
+from itertools import pairwise, takewhile
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ class Program:
 
     step: Any
     head: Any
+    program_rows: ClassVar[int] = sys.maxsize
 
     @property
     def has_probabilities(self) -> bool:
@@ -67,6 +69,9 @@ class Chosen:
         self._limits = [limit(low, high) for low, high in pairwise(sizes)]
         self._programs = [programs[choice[size]] for size in sizes]
         self.has_probabilities = self._programs[0].has_probabilities
+        reach = [*(limit - 1 for limit in self._limits), sys.maxsize]
+        bounded = takewhile(lambda pair: pair[0].program_rows, zip(self._programs, reach, strict=True))
+        self.program_rows = max((most for _, most in bounded), default=0)
 
     @property
     def parts(self) -> Sequence[Runtime]:

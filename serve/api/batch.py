@@ -1,13 +1,11 @@
 """Predictions for a CSV: uploaded whole, answered block by block."""
 
 import errno
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
-from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, BinaryIO, cast
 
-from anyio import from_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,17 +17,20 @@ from serve.api import rates
 from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
 from serve.api.form import file_of
 from serve.api.media import CSV, NDJSON, preferred_media, require_media
-from serve.errors import ProtocolTooOld, StorageFull
+from serve.errors import DeadlineExceeded, ProtocolTooOld, StorageFull
 from serve.inference import Predictions
 from serve.limits.rate import Rate
 from serve.registry import Model
 from serve.security.principals import Principal
+from serve.threads import on_loop
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 
 # What is longer goes to the disk.
 _IN_MEMORY = 2**20
 _PIECE_BYTES = 2**16
+# How long a block may wait for a thread, in deadlines of a prediction: uploads wait for each other.
+_WAIT_DEADLINES = 3
 
 _BODY = {
     "requestBody": {
@@ -92,17 +93,18 @@ async def _predict_csv(
     model = parts.registry.get(name, options.version)
     media = preferred_media(request, CSV, NDJSON)
     file = await _spool(request)
+    meter = _Meter(quota, caller.name) if quota else None
+    upload = _Upload(parts, model, file, media, meter)
     try:
         # The first block is made before the status is sent: what is wrong as a whole still gets one.
-        meter = _Meter(quota, caller.name) if quota else None
-        blocks = await parts.compute(_started, parts, model, file, media, meter)
+        first = await upload.first()
     except BaseException:
         file.close()
         raise
     finally:
         if quota:
             rates.note(request.scope, quota, caller.name)
-    return _Answer(_stream(parts, blocks), media, file)
+    return _Answer(_stream(first, upload), media, file)
 
 
 class _Answer(StreamingResponse):
@@ -119,11 +121,14 @@ class _Answer(StreamingResponse):
             self._upload.close()
 
 
-async def _stream(parts: Parts, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _stream(first: bytes, upload: "_Upload") -> AsyncIterator[bytes]:
     # In pieces: of what a slow reader has not taken yet nothing is in memory twice, and no block is made ahead.
-    while block := await parts.compute(next, blocks, b""):
+    block = first
+    while block:
         for start in range(0, len(block), _PIECE_BYTES):
             yield block[start : start + _PIECE_BYTES]
+        block = b""
+        block = await upload.next()
 
 
 async def _spool(request: Request) -> BinaryIO:
@@ -150,20 +155,69 @@ async def receive(pieces: AsyncIterator[bytes], file: BinaryIO) -> BinaryIO:
     return file
 
 
-def _started(parts: Parts, model: Model, file: BinaryIO, media: str, meter: "_Meter | None") -> Iterator[bytes]:
-    # Arrow takes room, which a server that sees no CSV can do without.
-    from serve.tabular.answer import Asked, answer
+class _Upload:
+    """One CSV with its model; a block whose model takes too long becomes error rows."""
 
-    manifest, predict = model.bundle.manifest, partial(_predict, parts, model, meter)
-    asked = Asked(manifest.signature, manifest.classes, model.bundle.has_probabilities, predict)
-    blocks = answer(file, asked, parts.csv, as_ndjson=media == NDJSON)
-    return chain([next(blocks) + next(blocks)], blocks)
+    def __init__(self, parts: Parts, model: Model, file: BinaryIO, media: str, meter: "_Meter | None") -> None:
+        self._parts = parts
+        self._model = model
+        self._file = file
+        self._media = media
+        self._meter = meter
+        # More uploads may share the threads of a model than JSON requests, and each has more blocks to come.
+        self._wait_s = _WAIT_DEADLINES * parts.threads.deadline_s
 
+    async def first(self) -> bytes:
+        """
+        Return the header and the rows of the first block.
 
-def _predict(parts: Parts, model: Model, meter: "_Meter | None", batch: Batch) -> Predictions:
-    if meter:
-        meter.count(len(batch.good))
-    return parts.inference.predict(model, batch)
+        Raises:
+            InvalidInput: The file as a whole, or something in its first block, cannot be read.
+            DeadlineExceeded: No thread was free in time, or the model took too long.
+        """
+        written = await self._parts.threads.run(self._model.name, self._begin, wait_s=self._wait_s)
+        self._answer.forget()
+        return written
+
+    def _begin(self) -> bytes:
+        # Arrow takes room, which a server that sees no CSV can do without.
+        from serve.tabular.answer import Asked, CsvAnswer
+
+        manifest = self._model.bundle.manifest
+        asked = Asked(manifest.signature, manifest.classes, self._model.bundle.has_probabilities)
+        self._answer = CsvAnswer(self._file, asked, self._parts.csv, as_ndjson=self._media == NDJSON)
+        return self._answer.header() + self._read_and_write(self._predict)
+
+    async def next(self) -> bytes:
+        """
+        Return the rows of the next block; empty behind the last one.
+
+        Raises:
+            InvalidInput: Something in it cannot be read.
+            DeadlineExceeded: Reading it alone took too long.
+        """
+        written = await self._next()
+        self._answer.forget()
+        return written
+
+    async def _next(self) -> bytes:
+        overdue = partial(self._parts.inference.overdue, self._model)
+        try:
+            slot = await self._parts.threads.acquire(self._model.name, wait_s=self._wait_s)
+        except DeadlineExceeded:
+            return await self._parts.compute(self._read_and_write, overdue)
+        try:
+            return await slot.run(partial(self._read_and_write, self._predict))
+        except DeadlineExceeded:
+            return await self._parts.compute(self._answer.write, overdue)
+
+    def _read_and_write(self, predict: Callable[[Batch], Predictions]) -> bytes:
+        return self._answer.write(predict) if self._answer.read() else b""
+
+    def _predict(self, batch: Batch) -> Predictions:
+        if self._meter:
+            self._meter.count(len(batch.good))
+        return self._parts.inference.predict(self._model, batch)
 
 
 class _Meter:
@@ -174,11 +228,11 @@ class _Meter:
     """
 
     def __init__(self, quota: Rate, who: str) -> None:
-        self._charge = partial(quota.charge, who)
+        self._charge = on_loop(partial(quota.charge, who))
         self._is_begun = False
 
     def count(self, rows: int) -> None:
         """Count, from a thread that computes."""
         if rows:
-            from_thread.run(partial(self._charge, rows, is_begun=self._is_begun))
+            self._charge(rows, is_begun=self._is_begun)
             self._is_begun = True

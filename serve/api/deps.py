@@ -23,6 +23,7 @@ from serve.security.records import Records
 from serve.security.tokens import Tokens
 from serve.tabular.options import CsvOptions
 from serve.telemetry import Metrics
+from serve.threads import ThreadLimiter
 from serve.users import Scope
 
 PREFIX = "/api/v1"
@@ -56,15 +57,16 @@ class Parts:
     metrics: Metrics
     rates: Rates
     csv: CsvOptions
-    computing: CapacityLimiter
+    threads: ThreadLimiter
+    reading: CapacityLimiter
     recognising: Desk
     looking: Desk
     canary_interval_s: float
     open_metrics: bool
 
     async def compute(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what computes in a thread, so that the event loop goes on turning."""
-        return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self.computing)
+        """Run what computes, but calls no model, in a thread, so that the event loop goes on turning."""
+        return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self.reading)
 
     async def recognise(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what hashes a password in a thread of its own kind: predictions never wait for logins."""

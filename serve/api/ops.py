@@ -4,16 +4,21 @@ import time
 from typing import Literal
 
 import structlog
-from anyio import CapacityLimiter, Lock, to_thread
+from anyio import Lock, to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from artifacts import ArtifactError
 from serve.api.deps import MetricsReader, Parts, PartsDep
+from serve.errors import DeadlineExceeded
 from serve.telemetry import CONTENT_TYPE
+from serve.threads import ThreadLimiter
 
 router = APIRouter(tags=["operations"])
+
+# How long the canary may take for all models together.
+CANARY_S = 30.0
 
 _log = structlog.get_logger("serve.health")
 
@@ -25,31 +30,49 @@ class Health(BaseModel):
     detail: str = ""
 
 
+_OVERDUE = Health(status="unready", detail="the models do not answer their own examples in time")
+
+
+def _with_threads(health: Health, threads: ThreadLimiter) -> Health:
+    """The same, and what is known of the threads that models are called in."""
+    if threads.is_exhausted:
+        return Health(status="unready", detail="half of the threads are lost; the process is being replaced")
+    if not threads.overdue:
+        return health
+    lost = f"{threads.overdue} of {threads.threads} threads are in calls of models that do not return in time"
+    status: Literal["degraded", "unready"] = "unready" if health.status == "unready" else "degraded"
+    return Health(status=status, detail="; ".join(filter(None, (health.detail, lost))))
+
+
 class Canary:
     """The last prediction of every model's own examples, repeated when it is too old."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, *, deadline_s: float = CANARY_S) -> None:
         self._parts = parts
         self._lock = Lock()
-        self._limiter = CapacityLimiter(1)
+        # A thread of its own: under load, a probe does not wait behind predictions.
+        self._thread = ThreadLimiter(1, deadline_s=deadline_s)
         self._checked_at = float("-inf")
         self._health = Health(status="unready", detail="nothing was predicted yet")
 
     async def health(self) -> Health:
-        """What the last canary found, at most `canary_interval_s` ago."""
+        """What the last canary found, at most `canary_interval_s` ago, and how many threads are lost now."""
         async with self._lock:
             if time.monotonic() - self._checked_at > self._parts.canary_interval_s:
                 self._health = await self._check()
                 self._checked_at = time.monotonic()
-        return self._health
+        return _with_threads(self._health, self._parts.threads)
 
     async def _check(self) -> Health:
         served = self._parts.registry.all()
         if not any(model.versions for model in served):
             return Health(status="unready", detail="no model is loaded")
+        if self._thread.overdue:
+            return _OVERDUE
         try:
-            # A thread of its own: under load, whoever asks shall not wait behind those who are served.
-            await to_thread.run_sync(self._parts.inference.canary, limiter=self._limiter)
+            await self._thread.run("canary", self._parts.inference.canary)
+        except DeadlineExceeded:
+            return _OVERDUE
         except ArtifactError as error:
             # Without the exception of the model, whose text may quote values.
             _log.error("canary failed", reason=str(error))

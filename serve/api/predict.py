@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from anyio import from_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
@@ -19,6 +18,7 @@ from serve.registry import Model
 from serve.rows import invalid_rows, mistakes
 from serve.schema import read
 from serve.security.principals import Principal
+from serve.threads import on_loop
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 
@@ -77,7 +77,7 @@ async def _predict(
     require_media(request, "application/json")
     body = await request.body()
     rows = min(max(1, body.count(b"[") + body.count(b"{") - 2), model.request.rows.limits.max_rows)
-    admit = partial(from_thread.run, partial(rates.ask, request.scope, parts.rates.rows, caller.name))
+    admit = on_loop(partial(rates.ask, request.scope, parts.rates.rows, caller.name))
     answer = parts.inference.queue(model).alone(partial(_answer, parts, model, body, options, admit), rows=rows)
     content = await attended(request.receive, answer)
     return Response(content, media_type="application/json")

@@ -67,6 +67,7 @@ async def lifespan(
             yield
     finally:
         watching.cancel()
+        parts.threads.close()
         if shared:
             await shared.close()
         if access_log:

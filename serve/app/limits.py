@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from anyio import CapacityLimiter
 from limits import parse
 
 from serve.api.rates import Rates
@@ -14,6 +13,7 @@ from serve.limits.rate import Rate
 from serve.rows import Limits
 from serve.settings import Settings
 from serve.tabular.options import CsvOptions
+from serve.threads import ThreadLimiter
 
 if TYPE_CHECKING:
     from serve.limits.shared import Shared
@@ -64,11 +64,11 @@ def make_limits(settings: Settings) -> Limits:
     )
 
 
-def make_batcher(settings: Settings, computing: CapacityLimiter) -> Callable[..., Batcher[Any, Any]]:
+def make_batcher(settings: Settings, threads: ThreadLimiter) -> Callable[..., Batcher[Any, Any]]:
     """What makes the queue of a version."""
     return partial(
         Batcher,
-        computing=computing,
+        threads=threads,
         call_rows=settings.call_rows,
         queue_rows=settings.queue_rows,
         deadline_s=settings.deadline_s,

@@ -1,9 +1,12 @@
 """The composition root: settings in, an app out, every part joined here and beside, and nowhere else."""
 
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
 
+import structlog
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -18,13 +21,16 @@ from serve.app.lifespan import lifespan
 from serve.app.limits import make_batcher, make_csv_options, make_rates, make_shared
 from serve.app.security import make_security
 from serve.development import with_secrets
-from serve.inference import Inference
+from serve.inference import PATIENCE_S, Inference
 from serve.registry import Registry
 from serve.security.desk import Desk
 from serve.settings import Settings
 from serve.telemetry import Metrics, configure_logging, is_text
+from serve.threads import ThreadLimiter
 
 VERSION = "0.1.0"
+
+_log = structlog.get_logger("serve.app")
 
 
 def from_environment() -> ASGIApp:
@@ -40,7 +46,13 @@ def create_app(settings: Settings) -> ASGIApp:
     metrics = Metrics()
     models_in_memory = Registry(default=settings.default_model)
     engine = database.connect(settings.database)
-    computing = CapacityLimiter(settings.threads)
+    threads = ThreadLimiter(
+        settings.threads,
+        deadline_s=settings.deadline_s,
+        models=lambda: len(models_in_memory.all()),
+        on_overdue=metrics.threads_overdue.set,
+        on_exhausted=_replace_process,
+    )
     access_log = _access_log(settings)
     shared = make_shared(settings)
     security = make_security(settings, engine, metrics)
@@ -49,8 +61,9 @@ def create_app(settings: Settings) -> ASGIApp:
         inference=Inference(
             models_in_memory,
             metrics,
-            batcher=make_batcher(settings, computing),
+            batcher=make_batcher(settings, threads),
             cache_rows=settings.cache_rows,
+            patience_s=min(PATIENCE_S, settings.deadline_s / 2),
         ),
         login=security.login,
         tokens=security.tokens,
@@ -60,7 +73,8 @@ def create_app(settings: Settings) -> ASGIApp:
         metrics=metrics,
         rates=make_rates(settings, shared),
         csv=make_csv_options(settings),
-        computing=computing,
+        threads=threads,
+        reading=CapacityLimiter(settings.threads),
         recognising=Desk(settings.login_threads),
         looking=security.looking,
         canary_interval_s=settings.canary_interval_s,
@@ -91,6 +105,12 @@ def create_app(settings: Settings) -> ASGIApp:
     hot = Hot(app, parts, predict.router.routes, max_bytes=settings.max_json_bytes)
     inner = _opened(hot, settings.cors_origins)
     return middleware.Observed(inner, metrics=metrics, access_log=access_log, is_direct=inner is hot)
+
+
+def _replace_process() -> None:
+    """Shut this process down as SIGTERM does; what supervises it starts a new one, with all of its threads."""
+    _log.error("process ends", reason="half of its threads are lost to calls of models that do not return")
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _include(app: FastAPI, settings: Settings) -> None:

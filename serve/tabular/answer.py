@@ -1,9 +1,7 @@
 """The answer to a CSV: its blocks one after the other, predicted and written."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 
 from artifacts.signature import Batch, Signature
 from artifacts.values import Fault
+from serve.errors import DeadlineExceeded
 from serve.tabular.blocks import Block, PlainBlock, RecordBlock
 from serve.tabular.csv_source import CsvSource
 from serve.tabular.csv_writer import CsvWriter
@@ -49,23 +48,55 @@ class Asked:
     signature: Signature
     classes: Sequence[object]
     has_probabilities: bool
-    predict: Predict
 
 
-def answer(file: BinaryIO, asked: Asked, options: CsvOptions, *, as_ndjson: bool) -> Iterator[bytes]:
-    """
-    The header of the answer, then the rows block by block.
+class CsvAnswer:
+    """The answer to a CSV, block by block: one is read, then written with its predictions."""
 
-    Raises:
-        InvalidInput: The file as a whole, a cell or its quoting cannot be read.
-    """
-    # Arrow's own allocators keep some 20 MiB more for the next time, and are hardly quicker with blocks of this size.
-    pa.set_memory_pool(pa.system_memory_pool())
-    spread = asked.classes if asked.has_probabilities else ()
-    source = CsvSource(file, asked.signature, spread, options)
-    writer = (NdjsonWriter if as_ndjson else CsvWriter)(source, asked.classes, spread, options)
-    # By map(), which holds no block while the answer to it is on its way out.
-    return chain([writer.header()], map(partial(_written, asked.predict, writer), source.blocks()))
+    def __init__(self, file: BinaryIO, asked: Asked, options: CsvOptions, *, as_ndjson: bool) -> None:
+        """
+        Read the header.
+
+        Raises:
+            InvalidInput: The file as a whole cannot be read.
+        """
+        # Arrow's own allocators keep some 20 MiB more for the next time, and are hardly quicker with blocks of this
+        # size.
+        pa.set_memory_pool(pa.system_memory_pool())
+        spread = asked.classes if asked.has_probabilities else ()
+        source = CsvSource(file, asked.signature, spread, options)
+        self._writer = (NdjsonWriter if as_ndjson else CsvWriter)(source, asked.classes, spread, options)
+        self._blocks = source.blocks()
+        self._block: Block | None = None
+
+    def header(self) -> bytes:
+        """What comes before the rows."""
+        return self._writer.header()
+
+    def read(self) -> bool:
+        """
+        Read the next block; False if there is none.
+
+        Raises:
+            InvalidInput: A cell or its quoting cannot be read.
+        """
+        self._block = next(self._blocks, None)
+        return self._block is not None
+
+    def write(self, predict: Predict) -> bytes:
+        """
+        Write the rows of the block that was read last; any thread may do so, also while another one does.
+
+        Raises:
+            DeadlineExceeded: The block is still being read.
+        """
+        if self._block is None:
+            raise DeadlineExceeded
+        return _written(predict, self._writer, self._block)
+
+    def forget(self) -> None:
+        """Keep no block while its rows are on their way to a slow reader."""
+        self._block = None
 
 
 def _written(predict: Predict, writer: Writer, block: Block) -> bytes:

@@ -42,8 +42,6 @@ class CsvWriter:
         self._delimiter = source.delimiter
         self._escape_all = options.escape_all
         self._added = added_columns(classes)
-        self._buffer = io.StringIO()
-        self._writer = csv.writer(self._buffer, delimiter=source.delimiter, lineterminator=_END)
         self._labels = arrays.strings(
             [line.decode() for line in self._lines([["", _written(label)] for label in labels])]
         )
@@ -97,11 +95,10 @@ class CsvWriter:
         return [_defused(cell) for cell in cells] if self._escape_all else cells
 
     def _lines(self, rows: Iterable[Sequence[object]]) -> list[bytes]:
-        self._writer.writerows(rows)
-        written = self._buffer.getvalue().encode().split(_END.encode())
-        self._buffer.seek(0)
-        self._buffer.truncate()
-        return written[:-1]
+        # A buffer of its own: a block whose model took too long may be written while the next one is.
+        buffer = io.StringIO()
+        csv.writer(buffer, delimiter=self._delimiter, lineterminator=_END).writerows(rows)
+        return buffer.getvalue().encode().split(_END.encode())[:-1]
 
 
 def _written(label: object) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from serve.batching import Batcher
 from serve.errors import DeadlineExceeded, Overloaded
+from serve.threads import ThreadLimiter
 
 Rows = list[list[int]]
 
@@ -63,10 +64,11 @@ def ready(
     """Run a test on a new queue: of a model whose calls take no time, or of one whose calls take a second."""
     model, ticks = Model(), count()
     clock = (lambda: 0.0) if quick else (lambda: float(next(ticks)))
-    given: dict[str, Any] = {"call_rows": 100, "queue_rows": 1000, "deadline_s": 20.0, "clock": clock, **limits}
+    given: dict[str, Any] = {"call_rows": 100, "queue_rows": 1000, "deadline_s": 20.0, "clock": clock, "model": "m"}
+    given |= {"loop_rows": 10**6, **limits}
 
     async def run() -> None:
-        batcher = Batcher[Rows, list[int]](model, computing=anyio.CapacityLimiter(2), **given)
+        batcher = Batcher[Rows, list[int]](model, threads=ThreadLimiter(2, deadline_s=given["deadline_s"]), **given)
         while quick and not batcher._is_crowded:
             await asyncio.gather(*(batcher.submit([[0]]) for _ in range(3)))
         model.calls.clear()
@@ -275,7 +277,13 @@ def test_a_call_alone_holds_nobody_up() -> None:
 def test_what_is_quick_is_learnt() -> None:
     """A slow call sends its like to threads; one that is quick by far brings them back."""
     batcher: Batcher[Rows, list[int]] = Batcher(
-        Model(), computing=anyio.CapacityLimiter(1), call_rows=100, queue_rows=100, deadline_s=1
+        Model(),
+        model="m",
+        threads=ThreadLimiter(1, deadline_s=1),
+        loop_rows=100,
+        call_rows=100,
+        queue_rows=100,
+        deadline_s=1,
     )
 
     seen = []
@@ -283,4 +291,4 @@ def test_what_is_quick_is_learnt() -> None:
         batcher._learn(rows, took_s)
         seen.append(batcher._quick_rows)
 
-    assert seen == [2, 128, 128, 32, 0, 1, 2]
+    assert seen == [2, 100, 100, 32, 0, 1, 2]

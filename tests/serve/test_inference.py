@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anyio import CapacityLimiter
 from sklearn.linear_model import LogisticRegression
 
 from artifacts import Store
@@ -15,6 +14,7 @@ from serve.plain import Rows
 from serve.registry import Model, Registry
 from serve.schema import PredictRequest
 from serve.telemetry import Metrics
+from serve.threads import ThreadLimiter
 from tests import tiny
 from tests.bodies import LINE, ROW, column, mistakes, records, strict_json, table
 from tests.server import Api, slug
@@ -100,7 +100,8 @@ def test_what_is_not_asked_for_want_of_time_is_told_so(tmp_path: Path) -> None:
     model = Model("tiny", 1, bundle, PredictRequest)
     batch = bundle.manifest.signature.check([[0.5, 999.0, 6.0], [1, 2, 9]])
 
-    queues = partial(Batcher[Rows, bytes], computing=CapacityLimiter(1), call_rows=1, queue_rows=1, deadline_s=1)
+    threads = ThreadLimiter(1, deadline_s=1)
+    queues = partial(Batcher[Rows, bytes], threads=threads, call_rows=1, queue_rows=1, deadline_s=1)
     patient = Inference(Registry(), Metrics(), batcher=queues, cache_rows=0).predict(model, batch)
     hasty = Inference(Registry(), Metrics(), batcher=queues, cache_rows=0, patience_s=0).predict(model, batch)
 

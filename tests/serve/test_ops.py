@@ -1,11 +1,14 @@
 """Health, metrics and logs, of one worker and of several."""
 
+import asyncio
 import os
 import re
 import shutil
 import signal
 import socket
+import threading
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,6 +21,7 @@ from artifacts import Store
 from artifacts.errors import ArtifactSelfTest
 from serve.api.ops import Canary
 from serve.registry import Registry, Served
+from serve.threads import ThreadLimiter
 from tests.artifacts.folders import amend
 from tests.server import Api, Server, environment, slug
 
@@ -199,14 +203,40 @@ def test_a_model_that_answers_wrong_makes_the_server_unready() -> None:
     served = Served("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})
     registry = Registry()
     registry.replace([served])
-    parts: Any = SimpleNamespace(registry=registry, inference=wrong, canary_interval_s=60.0)
 
     async def ask_twice() -> list[str]:
+        threads = ThreadLimiter(1, deadline_s=10)
+        parts: Any = SimpleNamespace(registry=registry, inference=wrong, canary_interval_s=60.0, threads=threads)
         canary = Canary(parts)
         return [(await canary.health()).status for _ in range(2)]
 
     assert anyio.run(ask_twice) == ["unready", "unready"]
     assert wrong.asked == 1
+
+
+def test_a_canary_that_does_not_return_makes_the_server_unready() -> None:
+    """Readiness answers at its deadline, and does not call the models again while they have not returned."""
+    end, calls = threading.Event(), count()
+
+    def canary() -> None:
+        next(calls)
+        assert end.wait(20)
+
+    registry = Registry()
+    registry.replace([Served("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})])
+
+    async def ask_three_times() -> list[str]:
+        threads, inference = ThreadLimiter(1, deadline_s=10), SimpleNamespace(canary=canary)
+        parts: Any = SimpleNamespace(registry=registry, inference=inference, canary_interval_s=0.0, threads=threads)
+        asked = Canary(parts, deadline_s=0.05)
+        found = [(await asked.health()).status for _ in range(2)]
+        end.set()
+        while asked._thread.overdue:  # noqa: ASYNC110  # a thread brings it about, and sets no event of the loop
+            await asyncio.sleep(0.001)
+        return [*found, (await asked.health()).status]
+
+    assert asyncio.run(ask_three_times()) == ["unready", "unready", "ok"]
+    assert next(calls) == 2
 
 
 def test_killed_workers_are_replaced_and_leave_no_gauge_behind(store: Path, tmp_path: Path) -> None:

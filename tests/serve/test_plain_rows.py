@@ -23,7 +23,7 @@ from artifacts.signature import Batch
 from artifacts.values import Fault
 from serve.errors import InvalidInput
 from serve.tabular import csv_lines, csv_records, csv_source
-from serve.tabular.answer import Asked, answer
+from serve.tabular.answer import Asked, CsvAnswer
 from serve.tabular.blocks import PlainBlock, RecordBlock
 from serve.tabular.cells import reader
 from serve.tabular.csv_lines import LineLimits
@@ -118,15 +118,18 @@ def regress(batch: Batch) -> Told:
 
 
 SIGNATURE = Signature(container="frame", columns=COLUMNS, csv_nulls=())
-CLASSIFIER = Asked(SIGNATURE, LABELS, has_probabilities=True, predict=classify)
-REGRESSOR = Asked(SIGNATURE, (), has_probabilities=False, predict=regress)
+CLASSIFIER = Asked(SIGNATURE, LABELS, has_probabilities=True)
+REGRESSOR = Asked(SIGNATURE, (), has_probabilities=False)
 
 
 def _answered(body: bytes, asked: Asked, options: CsvOptions, *, as_ndjson: bool) -> tuple[bytes, str]:
     """What is answered, and the error that ends it."""
     written: list[bytes] = []
     try:
-        written.extend(answer(io.BytesIO(body), asked, options, as_ndjson=as_ndjson))
+        answer = CsvAnswer(io.BytesIO(body), asked, options, as_ndjson=as_ndjson)
+        written.append(answer.header())
+        while answer.read():
+            written.append(answer.write(classify if asked.classes else regress))
     except InvalidInput as error:
         return b"".join(written), f"{error.code}: {error}"
     return b"".join(written), ""
@@ -266,7 +269,7 @@ def test_a_bad_row_takes_few_steps(bad: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(csv_lines, "CHUNK_ROWS", 10_000)
     monkeypatch.setattr(csv_lines, "CHUNK_BYTES", 2**18)
     body = table(*[bad] * 10_000)
-    asked = Asked(FLOWER, LABELS, has_probabilities=True, predict=classify)
+    asked = Asked(FLOWER, LABELS, has_probabilities=True)
 
     with cProfile.Profile() as profile:
         answered, error = _answered(body, asked, OPTIONS, as_ndjson=False)

@@ -1,5 +1,6 @@
 """Programs as files: what is written is read, and what cannot be read says so."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,8 +76,9 @@ class Named:
 
     has_probabilities = False
 
-    def __init__(self, name: int) -> None:
+    def __init__(self, name: int, *, program_rows: int = 0) -> None:
         self.name = name
+        self.program_rows = program_rows
         self.parts = [self]
 
     def predict(self, table: Any, *, probabilities: bool) -> Told:  # noqa: ARG002  # as the protocol has it
@@ -94,3 +96,13 @@ def test_the_number_of_rows_chooses(rows: int, chosen: int) -> None:
 
     assert set(told.predicted.tolist()) == {chosen}
     assert runtime.parts == list(programs.values())
+
+
+@pytest.mark.parametrize(
+    ("programs", "most"), [("ppp", sys.maxsize), ("pps", 252), ("pss", 8), ("psp", 8), ("spp", 0), ("sss", 0)]
+)
+def test_the_rows_that_programs_answer_are_known(programs: str, most: int) -> None:
+    """Calls with so many rows never reach the estimator, whose time has no bound."""
+    named = {str(place): Named(0, program_rows=sys.maxsize * (kind == "p")) for place, kind in enumerate(programs)}
+
+    assert Chosen(named, {1: "0", 64: "1", 1_000: "2"}).program_rows == most

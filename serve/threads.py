@@ -1,0 +1,231 @@
+"""The threads that models are called in: bounded, shared fairly between models, and counted while a call is overdue."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, ParamSpec, TypeVar
+
+from serve.errors import DeadlineExceeded
+
+# A call that has not returned after so many deadlines is not expected to return at all.
+LOST_DEADLINES = 6
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def on_loop(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Make a coroutine function of the running event loop callable from a thread, which waits for the result."""
+    loop = asyncio.get_running_loop()
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return asyncio.run_coroutine_threadsafe(call(*args, **kwargs), loop).result()
+
+    return run
+
+
+class ThreadLimiter:
+    """
+    Runs calls of models in a bounded number of threads.
+
+    A call that passes its deadline fails for its caller and keeps its thread until it returns, since Python cannot end
+    a thread. While several models are loaded, a model gets a further thread only if one stays free for the others; of
+    those that wait, the model with the fewest running calls is next. Belongs to one event loop.
+    """
+
+    def __init__(
+        self,
+        threads: int,
+        *,
+        deadline_s: float,
+        models: Callable[[], int] = lambda: 1,
+        on_overdue: Callable[[int], object] = lambda _: None,
+        on_exhausted: Callable[[], object] = lambda: None,
+    ) -> None:
+        """
+        Prepare the threads; each is started when it is first needed.
+
+        Args:
+            threads: Calls that may run at once.
+            deadline_s: How long a call may run.
+            models: Returns how many models are loaded.
+            on_overdue: Called with the number of overdue calls whenever it changes.
+            on_exhausted: Called once, when half of the threads are lost.
+        """
+        self.threads = threads
+        self.deadline_s = deadline_s
+        self.is_exhausted = False
+        self._models = models
+        self._on_overdue = on_overdue
+        self._on_exhausted = on_exhausted
+        self._running: Counter[str] = Counter()
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._overdue: dict[object, float] = {}
+        self._idle: list[_Worker] = []
+
+    @property
+    def overdue(self) -> int:
+        """How many calls are past their deadline and have not returned."""
+        return len(self._overdue)
+
+    async def acquire(self, model: str, *, wait_s: float | None = None) -> "Slot":
+        """
+        Wait until the model may use one more thread.
+
+        Raises:
+            DeadlineExceeded: No thread was free within `wait_s`.
+        """
+        if self._may_start(model):
+            self._running[model] += 1
+            return Slot(self, model)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(model, deque()).append(turn)
+        try:
+            async with asyncio.timeout(wait_s):
+                await turn
+        except BaseException as error:
+            self._leave(model, turn)
+            if isinstance(error, TimeoutError):
+                raise DeadlineExceeded from error
+            raise
+        return Slot(self, model)
+
+    async def run(self, model: str, call: Callable[[], T], *, wait_s: float | None = None) -> T:
+        """
+        Run one call in a thread of the model.
+
+        Raises:
+            DeadlineExceeded: No thread was free in time, or the call has not returned in time.
+        """
+        slot = await self.acquire(model, wait_s=wait_s)
+        return await slot.run(call)
+
+    def close(self) -> None:
+        """End the threads that have nothing to do; the others do not keep the process from ending."""
+        for worker in self._idle:
+            worker.calls.put(None)
+        self._idle.clear()
+
+    def _may_start(self, model: str) -> bool:
+        free = self.threads - self._running.total()
+        return free > (self._running[model] > 0 and self._models() > 1)
+
+    def _leave(self, model: str, turn: "asyncio.Future[None]") -> None:
+        """Give up a place in the queue, or the thread that was assigned in the same moment."""
+        if turn.done() and not turn.cancelled():
+            self._release(model)
+            return
+        if turn in self._waiting.get(model, ()):
+            self._waiting[model].remove(turn)
+            if not self._waiting[model]:
+                del self._waiting[model]
+
+    def _release(self, model: str) -> None:
+        self._running[model] -= 1
+        if not self._running[model]:
+            del self._running[model]
+        while (following := self._next()) is not None:
+            turns = self._waiting.pop(following)
+            turn = turns.popleft()
+            if turns:
+                # Last in the order of the dictionary: models with equally many calls take turns.
+                self._waiting[following] = turns
+            if not turn.done():
+                self._running[following] += 1
+                turn.set_result(None)
+
+    def _next(self) -> str | None:
+        may = [model for model in self._waiting if self._may_start(model)]
+        return min(may, key=self._running.__getitem__) if may else None
+
+    def _start(self, call: Callable[[], T], outcome: "asyncio.Future[T]", model: str) -> None:
+        loop = asyncio.get_running_loop()
+        worker = self._idle.pop() if self._idle else _Worker()
+        key = object()
+        timer = loop.call_later(self.deadline_s, self._expire, key, outcome)
+        context = copy_context()
+
+        def returned(result: Any, error: BaseException | None) -> None:
+            timer.cancel()
+            self._idle.append(worker)
+            if self._overdue.pop(key, None) is not None:
+                self._on_overdue(self.overdue)
+            self._release(model)
+            if outcome.done():
+                return
+            if error is None:
+                outcome.set_result(result)
+            else:
+                outcome.set_exception(error)
+
+        def work() -> None:
+            result, error = None, None
+            try:
+                result = context.run(call)
+            except BaseException as raised:  # noqa: BLE001  # whatever it is, it belongs to the caller
+                error = raised
+            try:
+                loop.call_soon_threadsafe(returned, result, error)
+            except RuntimeError:
+                # The process ends, and no caller waits any more.
+                if not loop.is_closed():
+                    raise
+
+        worker.calls.put(work)
+
+    def _expire(self, key: object, outcome: "asyncio.Future[Any]") -> None:
+        loop = asyncio.get_running_loop()
+        self._overdue[key] = loop.time()
+        self._on_overdue(self.overdue)
+        loop.call_later((LOST_DEADLINES - 1) * self.deadline_s, self._count_lost)
+        if not outcome.done():
+            outcome.set_exception(DeadlineExceeded())
+
+    def _count_lost(self) -> None:
+        # A little less than the timer's wait, for which the clock may be read too early.
+        since = asyncio.get_running_loop().time() - 0.99 * (LOST_DEADLINES - 1) * self.deadline_s
+        lost = sum(began <= since for began in self._overdue.values())
+        if 2 * lost >= self.threads and not self.is_exhausted:
+            self.is_exhausted = True
+            self._on_exhausted()
+
+
+class Slot:
+    """The permission to run one call in a thread; it is used or released, once."""
+
+    def __init__(self, limiter: ThreadLimiter, model: str) -> None:
+        self._limiter = limiter
+        self._model = model
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """
+        Run a call; the thread counts as the model's until it returns.
+
+        Raises:
+            DeadlineExceeded: It has not returned in time.
+        """
+        outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._limiter._start(call, outcome, self._model)  # noqa: SLF001
+        return await outcome
+
+    def release(self) -> None:
+        """Return the permission unused."""
+        self._limiter._release(self._model)  # noqa: SLF001
+
+
+class _Worker(Thread):
+    """A thread that runs one call after the other, and does not keep the process from ending."""
+
+    def __init__(self) -> None:
+        super().__init__(name="model", daemon=True)
+        self.calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.start()
+
+    def run(self) -> None:
+        while (call := self.calls.get()) is not None:
+            call()
+            # What a call refers to is not kept until the next one comes.
+            del call

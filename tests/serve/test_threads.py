@@ -1,0 +1,207 @@
+"""The threads of models: who gets one, who waits, and how a call is handled that does not return."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from serve.errors import DeadlineExceeded
+from serve.threads import LOST_DEADLINES, ThreadLimiter, on_loop
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    """Run a test on a loop of its own, and for a bounded time."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(30):
+            await test()
+
+    asyncio.run(bounded())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition that other tasks bring about."""
+    while not condition():  # noqa: ASYNC110  # threads bring it about, and set no event of the loop
+        await asyncio.sleep(0.001)
+
+
+class Calls:
+    """Calls that block until they are ended, and what has begun."""
+
+    def __init__(self, limiter: ThreadLimiter) -> None:
+        self.limiter = limiter
+        self.begun: list[str] = []
+        self.tasks: list[asyncio.Task[str]] = []
+        self._ends: list[threading.Event] = []
+
+    def start(self, model: str) -> "asyncio.Task[str]":
+        """Begin one more call of a model, as soon as it has a thread."""
+        end = threading.Event()
+
+        def call() -> str:
+            self.begun.append(model)
+            assert end.wait(20)
+            return model
+
+        self._ends.append(end)
+        self.tasks.append(asyncio.create_task(self.limiter.run(model, call)))
+        return self.tasks[-1]
+
+    def end(self, place: int) -> None:
+        """Let a call return."""
+        self._ends[place].set()
+
+    async def finish(self) -> list[Any]:
+        """Let all of them return."""
+        for end in self._ends:
+            end.set()
+        return await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+def test_a_model_alone_has_every_thread() -> None:
+    """Where no other model is loaded, nothing is reserved."""
+
+    async def test() -> None:
+        calls = Calls(ThreadLimiter(4, deadline_s=20))
+        for _ in range(6):
+            calls.start("slow")
+        await until(lambda: len(calls.begun) == 4)
+
+        assert await calls.finish() == ["slow"] * 6
+
+    run(test)
+
+
+@pytest.mark.parametrize(("threads", "most"), [(2, 1), (4, 3), (8, 7)])
+def test_a_slow_model_leaves_a_thread_for_others(threads: int, most: int) -> None:
+    """Among several models one gets all threads but one, and another is called at once."""
+
+    async def test() -> None:
+        calls = Calls(ThreadLimiter(threads, deadline_s=20, models=lambda: 2))
+        for _ in range(2 * threads):
+            calls.start("slow")
+        await until(lambda: len(calls.begun) == most)
+
+        assert await calls.limiter.run("other", lambda: "at once") == "at once"
+        assert calls.begun == ["slow"] * most
+        await calls.finish()
+
+    run(test)
+
+
+def test_the_model_with_the_fewest_calls_is_next() -> None:
+    """A model that waits behind many calls of another does not wait for all of them."""
+
+    async def test() -> None:
+        calls = Calls(ThreadLimiter(3, deadline_s=20, models=lambda: 3))
+        for model in ("a", "a", "b", "a", "a", "b", "c"):
+            calls.start(model)
+        await until(lambda: len(calls.begun) == 3)
+
+        calls.end(0)
+        await until(lambda: len(calls.begun) == 4)
+
+        assert calls.begun == ["a", "a", "b", "c"]
+        await calls.finish()
+        assert sorted(calls.begun) == ["a"] * 4 + ["b"] * 2 + ["c"]
+
+    run(test)
+
+
+def test_an_overdue_call_fails_and_keeps_its_thread_until_it_returns() -> None:
+    """Its caller waits no longer than the deadline; the thread is counted, and is used again afterwards."""
+
+    async def test() -> None:
+        counted: list[int] = []
+        limiter = ThreadLimiter(1, deadline_s=0.05, on_overdue=counted.append)
+        calls = Calls(limiter)
+
+        with pytest.raises(DeadlineExceeded):
+            await calls.start("slow")
+        with pytest.raises(DeadlineExceeded):
+            await limiter.run("other", lambda: "never", wait_s=0.01)
+        assert limiter.overdue == 1
+        await calls.finish()
+        await until(lambda: not limiter.overdue)
+
+        assert counted == [1, 0]
+        assert await limiter.run("other", lambda: "again") == "again"
+        assert not limiter.is_exhausted
+
+    run(test)
+
+
+def test_half_of_the_threads_lost_is_reported_once() -> None:
+    """Calls that have not returned after several deadlines are lost; fewer than half of the threads are borne."""
+
+    async def test() -> None:
+        reported: list[str] = []
+        limiter = ThreadLimiter(4, deadline_s=0.02, on_exhausted=lambda: reported.append("exhausted"))
+        calls = Calls(limiter)
+        calls.start("slow")
+        await until(lambda: limiter.overdue == 1)
+        await asyncio.sleep(2 * LOST_DEADLINES * 0.02)
+        assert reported == []
+
+        calls.start("slow")
+        calls.start("slow")
+        await until(lambda: limiter.is_exhausted)
+        await asyncio.sleep(2 * LOST_DEADLINES * 0.02)
+
+        assert reported == ["exhausted"]
+        await calls.finish()
+
+    run(test)
+
+
+def test_who_no_longer_waits_takes_no_thread() -> None:
+    """A caller that goes away while it waits, even in the moment of its turn, leaves the thread to the next."""
+
+    async def test() -> None:
+        limiter = ThreadLimiter(1, deadline_s=20)
+        slot = await limiter.acquire("a")
+        early, gone, following = (asyncio.create_task(limiter.acquire("a")) for _ in range(3))
+        await asyncio.sleep(0)
+
+        early.cancel()
+        await asyncio.wait([early])
+        slot.release()
+        gone.cancel()
+
+        (await following).release()
+        assert gone.cancelled()
+        assert await limiter.run("b", lambda: "b") == "b"
+
+    run(test)
+
+
+def test_what_a_call_raises_is_its_callers() -> None:
+    """The exception comes out of `run`, and the thread is free."""
+
+    async def test() -> None:
+        limiter = ThreadLimiter(1, deadline_s=20)
+
+        with pytest.raises(ZeroDivisionError):
+            await limiter.run("a", lambda: 1 // 0)
+        assert await limiter.run("a", threading.current_thread) is await limiter.run("b", threading.current_thread)
+        assert (await limiter.run("a", threading.current_thread)).daemon
+        limiter.close()
+
+    run(test)
+
+
+def test_a_thread_reaches_the_loop() -> None:
+    """What must run on the loop is called from a thread, which waits for the result."""
+
+    async def test() -> None:
+        async def double(number: int) -> int:
+            assert threading.current_thread() is threading.main_thread()
+            return 2 * number
+
+        doubled = on_loop(double)
+
+        assert await ThreadLimiter(1, deadline_s=20).run("a", lambda: doubled(21)) == 42
+
+    run(test)
