@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from math import isfinite
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,34 @@ class Fault:
     message: str
     rows: NDArray[np.intp]
     column: str | None = None
+
+
+class FloatLiteral(float):
+    """A number together with its text: the float of `9007199254740993.0` is the one of its neighbour."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        literal = super().__new__(cls, text)
+        literal.text = text
+        return literal
+
+    def __repr__(self) -> str:
+        return self.text
+
+    @property
+    def integer(self) -> int | None:
+        """The integer that the text stands for exactly, or None; of finite numbers only."""
+        try:
+            exact = Decimal(self.text)
+        except InvalidOperation:
+            # An exponent of more than 18 digits: as a float it was zero, and is not.
+            return None
+        if not exact:
+            return 0
+        whole = exact.to_integral_value()
+        return int(whole) if whole == exact else None
 
 
 class Check:
@@ -169,6 +198,11 @@ def _objects(values: Sequence[Any]) -> Array:
     return array
 
 
+def takes_integers(column: Column) -> bool:
+    """Whether a number of this column must be an integer exactly, so that a float may have lost what it was."""
+    return _plain_types(column) == {int}
+
+
 def longest(column: Column) -> int:
     """How many characters a text may have in an array of texts; 0 is as many as it likes."""
     if column.dtype != "U":
@@ -213,8 +247,9 @@ def _category(column: Column) -> Judge:
     known = frozenset(column.known)
 
     def judge(value: object) -> Scalar | Wrong:
-        if isinstance(value, float) and int in plain and value.is_integer():
-            value = int(value)
+        if isinstance(value, float) and int in plain:
+            whole = _whole(value) if isfinite(value) else None
+            value = float(value) if whole is None else whole
         if isinstance(value, float) and float in plain and not np.isfinite(value):
             return Wrong("non-finite")
         if not isinstance(value, bool | int | float | str) or type(value) not in plain:
@@ -233,6 +268,13 @@ def _number(value: object) -> int | float | Wrong:
     return value if isinstance(value, int) or isfinite(value) else Wrong("non-finite")
 
 
+def _whole(number: float) -> int | None:
+    """The integer that a finite number is, exactly; None if it is none."""
+    if isinstance(number, FloatLiteral):
+        return number.integer
+    return int(number) if number == int(number) else None
+
+
 def _integer(column: Column) -> Judge:
     bounds = None if column.dtype == "object" else np.iinfo(column.dtype.lower())
 
@@ -240,10 +282,11 @@ def _integer(column: Column) -> Judge:
         number = _number(value)
         if isinstance(number, Wrong):
             return number
-        if number != int(number):
+        whole = _whole(number)
+        if whole is None:
             return Wrong("not-an-integer")
-        fits = bounds is None or bounds.min <= int(number) <= bounds.max
-        return int(number) if fits else Wrong("out-of-range")
+        fits = bounds is None or bounds.min <= whole <= bounds.max
+        return whole if fits else Wrong("out-of-range")
 
     return judge
 
@@ -269,7 +312,7 @@ def _float(column: Column) -> Judge:
         if not fits(number):
             return Wrong("out-of-range")
         # Objects are what they were: there an integer stays one.
-        return number if column.dtype == "object" else float(number)
+        return number if column.dtype == "object" and type(number) is int else float(number)
 
     return judge
 

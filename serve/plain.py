@@ -1,5 +1,6 @@
 """Bodies that are plainly right, read without a look at any single value; of all others it says nothing."""
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import itemgetter
@@ -25,6 +26,8 @@ _DEPTH = 3
 _MANY_BYTES = 1024
 # What numbers are made of, and the blanks between them. What is left of a body of vectors is its structure.
 _OF_NUMBERS = b"0123456789.-+eE \t\r\n"
+# A literal that is no integer, or maybe not exactly: with an exponent, or with more than zeros after the point.
+_NO_INTEGER = re.compile(rb"[0-9][eE]|\.(?!0+(?![0-9]))")
 _OPENING, _CLOSING = b'{"instances":['.translate(None, _OF_NUMBERS), b"]}"
 
 
@@ -74,6 +77,8 @@ class Plain:
         rows = (b"[" + b"," * (self._width - 1) + b"],") * count
         if body.translate(None, _OF_NUMBERS) != _OPENING + rows[:-1] + _CLOSING:
             return None
+        if not numbers.are_integers(body):
+            return None
         try:
             instances = simdjson.Parser().parse(body)["instances"]  # type: ignore[index]
             flat = np.frombuffer(instances.as_buffer(of_type="d"), np.float64)  # type: ignore[union-attr]
@@ -95,12 +100,18 @@ class _Numbers:
         self._most = np.array([most for _, most in bounds], dtype=np.float64)
         self._whole = [index for index, column in enumerate(signature.columns) if column.kind == "integer"]
 
+    def are_integers(self, body: bytes) -> bool:
+        """Whether what a body of vectors has in the columns of integers are integers, by their text."""
+        # Of letters, such a body has those of "instances".
+        if not self._whole or (b"." not in body and b"E" not in body and body.count(b"e") == 1):
+            return True
+        literals, width = body.split(b","), len(self._dtypes)
+        return not any(_NO_INTEGER.search(b",".join(literals[place::width])) for place in self._whole)
+
     def table(self, rows: NDArray[np.float64]) -> Table | None:
         """Shape (rows, columns) as the model wants it; None if a number does not fit."""
         # A NaN fits nowhere.
         if not ((rows >= self._least) & (rows <= self._most)).all():
-            return None
-        if self._whole and (rows[:, self._whole] != np.trunc(rows[:, self._whole])).any():
             return None
         if len(set(self._dtypes)) == 1:
             return rows.astype(self._dtypes[0])

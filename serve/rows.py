@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from artifacts.signature import Batch, Signature
-from artifacts.values import Fault
+from artifacts.values import Fault, takes_integers
 from serve.errors import InvalidInput, InvalidRows, Mistake
 
 _LONGEST_ECHO = 64
@@ -28,6 +28,10 @@ class Limits:
     show_values: bool
 
 
+class MaybeRounded(Exception):
+    """A float was sent for an integer; which integer its text stands for, the float does not say."""
+
+
 class Rows:
     """Turns what was sent as `instances` into a checked batch; no Python call per row where all rows are right."""
 
@@ -37,6 +41,7 @@ class Rows:
         self.names = signature.names
         self._known = frozenset(self.names)
         self._width = len(self.names)
+        self._integers = [place for place, column in enumerate(signature.columns) if takes_integers(column)]
         pick = itemgetter(*self.names)
         self._pick: Callable[[Mapping[str, object]], Sequence[object]] = (
             pick if self._width > 1 else lambda row: (pick(row),)
@@ -48,6 +53,7 @@ class Rows:
 
         Raises:
             InvalidInput: What was sent is not a list of rows of one kind, or too large.
+            MaybeRounded: A column of integers has a float: parse the body again, with the text of each float.
         """
         if not isinstance(value, list):
             raise InvalidInput("invalid-instances", "instances must be a list of rows")
@@ -72,7 +78,7 @@ class Rows:
     def _rows(self, rows: list[Any], *, kind: type) -> Batch:
         vectors = self._vectors(rows) if kind is list else self._records(rows)
         if vectors is not None:
-            return self.signature.check(list(zip(*vectors, strict=True)), max_digits=self.limits.max_digits)
+            return self.signature.check(self._table(vectors), max_digits=self.limits.max_digits)
         judge = self._judge_vector if kind is list else self._judge_record
         return self._one_by_one(rows, judge)
 
@@ -103,12 +109,20 @@ class Rows:
         faults = [Fault(fault.code, fault.message, np.array(at), fault.column) for fault, at in found.items()]
         vectors = [row if isinstance(row, list) else self._pick(row) for row in map(rows.__getitem__, whole)]
         return self.signature.check(
-            list(zip(*vectors, strict=True)) if vectors else [()] * self._width,
+            self._table(vectors) if vectors else [()] * self._width,
             rows=np.array(whole, dtype=np.intp),
             size=len(rows),
             faults=faults,
             max_digits=self.limits.max_digits,
         )
+
+    def _table(self, vectors: Iterable[Sequence[object]]) -> list[tuple[object, ...]]:
+        """Transpose rows into columns."""
+        table = list(zip(*vectors, strict=True))
+        # A float with its text is of another type.
+        if any(float in set(map(type, table[place])) for place in self._integers):
+            raise MaybeRounded
+        return table
 
     def _judge_vector(self, row: object) -> "list[_RowFault]":
         if not isinstance(row, list):

@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema, cre
 from artifacts.columns import Column
 from artifacts.manifest import Manifest
 from artifacts.signature import Batch
-from serve.document import parse
+from serve.document import parse, parse_exactly
 from serve.errors import InvalidInput
 from serve.plain import Plain, plain
-from serve.rows import Limits, Rows, invalid_rows
+from serve.rows import Limits, MaybeRounded, Rows, invalid_rows
 
 
 class PredictRequest(BaseModel):
@@ -57,12 +57,20 @@ def read(model: type[PredictRequest], body: bytes, *, report: bool) -> Batch:
     limits = model.rows.limits
     document = parse(body, max_depth=limits.max_depth, max_rows=limits.max_rows)
     try:
-        batch = model.model_validate(document).instances
-    except ValidationError as error:
-        raise _shape(error) from error
+        batch = _batch(model, document)
+    except MaybeRounded:
+        document = parse_exactly(body)
+        batch = _batch(model, document)
     if batch.faults and not report:
         raise invalid_rows(batch.faults, cast(dict[str, Any], document)["instances"], model.rows)
     return batch
+
+
+def _batch(model: type[PredictRequest], document: object) -> Batch:
+    try:
+        return model.model_validate(document).instances
+    except ValidationError as error:
+        raise _shape(error) from error
 
 
 def instances_schema(manifest: Manifest, *, max_rows: int, ignore_unknown: bool) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from pydantic_core import from_json
 
 from artifacts.columns import Column
+from artifacts.values import FloatLiteral, takes_integers
 from serve.tabular.options import NUMBER
 
 Reader: TypeAlias = Callable[[Sequence[str]], Sequence[object]]
@@ -30,7 +32,7 @@ def reader(column: Column, nulls: frozenset[str]) -> Reader:
         return _texts(column, nulls)
     if column.kind == "boolean" or kinds == {bool}:
         return lambda cells: [_boolean(cell.strip(), nulls) for cell in cells]
-    return lambda cells: _numbers(cells, nulls)
+    return partial(_numbers, nulls=nulls, is_exact=takes_integers(column))
 
 
 def _texts(column: Column, nulls: frozenset[str]) -> Reader:
@@ -48,28 +50,30 @@ def _boolean(cell: str, nulls: frozenset[str]) -> object:
     return None if not cell or cell in nulls else _BOOLEANS.get(cell.lower(), cell)
 
 
-def _numbers(cells: Sequence[str], nulls: frozenset[str]) -> Sequence[object]:
+def _numbers(cells: Sequence[str], *, nulls: frozenset[str], is_exact: bool) -> Sequence[object]:
+    decimal = FloatLiteral if is_exact else float
     if nulls and not nulls.isdisjoint(map(str.strip, cells)):
-        return [_number(cell, nulls) for cell in cells]
+        return [_number(cell, nulls, decimal) for cell in cells]
     try:
         # All cells at once: a cell can only pass as one number, since "1,2" would make the list longer.
         values = from_json("[" + ",".join(cells) + "]")
     except ValueError:
         values = None
-    if isinstance(values, list) and len(values) == len(cells) and {int, float}.issuperset(map(type, values)):
+    plain = {int} if is_exact else {int, float}
+    if isinstance(values, list) and len(values) == len(cells) and plain.issuperset(map(type, values)):
         return values
     # What is wrong once is often wrong in every row.
-    known = {cell: _number(cell, nulls) for cell in set(cells)}
+    known = {cell: _number(cell, nulls, decimal) for cell in set(cells)}
     return [known[cell] for cell in cells]
 
 
-def _number(cell: str, nulls: frozenset[str]) -> object:
+def _number(cell: str, nulls: frozenset[str], decimal: type[float]) -> object:
     text = cell.strip()
     if not text or text in nulls:
         return None
     if not NUMBER.fullmatch(text):
         return text
     if not _WHOLE.fullmatch(text):
-        return float(text)
+        return decimal(text)
     digits = text.lstrip("+-0")[:_LONGEST_WHOLE] or "0"
     return -int(digits) if text[0] == "-" else int(digits)

@@ -1,5 +1,6 @@
 """The cells of many lines, read at once into the arrays of their columns; what needs a closer look is left out."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import Any, Protocol, TypeAlias
@@ -33,6 +34,9 @@ class Cast(Protocol):
 
 # The same as NUMBER, for an engine that knows no possessive quantifiers and needs none.
 _NUMBER = NUMBER.pattern.replace("++", "+").replace("?+", "?").replace("*+", "*")
+_HEXADECIMAL = re.compile(b"0[xX]")
+# A whole number of so few digits is exact as a float; whatever is longer or has an exponent gets a closer look.
+_WHOLE = r"[+-]?[0-9]{1,15}(?:\.0*)?"
 # Beyond it a float stands for several integers.
 _EXACT = 2.0**53 - 1
 # Of so many rows one may need a closer look; where more do, all are read one by one.
@@ -99,8 +103,11 @@ class PlainCells:
             One array a column, in the model's order; and shape (rows,), which of their values are all right. None if
             these are few.
         """
+        # As an integer, Arrow reads 0x1F too.
+        is_misread = pa.int64() in self._types.values() and _HEXADECIMAL.search(lines)
+        types = dict.fromkeys(self._types, _TEXT) if is_misread else self._types
         try:
-            columns = self._cutter.cut(lines, self._types)
+            columns = self._cutter.cut(lines, types)
         except pa.ArrowInvalid:
             # Some cell of numbers is none. Where there is one, there are others.
             self._types = dict.fromkeys(self._types, _TEXT)
@@ -194,10 +201,11 @@ class _Numbers:
     def __init__(self, column: Column, nulls: frozenset[str], max_digits: int) -> None:
         # A token for null that is a number as well; blanks around it are the slow reader's.
         self._tokens = [float(token) for token in nulls if NUMBER.fullmatch(token)]
-        self.type = _TEXT if self._tokens else pa.float64()
+        self.type = _TEXT if self._tokens else pa.int64() if column.kind == "integer" else pa.float64()
         self._dtype = np.dtype(column.dtype.lower())
         self._is_masked = column.dtype[0].isupper()
         self._is_whole = column.kind == "integer"
+        self._number = f"^(?:{_WHOLE if self._is_whole else _NUMBER})$"
         self._is_nullable = column.nullable
         self._nulls = arrays.strings(["", *nulls])
         bounds: Any = np.iinfo(self._dtype) if self._is_whole else np.finfo(self._dtype)
@@ -209,9 +217,7 @@ class _Numbers:
         values, is_null = self._parsed(cells)
         # A NaN is neither.
         good = (values >= self._least) & (values <= self._most)
-        if self._is_whole:
-            good &= values == np.rint(values)
-        else:
+        if not self._is_whole:
             # As JSON -0 is the integer 0.
             good &= (values != 0) | ~np.signbit(values)
         for token in self._tokens:
@@ -222,15 +228,15 @@ class _Numbers:
 
     def _parsed(self, cells: pa.Array) -> tuple[NDArray[np.float64], Good | None]:
         """Shape (rows,): the numbers, NaN for what is none, and which cells are null, if any."""
-        if not self._tokens:
-            # At once, or not at all; of numbers that Arrow has read it costs nothing.
+        if cells.type == pa.int64() or not (self._tokens or self._is_whole):
+            # At once, or not at all; of floats that Arrow has read it costs nothing.
             try:
-                return arrays.values(pc.cast(cells, pa.float64()), np.float64), None
+                return arrays.values(pc.cast(cells, pa.float64(), safe=False), np.float64), None
             except pa.ArrowInvalid:
                 pass
         is_null = pc.is_in(cells, value_set=self._nulls)
         trimmed = pc.ascii_trim_whitespace(cells)
-        is_number = pc.and_not(pc.match_substring_regex(trimmed, f"^(?:{_NUMBER})$"), is_null)
+        is_number = pc.and_not(pc.match_substring_regex(trimmed, self._number), is_null)
         numbers = pc.cast(pc.if_else(is_number, trimmed, arrays.string("nan")), pa.float64())
         return arrays.values(numbers, np.float64), arrays.are_set(is_null)
 
