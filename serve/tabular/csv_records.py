@@ -1,6 +1,7 @@
 """The records of a CSV, each with the physical line that it begins on, in blocks that fit into memory."""
 
 import csv
+import re
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
@@ -12,10 +13,13 @@ BLOCK_CHARACTERS = 2**19
 
 # How many of the largest cells a row may be long, all its cells together.
 _ROW_CELLS = 16
+# Of a run of characters that the quoting does not depend on, the first and the last, which tell where cells end.
+_RUN = re.compile(r'([^"\r\n])[^"\r\n]*([^"\r\n])')
+_PIECE_CHARACTERS = 2**16
 
 
 class Record(NamedTuple):
-    """One row: its cells, the physical line it begins on, and its length in characters."""
+    """One row: its cells, none where it is too large; the physical line it begins on; its length in characters."""
 
     cells: list[str]
     line: int
@@ -25,7 +29,9 @@ class Record(NamedTuple):
 class Records:
     """Each record of a text that is not a blank line."""
 
-    def __init__(self, text: TextIO, delimiter: str, *, max_cell: int, line: int = 1) -> None:
+    def __init__(
+        self, text: TextIO, delimiter: str, *, max_cell: int, line: int = 1, keeps_large: bool = False
+    ) -> None:
         """
         Begin where a record begins.
 
@@ -34,11 +40,14 @@ class Records:
             delimiter: What stands between cells.
             max_cell: Characters of the longest cell; a row may have 16 times as many.
             line: The number of its first physical line.
+            keeps_large: Whether a row that is too large is a record without cells, instead of an error.
         """
+        longest = _ROW_CELLS * max_cell
         # That limit is the whole process's, and other libraries read CSV too: it is only ever raised.
-        csv.field_size_limit(max(max_cell, csv.field_size_limit()))
+        csv.field_size_limit(max(2 * longest if keeps_large else max_cell, csv.field_size_limit()))
         self._max_cell = max_cell
-        self._lines = _Lines(text, _ROW_CELLS * max_cell)
+        self._keeps_large = keeps_large
+        self._lines = _Lines(text, longest, outlines=keeps_large)
         self._reader = csv.reader(self._lines, delimiter=delimiter, strict=True)
         self._first = line
 
@@ -50,14 +59,19 @@ class Records:
         The next one.
 
         Raises:
-            InvalidInput: A cell or a row is longer than it may be, or the quoting is broken.
+            InvalidInput: The quoting is broken, or a cell or a row is longer than it may be and is not kept.
         """
         while True:
             line = self.line
             cells = self._cells(line)
             length = self._lines.begin_row()
-            if length > self._max_cell and max(map(len, cells), default=0) > self._max_cell:
+            is_large = length > self._max_cell and (
+                length > self._lines.longest or max(map(len, cells), default=0) > self._max_cell
+            )
+            if is_large and not self._keeps_large:
                 raise _too_large(line)
+            if is_large:
+                return Record([], line, length)
             if cells:
                 return Record(cells, line, length)
 
@@ -104,31 +118,61 @@ def _block(rows: Iterator[Record], answered: int) -> list[Record]:
 
 
 class _Lines:
-    """The physical lines of a text, of which each row may take only so many characters; `taken` counts bytes."""
+    """
+    The physical lines of a text, of which each row may take only so many characters; `taken` counts bytes.
 
-    def __init__(self, text: TextIO, longest: int) -> None:
+    With `outlines`, the lines of a longer row come as their outlines: only what tells where cells and the row end.
+    """
+
+    def __init__(self, text: TextIO, longest: int, *, outlines: bool) -> None:
         self._readline = text.readline
-        self._longest = self._left = longest
+        self.longest = self._left = longest
+        self._outlined = 0
+        self._outlines = outlines
+        self._held = ""
         self.taken = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._readline(self._left + 1)
+        line = self._read(max(self._left, 0) + 1)
         if not line:
             raise StopIteration
-        self._left -= len(line)
-        self.taken += len(line) if line.isascii() else len(line.encode())
-        if self._left < 0:
+        if self._left >= 0:
+            return line
+        if not self._outlines:
             raise _TooLong
-        return line
+        return self._outline(line)
 
     def begin_row(self) -> int:
-        """Grant the next row its characters, and say how many the last one took."""
-        taken = self._longest - self._left
-        self._left = self._longest
+        """Grant the next row its characters, and return how many the last one took."""
+        taken = self.longest - self._left
+        self._left, self._outlined = self.longest, 0
         return taken
+
+    def _read(self, most: int) -> str:
+        held, self._held = self._held, ""
+        piece = held if held == "\r" else held + self._readline(most)
+        self._left -= len(piece)
+        self.taken += len(piece) if piece.isascii() else len(piece.encode())
+        return piece
+
+    def _outline(self, piece: str) -> str:
+        """The outline of a line, whose first piece has been read; outlines have a limit too, as rows of quotes may."""
+        pieces = []
+        while piece:
+            pieces.append(_RUN.sub(r"\1\2", piece))
+            self._outlined += len(pieces[-1])
+            if self._outlined > self.longest:
+                raise _TooLong
+            piece = "" if piece.endswith(("\n", "\r")) else self._read(_PIECE_CHARACTERS)
+        if pieces[-1].endswith("\r"):
+            # The limit of the piece may have cut a line break in two.
+            self._held = self._readline(1)
+            if self._held == "\n":
+                self._read(0)
+        return "".join(pieces)
 
 
 class _TooLong(csv.Error):
@@ -136,4 +180,4 @@ class _TooLong(csv.Error):
 
 
 def _too_large(line: int) -> InvalidInput:
-    return InvalidInput("csv-cell-too-large", f"a cell of the row on line {line} is too large")
+    return InvalidInput("csv-cell-too-large", f"the row on line {line} or one of its cells is too large")

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -20,7 +21,7 @@ from serve.tabular.cells import reader
 from serve.tabular.csv_lines import LineLimits, Lines, take
 from serve.tabular.csv_records import Record, Records, blocks
 from serve.tabular.magic import HEAD_BYTES, refuse_foreign
-from serve.tabular.options import DELIMITERS, CsvOptions
+from serve.tabular.options import DELIMITERS, FORMULA_SIGNS, CsvOptions
 from serve.tabular.plain_cells import Cutter, PlainCells, are_few, cast_of
 
 _CHUNK = 2**20
@@ -49,6 +50,7 @@ class CsvSource:
         self._signature = signature
         self._options = options
         self._file = file
+        self._has_rows = False
         self.header, self.delimiter = self._read_header()
         added = added_columns(classes)
         self._check_header(added)
@@ -64,7 +66,6 @@ class CsvSource:
             cast_of(column, read, nulls, options) for column, read in zip(signature.columns, self._readers, strict=True)
         ]
         self._cells = PlainCells(Cutter(len(names), self.delimiter), self._places, casts)
-        self._has_rows = False
 
     def blocks(self) -> Iterator[Block]:
         """
@@ -167,8 +168,9 @@ class CsvSource:
         if not lines.has_quotes and not self._options.escape_all:
             return np.zeros(len(lines.numbers), dtype=bool)
         if self._options.escape_all:
-            cell = "[\\n" + self.delimiter + "]"
-            signs += "|" + cell + ("[=+@-]" if self.delimiter == "\t" else "[=+@\\t-]")
+            # A line break never begins a line's cell, nor does a tab that separates cells.
+            blank = "" if self.delimiter == "\t" else "\\t"
+            signs += f"|[\\n{self.delimiter}][{blank}{re.escape(FORMULA_SIGNS)}]"
         return lines.matching(signs)
 
     def _record_block(self) -> RecordBlock | None:
@@ -183,7 +185,10 @@ class CsvSource:
         """The next records, one by one: a block of them, or so many."""
         self._file.seek(self._offset)
         text = io.TextIOWrapper(self._file, encoding="utf-8", newline="")
-        records = Records(text, delimiter, max_cell=self._options.max_cell_bytes, line=self._line)
+        # In the first block, before anything is answered, a row that is too large gets a status.
+        records = Records(
+            text, delimiter, max_cell=self._options.max_cell_bytes, line=self._line, keeps_large=self._has_rows
+        )
         try:
             found = list(islice(records, rows)) if rows else next(blocks(records, answered=self._answered), [])
         finally:
@@ -198,7 +203,7 @@ class CsvSource:
         rows = np.flatnonzero(lengths == width)
         fitting = cells if len(rows) == len(cells) else [cells[row] for row in rows]
         faults = [
-            Fault("wrong-length", f"expected {width} cells, got {length}", np.flatnonzero(lengths == length))
+            _wrong_length(length, width, np.flatnonzero(lengths == length))
             for length in np.unique(lengths).tolist()
             if length != width
         ]
@@ -211,6 +216,12 @@ class CsvSource:
         for row in np.flatnonzero(lengths != width).tolist():
             cells[row] = [*cells[row][:width], *filling[len(cells[row]) :]]
         return RecordBlock(cells, lines, batch)
+
+
+def _wrong_length(length: int, width: int, rows: NDArray[np.intp]) -> Fault:
+    if not length:
+        return Fault("csv-cell-too-large", "the row or one of its cells is too large", rows)
+    return Fault("wrong-length", f"expected {width} cells, got {length}", rows)
 
 
 def _check_encoding(file: BinaryIO) -> None:

@@ -16,11 +16,12 @@ from serve.tabular import arrays
 from serve.tabular.blocks import PlainBlock, RecordBlock
 from serve.tabular.csv_source import CsvSource
 from serve.tabular.decimals import decimal, decimals
-from serve.tabular.options import NUMBER, CsvOptions
+from serve.tabular.options import FORMULA_BLANKS, FORMULA_SIGNS, NUMBER, CsvOptions
 
 # What ends a row while it is written: Python before 3.13 quotes a cell for the characters of its line terminator only,
 # and a bare \r would end the row for whoever reads it. The NUL, which no cell has, tells it from a \r\n in a cell.
 _END = "\r\n\0"
+_FORMULA = tuple(FORMULA_SIGNS + FORMULA_BLANKS)
 
 
 class CsvWriter:
@@ -104,11 +105,14 @@ class CsvWriter:
 def _written(label: object) -> str:
     if isinstance(label, float):
         return decimal(label)
-    return _defused(label) if isinstance(label, str) else as_text(label)
+    if not isinstance(label, str):
+        return as_text(label)
+    # A spreadsheet makes 1 of +1; a number that we write has no such sign.
+    return f"'{label}" if label.startswith("+") else _defused(label)
 
 
 def _defused(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula; a number stays one."""
-    if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} and not NUMBER.fullmatch(cell):
+    if cell.startswith(_FORMULA) and not NUMBER.fullmatch(cell):
         return f"'{cell}"
     return cell

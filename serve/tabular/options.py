@@ -6,6 +6,10 @@ from dataclasses import dataclass
 DELIMITERS = ",;\t"
 # Possessive: nothing is tried twice, so that a long cell takes time in proportion to its length.
 NUMBER = re.compile(r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
+# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"): four signs, in full width too, and
+# the characters that it skips before one.
+FORMULA_SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
+FORMULA_BLANKS = "\t\r\n"
 
 
 @dataclass(frozen=True, slots=True)

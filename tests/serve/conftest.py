@@ -17,16 +17,18 @@ from tests.server import Api, Server, environment, untraced
 from train import publish
 
 WIDTH = 200
+SIGNS = ("\uff1d1", "+1", "-1.5", "\n=1")
 
 
 @pytest.fixture(scope="session")
 @untraced()
 def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
-    Three small models; nobody changes them.
+    Four small models; nobody changes them.
 
     `mixed` has an integer, a float32 and a nullable column and boolean classes; `single` has one column, and
-    classes that a spreadsheet would run; `wide` has 200 columns, integer classes and no probabilities.
+    classes that a spreadsheet would run; `signs` has more such classes; `wide` has 200 columns, integer classes and no
+    probabilities.
     """
     folder = tmp_path_factory.mktemp("zoo")
     store, draw, rows = Store(folder), np.random.default_rng(0), 200
@@ -43,6 +45,8 @@ def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     single = pd.DataFrame({"x": noise})
     formulas = np.where(noise > 0, "=1+1", "@SUM(A1)")
     publish(DecisionTreeClassifier(max_depth=1).fit(single, formulas), single, formulas, name="single", store=store)
+    kinds = np.array(SIGNS)[np.digitize(noise, [-1, 0, 1])]
+    publish(DecisionTreeClassifier().fit(single, kinds), single, kinds, name="signs", store=store)
     wide, signs = draw.normal(size=(rows, WIDTH)), np.where(noise > 0, 1, -1)
     publish(RidgeClassifier().fit(wide, signs), wide, signs, name="wide", store=store)
     return folder

@@ -2,8 +2,9 @@
 
 import pytest
 
+from serve.tabular.csv_lines import CHUNK_BYTES, CHUNK_ROWS
 from tests.bodies import CANARY, COLUMNS, HEADER, LINE, column, quoted, records, table
-from tests.serve.conftest import WIDTH
+from tests.serve.conftest import SIGNS, WIDTH
 from tests.server import Api
 
 ADDED = ["prediction", "probability_setosa", "probability_versicolor", "probability_virginica", "error"]
@@ -184,15 +185,51 @@ def test_labels_that_are_formulas_are_defused(zoo: Api) -> None:
     assert [name for name in records(answer)[0] if "=" in name] == ["probability_=1+1"]
 
 
+def test_labels_with_other_signs_are_defused(zoo: Api) -> None:
+    """A sign of full width, a plus and a line break before a sign do not reach a spreadsheet; a number stays one."""
+    answer = zoo.post_csv(table("-2", "-0.5", "0.5", "2", header="x"), "/api/v1/models/signs/predict/csv")
+
+    assert column(answer, "prediction") == [label if label == "-1.5" else f"'{label}" for label in SIGNS]
+
+
 def test_every_cell_is_defused_where_the_deployment_says_so(zoo: Api) -> None:
     """With SEPAL_CSV_ESCAPE=all what passes through, the header too, cannot run either; numbers stay numbers."""
-    notes = ["=1+1", "+x", "-x", "@x", "\t=1", "\r=1", "-5", "+5.5e1", "x=1", ""]
+    formulas = ["=1+1", "+x", "-x", "@x", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x"]
+    notes = [*formulas, "-5", "+5.5e1", "x=1", ""]
     lines = [f"-1,{quoted(note)}" for note in notes]
 
     answer = zoo.post_csv(table(*lines, header="x,=note"), "/api/v1/models/single/predict/csv")
 
-    assert column(answer, "'=note") == [f"'{note}" for note in notes[:6]] + notes[6:]
+    assert column(answer, "'=note") == [f"'{note}" for note in formulas] + notes[len(formulas) :]
     assert column(answer, "x") == ["-1"] * len(notes)
+
+
+@pytest.mark.parametrize("large", [
+    "5.1,3.5,1.4," + "1" * 2**18,
+    "1," * 2**20,
+    '5.1,3.5,1.4,"' + "a\n" * 2**19 + '"',
+    f'5.1,"{"x" * 2**18}""",1.4,' + "0.2" * 2**18,
+], ids=["cell", "row", "quoted cell of many lines", "quoted cell before another"])  # fmt: skip
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_row_that_is_too_large_is_an_error_row(api: Api, large: str, end: str) -> None:
+    """After rows that are answered already, it is told by its line, and the rows behind it are answered."""
+    good = [LINE] * (CHUNK_ROWS + 1)
+
+    answer = api.post_csv(table(*good, large, VIRGINICA, "x,1,1,1", large, end=end))
+
+    told, line = records(answer), len(good) + 2
+    assert [record["prediction"] for record in told] == ["setosa"] * len(good) + ["", "virginica", "", ""]
+    assert told[len(good)]["error"] == f"line {line}: the row or one of its cells is too large"
+    assert told[len(good)]["sepal_length"] == ""
+    behind = line + large.count("\n") + 2
+    assert told[-2]["error"] == f"line {behind}: sepal_length: expected a number"
+
+
+def test_a_row_of_256_kib_after_a_good_one_is_an_error_row(api: Api) -> None:
+    """One good row, a row as long as what is read at once, and another good row: three rows come back."""
+    answer = api.post_csv(table(LINE, "5.1,3.5,1.4," + "1" * CHUNK_BYTES, LINE))
+
+    assert column(answer, "prediction") == ["setosa", "", "setosa"]
 
 
 def test_one_column_has_blank_lines_and_blank_cells(zoo: Api) -> None:

@@ -77,6 +77,36 @@ def test_a_cell_may_be_as_long_as_the_limit(text: str) -> None:
     assert csv.field_size_limit() == before
 
 
+@given(
+    pieces=st.lists(st.sampled_from(["a", "b" * 9, ",", '"', '""', "\n", "\n", '"x,y"', ',"', "é"]), max_size=30),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_large_rows_are_kept_in_their_places(pieces: list[str], end: str) -> None:
+    """Whatever is in a row that is too large, it is one record, and the rows behind it are read as ever."""
+    text = "".join(pieces).replace("\n", end)
+    try:
+        whole = list(Records(io.StringIO(text, newline=""), ",", max_cell=1_000))
+    except InvalidInput:
+        return
+    records = Records(io.StringIO(text, newline=""), ",", max_cell=4, keeps_large=True)
+
+    found = list(records)
+
+    assert [record.line for record in found] == [record.line for record in whole]
+    for record, expected in zip(found, whole, strict=True):
+        is_large = expected.length > 64 or max(map(len, expected.cells)) > 4
+        assert record.cells == ([] if is_large else expected.cells)
+    assert records.taken == len(text.encode())
+
+
+def test_a_row_of_nothing_but_quotes_is_given_up() -> None:
+    """Of such a row there is no shorter outline: it is refused before it fills the memory."""
+    records = Records(io.StringIO('"",' * 10_000), ",", max_cell=100, keeps_large=True)
+
+    with pytest.raises(InvalidInput, match="too large"):
+        next(records)
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", ""])
 def test_a_row_may_be_as_long_as_16_cells(end: str) -> None:
     """All cells of a row together have a limit too, its line break counted."""
