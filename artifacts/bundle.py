@@ -21,6 +21,7 @@ from artifacts.errors import (
     ArtifactMissing,
     ArtifactPath,
     ArtifactRollback,
+    ArtifactSchema,
     ArtifactSelfTest,
     ArtifactSignature,
     ArtifactUnloadable,
@@ -33,7 +34,7 @@ from artifacts.files import Folder, TooLarge, handed_out
 from artifacts.manifest import Label, Manifest, Promise, parse
 from artifacts.runtimes import Runtime
 from artifacts.runtimes.original import SKLEARN, Estimator, Original, check_columns, unpickle
-from artifacts.runtimes.program import Chosen, unpack
+from artifacts.runtimes.program import Chosen, Program, unpack
 from artifacts.settings import Engine, Policy
 from artifacts.signature import Signature, Table
 from artifacts.signing import PublicKey, Signer, check
@@ -187,7 +188,9 @@ def _read_labels(manifest: Manifest, contents: Mapping[str, bytes]) -> tuple[Lab
 def _runtime(
     manifest: Manifest, contents: Mapping[str, bytes], lines: tuple[Label, ...], choice: Mapping[int, str]
 ) -> Runtime:
-    programs: dict[str, Runtime] = dict(unpack(contents[PROGRAMS])) if {SKLEARN} != set(choice.values()) else {}
+    made = unpack(contents[PROGRAMS]) if {SKLEARN} != set(choice.values()) else {}
+    _check_fitted(manifest, made)
+    programs: dict[str, Runtime] = dict(made)
     if SKLEARN in choice.values():
         estimator = _estimator(contents[MODEL], lines, manifest.signature)
         programs[SKLEARN] = Original(estimator, manifest.signature, classifies=bool(lines))
@@ -195,6 +198,23 @@ def _runtime(
     if absent:
         raise ArtifactUnloadable(f"{PROGRAMS} does not hold {shown(absent[0])}, which shall answer")
     return Chosen(programs, choice)
+
+
+def _check_fitted(manifest: Manifest, programs: Mapping[str, Program]) -> None:
+    """
+    Compare the columns of the manifest with those that the model was fitted on, as publishing noted them.
+
+    A program holds their names. Older programs do not, and estimators fitted on an array know no names: of these, the
+    distributions of training tell the order, which are written in that of the columns.
+
+    Raises:
+        ArtifactSchema: They are others, or in another order.
+    """
+    names = manifest.signature.names
+    noted = {program.columns for program in programs.values() if program.columns}
+    order = [name for name in names if name in manifest.reference]
+    if noted - {tuple(names)} or order != list(manifest.reference):
+        raise ArtifactSchema("the columns of the manifest are not those that the model was fitted on, in their order")
 
 
 def _estimator(pickled: bytes, lines: tuple[Label, ...], signature: Signature) -> Estimator:

@@ -26,11 +26,17 @@ _OUTLINE = "program"
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What comes before, and what ends it."""
+    """
+    What comes before, and what ends it.
+
+    Attributes:
+        columns: The names of the columns that it was made for, in their order; empty where an older release made it.
+    """
 
     step: Any
     head: Any
     program_rows: ClassVar[int] = sys.maxsize
+    columns: tuple[str, ...] = ()
 
     @property
     def has_probabilities(self) -> bool:

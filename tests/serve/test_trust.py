@@ -15,14 +15,16 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from artifacts import Store
-from artifacts.bundle import MANIFEST, MODEL, SIGNATURE
+from artifacts.bundle import MANIFEST, MODEL, PROGRAMS, SIGNATURE
 from artifacts.keys import Keys, generate, public_half
 from artifacts.store import POINTERS
 from serve.registry import load
 from serve.rows import Limits
 from tests import tiny
 from tests.artifacts.folders import Mute, Quitter, Trap, amend, put, seal, stranger
-from tests.server import Api, Server, environment, run, slug, unmeasured
+from tests.server import Api, Server, environment, run, slug, unmeasured, untraced
+from train import publish
+from train.recipes import iris
 
 # Loaded by Python before anything of ours: notes every file and folder that the process opens from then on.
 _NOTES = """
@@ -357,3 +359,22 @@ def test_a_key_that_breaks_later_is_told_without_its_path(tmp_path: Path) -> Non
     assert served.failures[1].code == "artifact-key"
     assert str(tmp_path) not in served.failures[1].detail
     assert "signing.key" not in served.failures[1].detail
+
+
+def test_a_setosa_does_not_become_a_virginica(tmp_path: Path) -> None:
+    """Columns of iris that were reversed and signed are refused, although the program that answers takes any order."""
+    store = Store(tmp_path / "store")
+    X, y = iris.RECIPE.load()
+    with untraced():
+        publish(iris.RECIPE.estimator().fit(X, y), X, y, name="iris", labels=iris.RECIPE.labels, store=store)
+    assert PROGRAMS in store.manifest("iris", 1).files
+    amend(store.root / "iris" / "1", lambda manifest: manifest["signature"]["columns"].reverse())
+    env = environment(artifacts=store.root, state=tmp_path / "state", log_format="json")
+
+    with Server(env) as running:
+        api = Api(running, running.bearer())
+        answer = api.predict([[5.1, 3.5, 1.4, 0.2]])
+        [missing] = api.get("/api/v1/models/iris").json()["unavailable"]
+
+    assert (answer.status_code, slug(answer)) == (503, "model-unavailable")
+    assert missing["code"] == "artifact-schema"

@@ -60,6 +60,7 @@ def _compiled(asked: Asked, table: Table, tolerance: float) -> Compilation:
     original = Original(asked.estimator, asked.signature, classifies=asked.labels is not None)
     tried: list[Candidate] = []
     programs: dict[str, Program] = {}
+    names = tuple(asked.signature.names)
     for name, lowered in _candidates(asked):
         if isinstance(lowered, NotLowered):
             tried.append(Candidate(name=name, refused=str(lowered)))
@@ -67,7 +68,7 @@ def _compiled(asked: Asked, table: Table, tolerance: float) -> Compilation:
         proof = proof or Proof(asked, table, tolerance=tolerance)
         try:
             # As a server will have it: from its file.
-            program = unpack(pack({name: Program(lowered.source.step, lowered.head)}))[name]
+            program = unpack(pack({name: Program(lowered.source.step, lowered.head, names)}))[name]
             found, refused = proof.try_out(program, lowered.trees)
         except Exception as error:  # noqa: BLE001  # whatever an estimator is made of, it can be published as it is
             found, refused = Parity(), f"its replay cannot be tried: {type(error).__name__}: {error}"

@@ -1,9 +1,12 @@
 """A published version and its programs: which of them answers, and what is loaded for it."""
 
 import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +19,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from artifacts import Store
 from artifacts.bundle import MANIFEST, MODEL, PROGRAMS
 from artifacts.description import executed
-from artifacts.errors import ArtifactDigest, ArtifactIncomplete
+from artifacts.errors import ArtifactDigest, ArtifactIncomplete, ArtifactSchema
 from artifacts.manifest import Execution
 from artifacts.runtimes.original import Original
 from artifacts.runtimes.program import Program, pack, unpack
-from tests.artifacts.folders import amend, put
+from artifacts.settings import Engine
+from tests.artifacts.folders import amend, put, seal
 from tests.server import untraced
 from tests.train.asked import X, Y
 from train import publish
@@ -156,6 +160,65 @@ def test_a_version_without_its_program_is_incomplete(store: Store, tmp_path: Pat
     finally:
         put(folder, sealed)
         (tmp_path / PROGRAMS).rename(folder / PROGRAMS)
+
+
+def _reverse(manifest: dict[str, Any], *, thoroughly: bool) -> None:
+    manifest["signature"]["columns"].reverse()
+    if thoroughly:
+        manifest["reference"] = dict(reversed(manifest["reference"].items()))
+        examples = manifest["examples"]
+        examples["instances"] = [row[::-1] for row in examples["instances"]]
+
+
+def _rename(manifest: dict[str, Any]) -> None:
+    first, second = manifest["signature"]["columns"]
+    first["name"], second["name"] = second["name"], first["name"]
+
+
+def _drop(manifest: dict[str, Any]) -> None:
+    manifest["signature"]["columns"].pop()
+    manifest["examples"]["instances"] = [row[:1] for row in manifest["examples"]["instances"]]
+
+
+@pytest.mark.parametrize("change", [
+    partial(_reverse, thoroughly=False), partial(_reverse, thoroughly=True), _rename, _drop,
+], ids=["reversed", "reversed thoroughly", "renamed", "dropped"])  # fmt: skip
+@pytest.mark.parametrize("engine", ["auto", "sklearn"])
+def test_columns_that_the_model_was_not_fitted_on_are_refused(
+    store: Store, tmp_path: Path, change: Callable[[dict[str, Any]], None], engine: Engine
+) -> None:
+    """Although a trusted key signed them, and although no estimator is unpickled where a program answers."""
+    shutil.copytree(store.root / "line", tmp_path / "line")
+    amend(tmp_path / "line" / "1", change)
+
+    with pytest.raises(ArtifactSchema, match="fitted on"):
+        Store(tmp_path, engine=engine).load("line", 1)
+
+
+def test_a_program_of_an_older_release_is_loaded(store: Store, tmp_path: Path) -> None:
+    """It does not know its columns: the order of what training saw stands in for them, and tells reversed ones."""
+    shutil.copytree(store.root / "line", tmp_path / "line")
+    folder = tmp_path / "line" / "1"
+    programs = unpack((folder / PROGRAMS).read_bytes())
+    assert {program.columns for program in programs.values()} == {("length", "width")}
+    seal(folder, PROGRAMS, pack({name: replace(program, columns=()) for name, program in programs.items()}))
+
+    assert Store(tmp_path).load("line", 1).runtime.parts
+    amend(folder, partial(_reverse, thoroughly=False))
+    with pytest.raises(ArtifactSchema, match="in their order"):
+        Store(tmp_path).load("line", 1)
+
+
+def test_an_array_has_an_order_too(tmp_path: Path) -> None:
+    """An estimator that was fitted on an array knows no names: reversed ones are refused all the same."""
+    store = Store(tmp_path)
+    estimator = KNeighborsClassifier().fit(X.to_numpy(), Y)
+    with untraced():
+        publish(estimator, X.to_numpy(), Y, name="near", columns=["length", "width"], compiled=False, store=store)
+    amend(store.root / "near" / "1", partial(_reverse, thoroughly=False))
+
+    with pytest.raises(ArtifactSchema, match="in their order"):
+        store.load("near", 1)
 
 
 def test_nobody_need_compile(tmp_path: Path) -> None:
