@@ -93,7 +93,7 @@ class Rate:
         self._clock = clock
         self._lot_size = max(1, self.limit // _PARTS)
         self._lots: dict[str, _Lot] = {}
-        self._ends = 0.0
+        self._begins = self._ends = 0.0
         # As `RateLimit-Policy` tells it (draft-ietf-httpapi-ratelimit-headers-10).
         self.policy = f'"{name}";q={self.limit};w={self._window_s}'.encode()
         self._remaining = f'"{name}";r=%d;t=%d'.encode()
@@ -101,7 +101,8 @@ class Rate:
     def take(self, who: str, cost: int = 1) -> bytes | None:
         """Use what was granted before, and tell what is left; None if it does not suffice, no refusal yet: `ask`."""
         now = self._clock()
-        if now >= self._ends:
+        # Before the window's begin, the clock was ahead and has been corrected.
+        if not self._begins <= now < self._ends:
             self._turn(now)
         lot = self._lots.get(who)
         if lot is None or lot.left < cost:
@@ -180,7 +181,8 @@ class Rate:
         return lot.told
 
     def _turn(self, now: float) -> None:
-        self._ends = (now // self._window_s + 1) * self._window_s
+        self._begins = now // self._window_s * self._window_s
+        self._ends = self._begins + self._window_s
         self._lots = {}
 
     async def _bring(self, who: str, lot: _Lot, needed: int) -> None:

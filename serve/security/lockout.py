@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Double, Engine, String, delete, select, text
+from sqlalchemy import Double, Engine, String, delete, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from serve.database import Base, writing
@@ -61,21 +61,25 @@ class Lockout:
         self._window_s = window_s
         self._clock = clock
 
-    def reserve(self, session: Session, name: str, address: str) -> Attempt:
+    def reserve(self, session: Session, name: str, address: str) -> Attempt | LockedOut:
         """
-        Count one attempt more. A name that nobody has is counted like any other.
+        Count one attempt more; an unknown name is counted like any other.
 
-        Raises:
-            LockedOut: There were too many; this one is not counted.
+        Returns:
+            The attempt, or the error where there were too many and this one is not counted: for the caller to raise
+            once the transaction is committed.
         """
         limits = {_of_name(name): self._most, _of_address(address): self._most_of_address}
         now, id_ = self._clock(), secrets.token_hex(8)
         _take_turns(session, sorted(limits))
+        # Counted while a clock was ahead: from now on, and not until the clock gets there, it is one window.
+        ahead = update(Failure).where(Failure.key.in_(limits), Failure.at > now).values(at=now)
+        session.execute(ahead.execution_options(synchronize_session=False))
         times = {key: self._times(session, key, now) for key in limits}
         # Free again once so many have left the window that one more fits.
         waits = [times[key][-most] + self._window_s - now for key, most in limits.items() if len(times[key]) >= most]
         if waits:
-            raise LockedOut(retry_after_s=max(1, math.ceil(max(waits))))
+            return LockedOut(retry_after_s=max(1, math.ceil(max(waits))))
         session.add_all(Failure(attempt=id_, key=key, at=now) for key in limits)
         return Attempt(id_, name, any(len(times[key]) + 1 == most for key, most in limits.items()))
 

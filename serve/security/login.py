@@ -94,13 +94,12 @@ class Login:
 
     def _recognised(self, name: str, password: str, address: str) -> tuple[Attempt, str]:
         """The attempt that has been counted, and the hash that the password belongs to."""
-        try:
-            with writing(self._engine) as session:
-                attempt = self._lockout.reserve(session, name, address)
-                user = session.get(User, name)
-        except LockedOut:
+        with writing(self._engine) as session:
+            attempt = self._lockout.reserve(session, name, address)
+            user = session.get(User, name)
+        if isinstance(attempt, LockedOut):
             self._audit.tell("login-locked", who=name, address=address)
-            raise
+            raise attempt
         matches = self._passwords.verify(password, user.password_hash if user else None)
         if user is not None and matches and not user.disabled:
             return attempt, user.password_hash

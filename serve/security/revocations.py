@@ -77,7 +77,8 @@ class Revocations:
             seen_at = database.now(session)
             query = select(Revocation.id, Revocation.expires_at).where(Revocation.expires_at > self._clock())
             if since is not None:
-                query = query.where(Revocation.revoked_at > since - OVERLAP_S)
+                # Where the database's clock was set back since, what was revoked after that seems older.
+                query = query.where(Revocation.revoked_at > min(since, seen_at) - OVERLAP_S)
             found = {row.id: row.expires_at for row in session.execute(query)}
         self._seen_at = seen_at
         return found

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, event
 
+from serve import database
 from serve.database import connect, migrate, writing
 from serve.errors import BadCredentials, LockedOut
 from serve.security.grants import Grants
@@ -179,6 +180,20 @@ def test_a_lock_opens_when_a_failure_is_old_enough(world: World) -> None:
     assert world.fails("slow", address="198.51.100.2") == 0
 
 
+def test_a_clock_that_was_ahead_locks_for_one_window(world: World) -> None:
+    """Failures that were counted an hour ahead count from the moment that the clock is right again."""
+    world.now += 3600
+    for _ in range(5):
+        assert world.fails("early", address="198.51.100.3") == 0
+    world.now -= 3600
+
+    assert world.fails("early", address="198.51.100.4") == 900
+    world.now += 450
+    assert world.fails("early", address="198.51.100.4") == 450
+    world.now += 450
+    assert world.fails("early", address="198.51.100.4") == 0
+
+
 @pytest.mark.parametrize(
     ("first", "second", "is_same"),
     [
@@ -215,3 +230,15 @@ def test_revocations_that_commit_late_are_seen(world: World) -> None:
     assert "early" not in first
     assert second == {"early"}
     assert ours.learn(ours.read()) == frozenset()
+
+
+def test_revocations_are_seen_though_the_clock_was_set_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is revoked after the database's clock was corrected seems older than the last look, and is found."""
+    theirs, ours, times = world.records.revocations, Revocations(world.engine), [world.now + 3600]
+    monkeypatch.setattr(database, "now", lambda _session: times[-1])
+    ours.learn(ours.read())
+    times.append(world.now)
+    with writing(world.engine) as session:
+        theirs.revoke(session, {"behind": 4_000_000_000.0})
+
+    assert ours.learn(ours.read()) == {"behind"}

@@ -94,6 +94,23 @@ def test_a_new_window_is_a_new_start(counted: Any) -> None:
     assert counted(test) == [3, 0, 3, 0, 3]
 
 
+def test_a_clock_that_was_ahead_refuses_for_one_window_at_most(counted: Any) -> None:
+    """A caller who used up a window of the future asks again in that of the present, and is told of its end."""
+
+    async def test(counts: Counts) -> list[int]:
+        clock = Clock()
+        rate = limit(counts, "3/minute", clock=clock)
+        clock.now = NOW + 3600
+        found = [await granted(rate, "ada", 5)]
+        clock.now = NOW
+        found.append(await granted(rate, "ada", 5))
+        with pytest.raises(RateExceeded) as refused:
+            await rate.ask("ada")
+        return [*found, refused.value.retry_after_s]
+
+    assert counted(test) == [3, 3, 60]
+
+
 def test_rows_cost_what_they_are(counted: Any) -> None:
     """A request of many rows uses that much; one that does not fit leaves what is left to smaller ones."""
 
