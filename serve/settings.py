@@ -1,9 +1,10 @@
 """Every setting of the server, its default and its reason; the README lists the same, by test."""
 
+import json
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -12,9 +13,12 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
     model_validator,
 )
+from pydantic_settings import NoDecode
 
 from artifacts.settings import ArtifactSettings
 from artifacts.signing import parse_keys
@@ -33,7 +37,54 @@ def _known_limit(text: str) -> str:
 
 Limit: TypeAlias = Annotated[str, AfterValidator(_known_limit)]
 
+
+def _list(example: str) -> WrapValidator:
+    """Read a list from JSON, or from items separated by commas, as in the example."""
+
+    def read(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(_items(value))
+        except ValueError as error:
+            raise ValueError(f"expected a list, separated by commas or as JSON, such as {example}") from error
+
+    return WrapValidator(read)
+
+
+def _items(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _mapping(example: str) -> WrapValidator:
+    """Read a mapping from JSON, or from items `name=value` separated by commas, as in the example."""
+
+    def read(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(_pairs(value))
+        except ValueError as error:
+            raise ValueError(f"expected name=value, separated by commas, or JSON, such as {example}") from error
+
+    return WrapValidator(read)
+
+
+def _pairs(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        return json.loads(value)
+    pairs = [item.split("=", 1) for item in _items(value)]
+    return {name.strip(): given.strip() for name, given in pairs}
+
+
 SECRET_BYTES = 32
+# Examples, for the description and for the error.
+_PROXIES = "10.0.0.0/8, 192.0.2.1"
+_ORIGINS = "https://example.org, https://example.com"
+_NULLS = "NA, null"
+OIDC_SCOPES = "caller=predict batch, viewer=models:read"
 OIDC_ALGORITHMS = frozenset({"ES256", "RS256"})
 
 
@@ -110,11 +161,11 @@ class Settings(ArtifactSettings):
     )
     redis_wait_ms: PositiveInt = Field(20, description="How long a request may wait for Redis before it is lost.")
     replicas: PositiveInt = Field(1, description="Servers that share the limits, where each has to count for itself.")
-    trusted_proxies: tuple[str, ...] = Field(
-        (), description='Addresses or networks whose `X-Forwarded-For` is believed: `["10.0.0.0/8"]`.'
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, _list(_PROXIES)] = Field(
+        (), description=f"Addresses or networks whose `X-Forwarded-For` is believed: `{_PROXIES}`."
     )
-    cors_origins: tuple[str, ...] = Field(
-        (), description='Whose pages may ask from a browser: `["https://example.org"]`; production refuses `*`.'
+    cors_origins: Annotated[tuple[str, ...], NoDecode, _list(_ORIGINS)] = Field(
+        (), description=f"Whose pages may ask from a browser: `{_ORIGINS}`; production refuses `*`."
     )
     oidc_issuer: str = Field("", description="`iss` of an OpenID Connect provider whose tokens count too.")
     oidc_audience: str = Field("", description="`aud` that its tokens must name; needed with an issuer.")
@@ -125,8 +176,8 @@ class Settings(ArtifactSettings):
     oidc_scope_claim: str = Field(
         "scope", min_length=1, description="Claim that says how far a token reaches: `scp`, `realm_access.roles`."
     )
-    oidc_scopes: dict[str, str] | None = Field(
-        None, description='Our scopes by its values: `{"caller": "predict batch"}`; unset: values that are our scopes.'
+    oidc_scopes: Annotated[dict[str, str] | None, NoDecode, _mapping(OIDC_SCOPES)] = Field(
+        None, description=f"Our scopes by its values: `{OIDC_SCOPES}`; unset: values that are our scopes."
     )
     oidc_refresh_s: PositiveFloat = Field(300, description="How often its public keys are looked up.")
 
@@ -154,7 +205,9 @@ class Settings(ArtifactSettings):
     unknown_names: Literal["refuse", "ignore"] = Field(
         "refuse", description="What becomes of a name that is not a column: 422, or passed over."
     )
-    csv_nulls: tuple[str, ...] = Field((), description='CSV cells that are null besides the empty one: `["NA"]`.')
+    csv_nulls: Annotated[tuple[str, ...], NoDecode, _list(_NULLS)] = Field(
+        (), description=f"CSV cells that are null besides the empty one: `{_NULLS}`."
+    )
     csv_escape: Literal["written", "all"] = Field(
         "written", description="Which CSV cells are kept from running as a formula: those we write, or all."
     )
@@ -177,9 +230,10 @@ class Settings(ArtifactSettings):
     @field_validator("oidc_algorithms")
     @classmethod
     def _algorithms_are_known(cls, algorithms: str) -> str:
-        if not algorithms.split() or not set(algorithms.split()) <= OIDC_ALGORITHMS:
-            raise ValueError(f"it must be one or more of {' '.join(sorted(OIDC_ALGORITHMS))}")
-        return algorithms
+        names = algorithms.replace(",", " ").split()
+        if not names or not set(names) <= OIDC_ALGORITHMS:
+            raise ValueError(f"expected one or more of {' '.join(sorted(OIDC_ALGORITHMS))}")
+        return " ".join(names)
 
     @field_validator("database_url")
     @classmethod
@@ -201,7 +255,10 @@ class Settings(ArtifactSettings):
     def _proxies_are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
         for proxy in proxies:
             # Anything else, "*" above all, would let every caller choose the address that is counted.
-            ip_network(proxy, strict=False)
+            try:
+                ip_network(proxy, strict=False)
+            except ValueError as error:
+                raise ValueError(f"expected addresses or networks, such as {_PROXIES}") from error
         return proxies
 
     @model_validator(mode="after")

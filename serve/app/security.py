@@ -24,7 +24,7 @@ from serve.security.records import Records
 from serve.security.renewal import KEYRING_S, Source
 from serve.security.tokens import Tokens
 from serve.security.watch import Watch
-from serve.settings import Settings
+from serve.settings import OIDC_SCOPES, Settings
 from serve.telemetry import Metrics
 from serve.users import Scope
 
@@ -127,7 +127,7 @@ def make_outside(settings: Settings) -> Outside | None:
     try:
         ours = None if scopes is None else {value: list(map(Scope, text.split())) for value, text in scopes.items()}
     except ValueError as error:
-        raise ValueError(f"SEPAL_OIDC_SCOPES: {error}") from error
+        raise ValueError(f"SEPAL_OIDC_SCOPES: {error}; for example {OIDC_SCOPES}") from error
     return Outside(
         issuer=settings.oidc_issuer,
         audience=settings.oidc_audience,
