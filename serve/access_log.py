@@ -49,9 +49,12 @@ class AccessLog:
         caller: str | None,
         client: str | None,
         request_id: str,
+        refused: str | None = None,
     ) -> None:
-        """Add the line of one request."""
+        """Add the line of one request; `refused` is why its token is not valid."""
         what, whose = _what(method, path, route, status), _whose(caller, client)
+        if refused:
+            whose = f'{whose}, "refused": {_text(refused)}'
         line = (
             f'{what}, "duration_ms": {duration_ms:.3f}, {whose}, "event": "request", "request_id": "{request_id}", '
             f'"logger": "serve.access", "level": "info", "timestamp": "{self._timestamp()}"}}\n'

@@ -38,6 +38,7 @@ What can go wrong while serving, in the words of the domain; a status is given t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 class ServeError(Exception):
@@ -97,24 +98,30 @@ class InvalidRows(InvalidInput):
 
 
 class Unauthenticated(ServeError):
-    """There is no token, or none that counts; why not is not told."""
+    """
+    There is no token, or it is invalid; the caller does not learn why.
 
-    def __init__(self, message: str = "a valid token is needed: Authorization: Bearer <token>") -> None:
-        super().__init__(message)
+    Attributes:
+        reason: Why the token was refused, for the log; empty where none was sent.
+    """
+
+    message: ClassVar[str] = "a valid token is needed: Authorization: Bearer <token>"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(self.message)
+        self.reason = reason
 
 
 class BadCredentials(Unauthenticated):
-    """The name and the password do not belong together; which of them is wrong is not told."""
+    """The name and the password do not belong together; the caller does not learn which of them is wrong."""
 
-    def __init__(self) -> None:
-        super().__init__("the user name or the password is wrong")
+    message = "the user name or the password is wrong"
 
 
 class GrantRefused(Unauthenticated):
-    """A refresh token does not count, or not any more; why not is not told."""
+    """A refresh token is invalid, or not valid any more; the caller does not learn why."""
 
-    def __init__(self) -> None:
-        super().__init__("the refresh token does not count, or not any more; log in again")
+    message = "the refresh token is not valid, or not any more; log in again"
 
 
 class WrongPassword(ServeError):

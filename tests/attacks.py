@@ -238,7 +238,8 @@ def _claimed(kind: Kind) -> Iterator[tuple[str, str]]:
                 "sepal-api2", ["sepal-ap"], [["sepal-api"]]),
         "iss": ("", "sepal.", "sepa", "SEPAL", None, ["sepal"], "https://issuer.example/", "http://issuer.example",
                 "https://issuer.example.evil", "https://issuer.exampl"),
-        "sub": (None, 7, [], {}, True),
+        "sub": ("", None, 7, [], {}, True),
+        "scope": ("predict\u00a0batch", "predict\tbatch", "predict batch\n", "predict\u2003batch"),
     }  # fmt: skip
     for name, values in wrong.items():
         for value in values:
@@ -246,6 +247,9 @@ def _claimed(kind: Kind) -> Iterator[tuple[str, str]]:
     for name in ("exp", "aud", "iss", "sub"):
         claims = {key: value for key, value in kind.claims.items() if key != name}
         yield f"without {name}", signed(kind.header, claims, kind.sign)
+    known = json.dumps(dict(kind.claims))
+    for twice in ('"sub":"admin"', '"scope":"batch"', '"exp":9999999999', f'"aud":{json.dumps(kind.claims["aud"])}'):
+        yield f"claims with {twice} twice", signed(kind.header, f"{known[:-1]},{twice}}}", kind.sign)
     for odd in ("[]", "null", '"text"', "1", "", "{", "{}", '{"exp":1,"exp":2}'):
         yield f"claims that are {odd}", signed(kind.header, odd, kind.sign)
 

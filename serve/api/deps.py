@@ -94,8 +94,12 @@ async def principal(
     """
     # One header, and what stands in it: the framework takes the first of several, and strips more than blanks.
     headers = request.headers.getlist("authorization")
-    if not token or len(headers) > 1 or not headers[0].isascii() or not headers[0].isprintable():
+    if not token:
         raise Unauthenticated
+    if len(headers) > 1:
+        raise Unauthenticated("several Authorization headers")
+    if not headers[0].isascii() or not headers[0].isprintable():
+        raise Unauthenticated("not printable ASCII")
     caller = await parts.callers.verify(token)
     request.scope["caller"] = caller.name
     missing = sorted(set(required.scopes) - caller.scopes)

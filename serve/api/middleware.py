@@ -86,11 +86,13 @@ class Observed:
             caller=scope.get("caller"),
             client=client[0] if client else None,
             request_id=scope["request_id"],
+            refused=scope.get("refused"),
         )
 
 
-def _log_line(*, duration_ms: float, **line: str | float | None) -> None:
-    _log.info("request", duration_ms=round(duration_ms, 3), **line)
+def _log_line(*, duration_ms: float, refused: str | None, **line: str | float | None) -> None:
+    more = {"refused": refused} if refused else {}
+    _log.info("request", duration_ms=round(duration_ms, 3), **line, **more)
 
 
 class _Exchange:

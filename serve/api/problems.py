@@ -14,11 +14,10 @@ from starlette.requests import ClientDisconnect
 
 from serve import errors
 from serve.api.deps import REVOKE_PATH, TOKEN_PATH, anybody
-from serve.errors import InvalidInput, InvalidRows, ServeError
+from serve.errors import InvalidInput, InvalidRows, ScopeMissing, ServeError, Unauthenticated
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_TEXT = 256
-CHALLENGE = {"WWW-Authenticate": "Bearer"}
 # RFC 9110, section 15.5.22: it must be said what is needed.
 _UPGRADE = {"Upgrade": "HTTP/1.1", "Connection": "upgrade, close"}
 
@@ -174,12 +173,25 @@ async def refusal(request: Request, error: Exception) -> Response:
         more["errors_truncated"] = error.total > len(error.mistakes)
     if type(error) in OAUTH_ERRORS:
         more["error"] = OAUTH_ERRORS[type(error)]
-    headers = dict(CHALLENGE) if status == HTTPStatus.UNAUTHORIZED else {}
+    if isinstance(error, Unauthenticated) and error.reason:
+        # For the line of the access log, and for nothing else.
+        request.scope["refused"] = error.reason
+    headers = _challenge(error)
     if status == HTTPStatus.UPGRADE_REQUIRED:
         headers |= _UPGRADE
     if status in _COME_AGAIN:
         headers["Retry-After"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S))
     return problem(request, status=status, slug=slug, title=kind.title, detail=str(error), headers=headers, **more)
+
+
+def _challenge(error: ServeError) -> dict[str, str]:
+    """`WWW-Authenticate` of RFC 6750, section 3: an error where a token was sent, the same for every reason."""
+    if isinstance(error, ScopeMissing):
+        return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{" ".join(error.scopes)}"'}
+    if not isinstance(error, Unauthenticated):
+        return {}
+    is_token = type(error) is Unauthenticated and error.reason
+    return {"WWW-Authenticate": 'Bearer error="invalid_token"' if is_token else "Bearer"}
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:

@@ -61,7 +61,7 @@ class Callers:
             verified = self.read(bearer)
         # Nothing is awaited from here on: what is revoked meanwhile, `forget` finds remembered.
         if self._is_revoked(verified.ids):
-            raise Unauthenticated
+            raise Unauthenticated("revoked")
         self._remember(bearer, verified)
         return verified.principal
 

@@ -86,12 +86,12 @@ class Grants:
             found = session.get(RefreshToken, digest)
             login = session.get(LoginSession, found.session) if found else None
         if login is None:
-            raise GrantRefused
+            raise GrantRefused("unknown refresh token")
         with writing(self._engine) as session:
             granted = self._exchanged(session, login, digest, scope, address)
         # Raised out here: what ended, ended for good.
         if granted is None:
-            raise GrantRefused
+            raise GrantRefused("session ended")
         return granted
 
     def _exchanged(

@@ -82,9 +82,11 @@ class Keys:
         with reading(self._engine) as session:
             key = session.get(Key, id_)
         if key is None or not hmac.compare_digest(key.digest, _digest(secret)):
-            raise Unauthenticated
-        if key.revoked_at is not None or not self._clock() < key.expires_at:
-            raise Unauthenticated
+            raise Unauthenticated("unknown key")
+        if key.revoked_at is not None:
+            raise Unauthenticated("revoked")
+        if not self._clock() < key.expires_at:
+            raise Unauthenticated("expired")
         return Verified(Principal(f"key:{key.name}", known(key.scope)), 0.0, key.expires_at, frozenset({key.id}))
 
     def give_up(self, bearer: str) -> None:
@@ -129,7 +131,7 @@ def parse(bearer: str) -> tuple[str, str]:
     """
     found = _FORM.fullmatch(bearer)
     if found is None:
-        raise Unauthenticated
+        raise Unauthenticated("malformed key")
     return found[1], found[2]
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from jose import jwk
 from jose.backends.base import Key
 from jose.exceptions import JOSEError
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from serve.errors import Unauthenticated
+from serve import document
+from serve.errors import InvalidInput, Unauthenticated
 from serve.security import base64url
 from serve.security.jwks import PrivateKey, PublicKey, SigningKey, public_set
 from serve.security.principals import Principal, Verified
@@ -23,6 +24,10 @@ TYPE = "at+jwt"
 LONGEST = 8 * 2**10
 LEEWAY_S = 30
 LONGEST_LIFE_S = 24 * 3600
+_MAX_DEPTH = 16
+_MAX_LISTS = 64
+# RFC 6749, section 3.3: scopes are separated by one space each, and by nothing else that looks like one.
+_SCOPES = r"^([!#-\[\]-~]+( [!#-\[\]-~]+)*)?$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,12 @@ class _Claims(BaseModel):
 
     iss: str
     aud: str
-    sub: str
+    sub: str = Field(min_length=1)
     iat: int
     nbf: int
     exp: int
     jti: str
-    scope: str
+    scope: str = Field(pattern=_SCOPES)
     sid: str = ""
 
 
@@ -130,26 +135,75 @@ class Tokens:
         What a token says.
 
         Raises:
-            Unauthenticated: It does not count; the reason is not told.
+            Unauthenticated: It is not valid.
         """
+        if len(token) > LONGEST:
+            raise Unauthenticated("too long")
         # Our header, letter for letter: another one is not even parsed, whatever it asks for.
-        pen = self._ring.pens.get(token.partition(".")[0]) if len(token) <= LONGEST else None
+        pen = self._ring.pens.get(token.partition(".")[0])
         if pen is None:
-            raise Unauthenticated
+            raise Unauthenticated("unknown key")
+        # The signature first, then every claim's type, then its value.
+        told = claims_of(token, pen.public)
         try:
-            # The signature first, then every claim's type, then its value.
-            claims = _Claims.model_validate_json(proven(token, pen.public))
+            claims = _Claims.model_validate(told)
         except ValueError as error:
-            raise Unauthenticated from error
-        is_ours = claims.iss == self._issuer and claims.aud == self._audience
-        if not is_ours or claims.exp - claims.iat > LONGEST_LIFE_S:
-            raise Unauthenticated
+            raise Unauthenticated("invalid claims") from error
+        if claims.iss != self._issuer:
+            raise Unauthenticated("other issuer")
+        if claims.aud != self._audience:
+            raise Unauthenticated("other audience")
+        if claims.exp - claims.iat > LONGEST_LIFE_S:
+            raise Unauthenticated("lifetime too long")
         since, until = max(claims.iat, claims.nbf) - LEEWAY_S, claims.exp + LEEWAY_S
-        if not since <= self._clock() < until:
-            raise Unauthenticated
-        scopes = frozenset(Scope(scope) for scope in claims.scope.split() if scope in ALL_SCOPES)
+        check_time(since, until, self._clock())
+        scopes = frozenset(Scope(scope) for scope in claims.scope.split(" ") if scope in ALL_SCOPES)
         ids = frozenset({claims.jti, claims.sid} - {""}) | {_id(pen.kid)}
         return Verified(Principal(claims.sub, scopes, claims.sid), since, until, ids, claims.jti)
+
+
+def claims_of(token: str, key: Key) -> Mapping[str, object]:
+    """
+    The claims of a token, each of them once.
+
+    Raises:
+        Unauthenticated: This key has not signed it, or what it has signed are no claims.
+    """
+    try:
+        content = proven(token, key)
+    except ValueError as error:
+        raise Unauthenticated("invalid signature") from error
+    try:
+        return parsed(content)
+    except (ValueError, InvalidInput) as error:
+        raise Unauthenticated("invalid claims") from error
+
+
+def check_time(since: float, until: float, now: float) -> None:
+    """
+    Compare the time with that of a token.
+
+    Raises:
+        Unauthenticated: It has expired, or is not valid yet.
+    """
+    if now >= until:
+        raise Unauthenticated("expired")
+    if now < since:
+        raise Unauthenticated("not valid yet")
+
+
+def parsed(content: bytes) -> Mapping[str, object]:
+    """
+    A JSON object of a token: not too deep, and no key twice.
+
+    Raises:
+        InvalidInput: It is no JSON, or not such.
+        ValueError: It is no object.
+    """
+    told = document.parse(content, max_depth=_MAX_DEPTH, max_rows=_MAX_LISTS)
+    if not isinstance(told, dict):
+        raise ValueError("not an object")  # noqa: TRY004  # of the text, not of an argument
+    return told
 
 
 def proven(token: str, key: Key) -> bytes:

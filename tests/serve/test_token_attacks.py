@@ -5,7 +5,8 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,11 @@ from serve.security.outside import Outside
 from serve.security.public_keys import read_public
 from serve.security.tokens import Tokens
 from tests.attacks import attacks, mutations
-from tests.keys import ISSUER, KINDS, SECRET, kinds, own_keys, published
+from tests.keys import ISSUER, KINDS, SECRET, Kind, kinds, own_keys, published
 from tests.server import Server, environment
 
 MUTATED = 600
+REFUSED = 'Bearer error="invalid_token"'
 MUTATED_OVER_HTTP = 60
 
 
@@ -111,12 +113,55 @@ def test_nothing_counts_over_http_either(attacked: Server, name: str) -> None:
     for token in tokens:
         if token.isascii() and token.isprintable() and token == token.strip() and len(token) < 9000:
             answer = attacked.client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
-            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), token
+            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, REFUSED), token
             told.add(json.dumps({**answer.json(), "instance": ""}))
             sent += 1
 
     assert sent > 100
     assert len(told) == 1
+
+
+REASONS = {
+    "not a token": (lambda _: "garbage", "unknown key"),
+    "of an unknown key": (lambda kind: kind.token({"kid": "unknown"}), "unknown key"),
+    "of a stranger": (lambda kind: kind.token(sign=lambda _: bytes(64)), "invalid signature"),
+    "expired": (lambda kind: kind.token(claims={"iat": 1, "nbf": 1, "exp": 2}), "expired"),
+    "early": (lambda kind: kind.token(claims={"nbf": int(time.time()) + 300}), "not valid yet"),
+    "for another": (lambda kind: kind.token(claims={"aud": "elsewhere"}), "other audience"),
+    "of another": (lambda kind: kind.token(claims={"iss": "elsewhere"}), "other issuer"),
+    "without a subject": (lambda kind: kind.token(claims={"sub": ""}), "invalid claims"),
+    "with a tab": (lambda kind: kind.token(claims={"scope": "predict\tbatch"}), "invalid claims"),
+    "long": (lambda _: "a" * 8193, "too long"),
+    "of no key": (lambda _: "sepal_x", "malformed key"),
+    "of a key that is gone": (lambda _: f"sepal_{'0' * 16}_{'0' * 64}", "unknown key"),
+}
+
+
+@pytest.mark.parametrize("name", ["ours-es", "theirs-es"])
+@pytest.mark.parametrize(("make", "reason"), REASONS.values(), ids=REASONS)
+def test_the_log_has_the_reason(attacked: Server, name: str, make: Callable[[Kind], str], reason: str) -> None:
+    """The one line of a refused request has why, under its id; the answer has not, and a request without has none."""
+    request_id = uuid.uuid4().hex
+    headers = {"Authorization": f"Bearer {make(kinds()[name])}", "X-Request-ID": request_id}
+
+    answer = attacked.client.get("/api/v1/me", headers=headers)
+    without = attacked.client.get("/api/v1/me", headers={"X-Request-ID": f"{request_id}-0"})
+
+    line = attacked.line(f'"{request_id}"')
+    assert (line["event"], line["status"], line["refused"]) == ("request", 401, reason)
+    assert "refused" not in attacked.line(f"{request_id}-0")
+    assert answer.json() | {"instance": ""} == without.json() | {"instance": ""}
+    assert (answer.headers["www-authenticate"], without.headers["www-authenticate"]) == (REFUSED, "Bearer")
+
+
+def test_a_missing_scope_is_named(attacked: Server) -> None:
+    """A valid token that reaches less is 403 with RFC 6750's code and the scope that it lacks."""
+    headers = {"Authorization": f"Bearer {kinds()['ours-es'].token()}"}
+
+    answer = attacked.client.get("/api/v1/models", headers=headers)
+
+    assert answer.status_code == 403
+    assert answer.headers["www-authenticate"] == 'Bearer error="insufficient_scope", scope="models:read"'
 
 
 def test_the_time_tells_no_reason(attacked: Server) -> None:
