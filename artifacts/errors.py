@@ -28,9 +28,14 @@ _MOST_SHOWN = 8
 _LONGEST_SHOWN = 80
 
 
+def printable(text: str) -> str:
+    """Letters of any script as they are, and an escape for each character that a terminal or a log would obey."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 def shown(name: str, *, longest: int = _LONGEST_SHOWN) -> str:
-    """A name that anybody may have given, without what a terminal or a log would obey."""
-    text = ascii(name)[1:-1]
+    """A name that anybody may have given, printable and cut."""
+    text = printable(name[: longest + 1])
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 

@@ -1,5 +1,6 @@
 """The one check that every value of a column passes, whether it came as JSON or as CSV."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.columns import Column, Scalar
+from artifacts.errors import printable
 
 Array: TypeAlias = NDArray[Any]
 
@@ -25,6 +27,9 @@ MESSAGES = {
     "text-too-long": "expected a text of at most {limit} characters",
     "unknown-category": "expected one of the categories that training saw: {known}",
 }
+# Next to `non-finite`: what to send for a value that is missing.
+_SEND_NULL = ": send null for a missing value, in a CSV an empty cell"
+_NO_NULL = ": for a missing value send null where the model takes nulls; this column takes none"
 # What stands for a value at fault until its row is left out.
 _FILLERS: dict[str, Scalar] = {"float": 0.0, "integer": 0, "boolean": False, "category": None, "text": ""}
 # numpy gives every text of an array the room of the longest.
@@ -32,6 +37,8 @@ _ROOM = 1024
 _MOST_NAMED = 8
 _TEXTS = {str, type(None)}
 _LONGEST_NAMED = 32
+# Possessive, as a text may be long.
+_DECIMAL_COMMA = re.compile(r"\s*+[+-]?+[0-9]++,[0-9]++\s*+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +131,14 @@ class Check:
         # What is wrong once is often wrong in every row. Of other values equal ones may differ: 1, 1.0 and True.
         once = {value: self._verdict(value, limit) for value in {value for value in values if type(value) in _TEXTS}}
         judged = [once[value] if type(value) in _TEXTS else self._verdict(value, limit) for value in values]
-        wrong: dict[str, list[int]] = {}
+        wrong: dict[Wrong, list[int]] = {}
         for row, value in enumerate(judged):
             if isinstance(value, Wrong):
-                wrong.setdefault(value.code, []).append(row)
+                wrong.setdefault(value, []).append(row)
                 judged[row] = self._filler
         faults = [
-            Fault(code, self._message(code, max_digits), np.array(rows), self._column.name)
-            for code, rows in wrong.items()
+            Fault(each.code, self._message(each.code, max_digits) + each.hint, np.array(rows), self._column.name)
+            for each, rows in wrong.items()
         ]
         return self._build(judged), faults
 
@@ -143,6 +150,8 @@ class Check:
         if self._longest and isinstance(value, str) and len(value) > self._longest:
             return Wrong("text-too-long")
         judged = self._judge(value)
+        if isinstance(judged, Wrong) and judged.code == "non-finite" and _is_nan(value):
+            return Wrong("non-finite", _SEND_NULL if self._column.nullable else _NO_NULL)
         # An integer among objects has no bounds of its own, and 1e300 is one of 301 digits.
         if self._is_numeric and self._column.dtype == "object" and isinstance(judged, int) and abs(judged) >= limit:
             return Wrong("out-of-range")
@@ -157,9 +166,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """A value that may not pass, and why."""
+    """A value that may not pass, why, and what else helps to correct it."""
 
     code: str
+    hint: str = ""
 
 
 Judge: TypeAlias = Callable[[object], Scalar | Wrong]
@@ -262,10 +272,16 @@ def _category(column: Column) -> Judge:
 def _number(value: object) -> int | float | Wrong:
     if isinstance(value, str):
         is_named = value.strip().lower().lstrip("+-") in {"nan", "inf", "infinity"}
-        return Wrong("non-finite" if is_named else "not-a-number")
+        if is_named:
+            return Wrong("non-finite")
+        return Wrong("not-a-number", ": write a decimal point, not a comma" if _DECIMAL_COMMA.fullmatch(value) else "")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Wrong("not-a-number")
     return value if isinstance(value, int) or isfinite(value) else Wrong("non-finite")
+
+
+def _is_nan(value: object) -> bool:
+    return str(value).strip().lower().lstrip("+-") == "nan"
 
 
 def _whole(number: float) -> int | None:
@@ -319,5 +335,5 @@ def _float(column: Column) -> Judge:
 
 def _printable(value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    text = text[:_LONGEST_NAMED].encode("unicode_escape").decode()
+    text = printable(text[:_LONGEST_NAMED])
     return text if len(text) < _LONGEST_NAMED else text[: _LONGEST_NAMED - 1] + "…"

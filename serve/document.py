@@ -32,7 +32,10 @@ def parse(body: bytes, *, max_depth: int, max_rows: int) -> object:
     if depth > max_depth:
         raise InvalidInput("json-depth", f"the body is nested deeper than {max_depth} levels")
     if containers > _CONTAINERS_A_ROW * max_rows:
-        raise InvalidInput("too-many-rows", f"{containers} lists and objects were sent, for at most {max_rows} rows")
+        raise InvalidInput(
+            "too-many-rows",
+            f"{containers} lists and objects were sent, and a request may have {max_rows} rows: send a CSV instead",
+        )
     try:
         document: object = from_json(body, cache_strings="keys")
     except ValueError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from artifacts.errors import printable
 from artifacts.signature import Batch, Signature
 from artifacts.values import Fault, takes_integers
 from serve.errors import InvalidInput, InvalidRows, Mistake
@@ -61,7 +62,9 @@ class Rows:
             raise InvalidInput("no-rows", "instances is empty: send at least one row")
         if len(value) > self.limits.max_rows:
             raise InvalidInput(
-                "too-many-rows", f"{len(value)} rows were sent, and at most {self.limits.max_rows} may be"
+                "too-many-rows",
+                f"{len(value)} rows were sent, and a request may have {self.limits.max_rows}: send a CSV instead, "
+                "or several requests",
             )
         kinds = set(map(type, value))
         if not kinds & {list, dict}:
@@ -187,13 +190,13 @@ def _listed(faults: Sequence[Fault], names: Sequence[str], *, sent: Any, most: i
         message = fault.message
         if sent is not None and column >= 0 and fault.code != "missing-column":
             value = sent[row][column] if isinstance(sent[row], list) else sent[row][fault.column]
-            message += f", got {_cut(ascii(value))}"
+            message += f", got {_cut(repr(value))}"
         found.append(Mistake(row, fault.column, fault.code, message))
     return found
 
 
 def _short(text: str) -> str:
-    return _cut(text[: _LONGEST_ECHO + 1].encode("unicode_escape").decode())
+    return _cut(printable(text[: _LONGEST_ECHO + 1]))
 
 
 def _cut(printable: str) -> str:

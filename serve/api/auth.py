@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from serve.api.deps import PREFIX, MaybeCaller, PartsDep, Visitor
+from serve.api.media import require_form
 from serve.errors import SessionNotFound, Unauthenticated
 from serve.security.grants import Granted
 from serve.security.keys import PREFIX as KEY_PREFIX
@@ -80,20 +81,22 @@ class Revoked(BaseModel):
 _FIELDS = TokenForm.model_fields.keys() | RevokeForm.model_fields.keys()
 
 
-async def no_field_twice(request: Request) -> None:
+async def require_plain_form(request: Request) -> None:
     """
-    Whoever stands before us may have read the other one.
+    Refuse what is no form, and a field that is there twice: what stands before the server may have read the other one.
 
     Raises:
+        InvalidInput: The body is no form, or compressed.
         RequestValidationError: A field of the form comes more than once.
     """
+    require_form(request)
     names = [name for name, _ in (await request.form()).multi_items()]
     twice = sorted({name for name in names if names.count(name) > 1} & _FIELDS)
     if twice:
         raise RequestValidationError([{"type": "duplicate", "loc": ("body", name), "msg": "twice"} for name in twice])
 
 
-@router.post("/token", dependencies=[Depends(no_field_twice)])
+@router.post("/token", dependencies=[Depends(require_plain_form)])
 async def issue_token(visitor: Visitor, form: Annotated[TokenForm, Form()], parts: PartsDep) -> TokenAnswer:
     """Exchange a name and a password, or a refresh token, for an access token and the next refresh token."""
     if form.grant_type == "refresh_token":
@@ -103,7 +106,7 @@ async def issue_token(visitor: Visitor, form: Annotated[TokenForm, Form()], part
     return TokenAnswer.of(granted)
 
 
-@router.post("/token/revoke", dependencies=[Depends(no_field_twice)])
+@router.post("/token/revoke", dependencies=[Depends(require_plain_form)])
 async def revoke_token(
     address: Visitor, form: Annotated[RevokeForm, Form()], caller: MaybeCaller, parts: PartsDep
 ) -> Revoked:

@@ -1,5 +1,6 @@
 """Aliases that make a route's signature its policy, and the parts that routes are given."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -7,6 +8,7 @@ from typing import Annotated, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 
 from serve.api import rates
@@ -146,6 +148,28 @@ async def anybody(request: Request) -> Principal:
     return caller
 
 
+def parameters_of(request: Request) -> list[str]:
+    """The names of the query parameters that the route of a request takes."""
+    dependant = getattr(request.scope.get("route"), "dependant", None)
+    models = [field.field_info.annotation for field in dependant.query_params] if dependant else []
+    return [name for model in models for name in getattr(model, "model_fields", ())]
+
+
+def _refuse_repeated(request: Request) -> None:
+    """
+    Refuse a query parameter that is there twice: what stands before the server may have read the other one.
+
+    Raises:
+        RequestValidationError: The route takes parameters, and one was sent more than once.
+    """
+    if not request.scope["query_string"] or not parameters_of(request):
+        return
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        raise RequestValidationError([{"type": "duplicate", "loc": ("query", name), "msg": ""} for name in repeated])
+
+
 def within(limit: str) -> Callable[..., Awaitable[Principal]]:
     """A caller who has not asked too often, by one of the limits of `Rates`."""
 
@@ -153,6 +177,7 @@ def within(limit: str) -> Callable[..., Awaitable[Principal]]:
         caller: Annotated[Principal, Security(principal)], request: Request, parts: PartsDep
     ) -> Principal:
         await rates.ask(request.scope, getattr(parts.rates, limit), caller.name)
+        _refuse_repeated(request)
         return caller
 
     return counted

@@ -36,7 +36,11 @@ async def file_of(request: Request) -> UploadFile:
     try:
         found = await form.parse()
     except MultiPartException as error:
-        raise HTTPException(400, error.message) from error
+        raise HTTPException(
+            400,
+            "the form cannot be read: send one file and at most "
+            f"{_MAX_FIELDS} fields of {_MAX_FIELD_BYTES // 1024} KiB, with the boundary that the header names",
+        ) from error
     upload = found.get("file")
     is_sound = form.is_whole and len(found) == len(form.items)
     if is_sound and isinstance(upload, UploadFile):
@@ -44,4 +48,4 @@ async def file_of(request: Request) -> UploadFile:
     form.close()
     if is_sound:
         raise InvalidInput("file-missing", "the form has no file: curl -F file=@rows.csv")
-    raise HTTPException(400, "the form is not whole, or has two fields of one name")
+    raise HTTPException(400, "the form is cut short, or has two fields of one name")

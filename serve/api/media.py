@@ -10,6 +10,7 @@ from serve.errors import InvalidInput
 
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 _SYNONYMS = {"application/ndjson": NDJSON, "application/jsonl": NDJSON}
 _WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
@@ -23,13 +24,34 @@ def require_media(request: Request, *accepted: str) -> str:
     Raises:
         InvalidInput: It is none of those that the route takes, not in UTF-8, or compressed.
     """
-    header = Message()
-    header["Content-Type"] = request.headers.get("content-type", "")
+    header = _content_type(request)
     media = header.get_content_type()
-    is_plain = request.headers.get("content-encoding", "identity").lower() == "identity"
-    if media not in accepted or header.get_content_charset("utf-8") not in _CHARSETS or not is_plain:
+    if media not in accepted or header.get_content_charset("utf-8") not in _CHARSETS or _is_compressed(request):
         raise InvalidInput("unsupported-media-type", f"send {' or '.join(accepted)}, in UTF-8 and not compressed")
     return media
+
+
+def require_form(request: Request) -> None:
+    """
+    Refuse a body that is no form; one without a media type is left to the reader of its fields.
+
+    Raises:
+        InvalidInput: It has another media type, or is compressed.
+    """
+    is_form = "content-type" not in request.headers or _content_type(request).get_content_type() in _FORMS
+    if not is_form or _is_compressed(request):
+        detail = f"send a form, {_FORMS[0]} and not compressed: curl -d username=... -d password=..."
+        raise InvalidInput("unsupported-media-type", detail)
+
+
+def _content_type(request: Request) -> Message:
+    header = Message()
+    header["Content-Type"] = request.headers.get("content-type", "")
+    return header
+
+
+def _is_compressed(request: Request) -> bool:
+    return request.headers.get("content-encoding", "identity").lower() != "identity"
 
 
 def preferred_media(request: Request, *offered: str) -> str:

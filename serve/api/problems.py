@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Any
 
@@ -13,11 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from serve import errors
-from serve.api.deps import REVOKE_PATH, TOKEN_PATH, anybody
+from serve.api.deps import PREFIX, REVOKE_PATH, TOKEN_PATH, anybody, parameters_of
 from serve.errors import InvalidInput, InvalidRows, ScopeMissing, ServeError, Unauthenticated
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_TEXT = 256
+_LONGEST_NAME = 64
+_OAUTH_PATHS = frozenset({TOKEN_PATH, REVOKE_PATH})
 # RFC 9110, section 15.5.22: it must be said what is needed.
 _UPGRADE = {"Upgrade": "HTTP/1.1", "Connection": "upgrade, close"}
 
@@ -96,6 +99,25 @@ _UNROUTED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 # What the framework raises by itself.
 SLUGS: Mapping[int, str] = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
 
+# In place of the framework's words.
+_DETAILS: Mapping[int, str] = {
+    404: f"there is no such path; those of the API begin with {PREFIX}, as {PREFIX}/predict does",
+    405: "this path does not take this method; the header Allow names those that it takes",
+}
+# The codes of pydantic that can be met in a query or a form, in our own words; of any other its message is sent.
+_MISTAKES: Mapping[str, tuple[str, str]] = {
+    "bool_parsing": ("not-a-boolean", "expected true or false"),
+    "duplicate": ("duplicate", "sent more than once: send it once"),
+    "extra_forbidden": ("unknown-name", "unknown"),
+    "json_invalid": ("malformed-json", "the body is not JSON"),
+    "literal_error": ("unknown-value", "expected {expected}"),
+    "missing": ("missing", "missing"),
+    "model_attributes_type": ("not-an-object", "expected a JSON object"),
+    "string_too_long": ("text-too-long", "expected at most {max_length} characters"),
+    "string_too_short": ("text-too-short", "expected at least {min_length} characters"),
+    "string_type": ("not-a-text", "expected a text"),
+}
+
 RETRY_AFTER_S = 5
 _COME_AGAIN = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
 # nginx's number for a client that went away before it had sent its body.
@@ -121,7 +143,8 @@ def problem(
         "instance": request.scope.get("request_id", ""),
         **more,
     }
-    content = json.dumps(body, ensure_ascii=True, allow_nan=False).encode()
+    # Half a character, which has no encoding, becomes its JSON escape.
+    content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
     return Response(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
@@ -173,6 +196,8 @@ async def refusal(request: Request, error: Exception) -> Response:
         more["errors_truncated"] = error.total > len(error.mistakes)
     if type(error) in OAUTH_ERRORS:
         more["error"] = OAUTH_ERRORS[type(error)]
+    elif isinstance(error, InvalidInput) and request.scope["path"] in _OAUTH_PATHS:
+        more["error"] = "invalid_request"
     if isinstance(error, Unauthenticated) and error.reason:
         # For the line of the access log, and for nothing else.
         request.scope["refused"] = error.reason
@@ -197,18 +222,17 @@ def _challenge(error: ServeError) -> dict[str, str]:
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
-    if request.scope["path"] in {TOKEN_PATH, REVOKE_PATH}:
+    if request.scope["path"] in _OAUTH_PATHS:
         return _oauth_refusal(request, {str(entry["loc"][-1]) for entry in found})
-    listed = [
-        {"row": None, "column": _where(entry["loc"]), "code": entry["type"], "message": entry["msg"][:LONGEST_TEXT]}
-        for entry in found[:20]
-    ]
+    known = parameters_of(request)
+    listed = [{"row": None, "column": _where(entry["loc"]), **_mistake(entry, known)} for entry in found[:20]]
+    of_query = {entry["loc"][0] for entry in found} == {"query"}
     return problem(
         request,
         status=422,
         slug="invalid-request",
         title="The request does not fit",
-        detail="a parameter or a field of the request is not what it must be",
+        detail=f"a {'query parameter' if of_query else 'field'} of the request is invalid: see errors",
         errors=listed,
         errors_truncated=len(found) > len(listed),
     )
@@ -225,27 +249,41 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large(request)
     slug = SLUGS.get(status, "http-error")
+    detail = _DETAILS.get(status, str(error.detail)[:LONGEST_TEXT])
+    if status == HTTPStatus.BAD_REQUEST and request.scope["path"] in _OAUTH_PATHS:
+        detail = "the form cannot be read: it is cut short, or has a file or too many fields"
     return problem(
         request,
         status=status,
         slug=slug,
         title=slug.replace("-", " ").capitalize(),
-        detail=str(error.detail)[:LONGEST_TEXT],
+        detail=detail,
         headers=error.headers,
     )
 
 
+def _mistake(entry: Mapping[str, Any], known: Sequence[str]) -> dict[str, str]:
+    """The code of a mistake in a query or a form, and what is wrong."""
+    code, message = _MISTAKES.get(entry["type"], (entry["type"], entry["msg"]))
+    message = message.format(**entry.get("ctx", {})) if entry["type"] in _MISTAKES else message[:LONGEST_TEXT]
+    if code == "unknown-name" and known:
+        meant = get_close_matches(str(entry["loc"][-1])[:_LONGEST_NAME].lower(), known, n=1)
+        names = f"did you mean {meant[0]}?" if meant else f"the parameters of this path are {', '.join(known)}"
+        message = f"{message}; {names}"
+    return {"code": code, "message": message}
+
+
 def _oauth_refusal(request: Request, fields: set[str]) -> Response:
-    """A login form that is not one, in OAuth 2's words."""
+    """An invalid login form, with the code of OAuth 2."""
     is_other_grant = "grant_type" in fields
     return problem(
         request,
         status=400,
         slug="invalid-login",
-        title="The login form is not one",
-        detail="the grant_type is password or refresh_token"
+        title="The login form is invalid",
+        detail="unsupported grant_type: use password or refresh_token"
         if is_other_grant
-        else f"wrong, missing or twice: {', '.join(sorted(fields))}",
+        else f"invalid, missing or sent more than once: {', '.join(sorted(fields))}",
         error="unsupported_grant_type" if is_other_grant else "invalid_request",
     )
 

@@ -3,8 +3,9 @@
 import codecs
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from itertools import islice
 from typing import BinaryIO
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from artifacts.csv_names import added_columns
+from artifacts.errors import printable
 from artifacts.signature import Batch, Signature
 from artifacts.values import Fault
 from serve.errors import InvalidInput
@@ -32,6 +34,9 @@ _PROBABILITY_CHARACTERS = 24
 _NAMES_SHARE = 4
 # What is told of odd rows takes more memory: so much smaller is a block of them.
 _ODD_PART = 2
+_MOST_NAMED = 20
+_MOST_COMPARED = 100
+_LONGEST_NAME = 64
 
 
 class CsvSource:
@@ -92,7 +97,7 @@ class CsvSource:
                 continue
             if not first:
                 raise InvalidInput("csv-columns", "the CSV is empty: its first line must name the columns")
-            if _names(first[0].cells).issuperset(self._signature.names):
+            if _names(first[0].cells).keys() >= set(self._signature.names):
                 return first[0].cells, delimiter
             found.append(first[0].cells)
         if not found:
@@ -101,18 +106,35 @@ class CsvSource:
 
     def _misnamed(self, header: list[str]) -> InvalidInput:
         named = _names(header)
-        missing = [name for name in self._signature.names if name not in named]
+        missing = [name for name in self._signature.names if name not in named][:_MOST_NAMED]
         return InvalidInput(
             "csv-columns",
             f"the first line must name the model's columns, separated by comma, semicolon or tab; missing: "
-            f"{', '.join(missing[:20])}",
+            f"{', '.join(missing)}{self._advice(missing, named)}",
         )
+
+    def _advice(self, missing: Sequence[str], named: Collection[str]) -> str:
+        """What may have happened to a header that lacks some names."""
+        self._file.seek(0)
+        if not re.search(b"[\r\n]", self._file.read(_CHUNK)):
+            return "; the CSV is a single line: curl -d removes line breaks, send it with --data-binary"
+        # A few of them: to compare every pair of many long names would take seconds.
+        spelled = {_plain(name): name[:_LONGEST_NAME] for name in islice(named, _MOST_COMPARED)}
+        near = {name: get_close_matches(_plain(name), spelled, n=1) for name in missing}
+        meant = [f"{printable(spelled[found[0]])} to {name}" for name, found in near.items() if found]
+        return f"; rename {', '.join(meant)}" if meant else ""
 
     def _check_header(self, added: Sequence[str]) -> None:
         names = [name.strip() for name in self.header]
         most = max(self._options.max_columns, len(self._signature.names))
         if len(names) > most:
             raise InvalidInput("too-many-features", f"the CSV has more than {most} columns")
+        if names.count("") > 1:
+            raise InvalidInput(
+                "csv-columns",
+                f"the first line has {names.count('')} columns without a name: name them, or remove them from every "
+                "line, as delimiters at the end of lines",
+            )
         if len(set(names)) < len(names):
             raise InvalidInput("csv-columns", "the first line names a column twice")
         taken = [name for name in added if name.strip() in names]
@@ -231,7 +253,12 @@ def _check_encoding(file: BinaryIO) -> None:
     offset = 0
     while chunk := file.read(_CHUNK):
         if b"\0" in chunk:
-            raise InvalidInput("csv-encoding", f"the CSV is not UTF-8 text: byte {offset + chunk.index(0)} is NUL")
+            is_wide = not offset and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            raise (
+                _not_utf8(offset + chunk.index(0), "UTF-16")
+                if is_wide
+                else InvalidInput("csv-encoding", f"the CSV is not UTF-8 text: byte {offset + chunk.index(0)} is NUL")
+            )
         pending = len(decoder.getstate()[0])
         if not pending and chunk.isascii():
             offset += len(chunk)
@@ -245,9 +272,19 @@ def _check_encoding(file: BinaryIO) -> None:
         raise _not_utf8(offset - len(decoder.getstate()[0]))
 
 
-def _not_utf8(offset: int) -> InvalidInput:
-    return InvalidInput("csv-encoding", f"the CSV is not UTF-8 text: see byte {offset}")
+def _not_utf8(offset: int, known: str = "WINDOWS-1252") -> InvalidInput:
+    return InvalidInput(
+        "csv-encoding",
+        f"the CSV is not UTF-8 text: see byte {offset}. Save it as CSV UTF-8, or, if it is {known}: "
+        f"iconv -f {known} -t UTF-8",
+    )
 
 
-def _names(header: Sequence[str]) -> set[str]:
-    return {cell.strip() for cell in header}
+def _plain(name: str) -> str:
+    """A column's name as names are compared that may be spelled otherwise."""
+    return re.sub(r"[\W_]", "", name.casefold())[:_LONGEST_NAME]
+
+
+def _names(header: Sequence[str]) -> dict[str, None]:
+    """The names of a header, in their order."""
+    return dict.fromkeys(cell.strip() for cell in header)

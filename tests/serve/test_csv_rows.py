@@ -9,6 +9,7 @@ from tests.server import Api
 
 ADDED = ["prediction", "probability_setosa", "probability_versicolor", "probability_virginica", "error"]
 
+NO_NULL = ": for a missing value send null where the model takes nulls; this column takes none"
 VIRGINICA = "6.3,3.3,6.0,2.5"
 NOTES = [
     "=1+1",
@@ -101,12 +102,12 @@ def test_several_mistakes_of_a_row_are_all_told(api: Api) -> None:
         (" ", "expected a value: training saw no null here"),
         ("NA", "expected a number"),
         ("null", "expected a number"),
-        ("NaN", "expected a finite number"),
+        ("NaN", f"expected a finite number{NO_NULL}"),
+        ("5,1", "expected a number: write a decimal point, not a comma"),
         ("-inf", "expected a finite number"),
         ("Infinity", "expected a finite number"),
         ("1e400", "expected a finite number"),
         ("true", "expected a number"),
-        ("5,1", "expected a number"),
         ("1_000", "expected a number"),
         ("0x10", "expected a number"),
         ("1e", "expected a number"),
@@ -159,7 +160,7 @@ def test_rows_out_are_rows_in(api: Api) -> None:
         ("5,0.5, NA ", ""),
         ("5,0.5,na", "extra: expected a number"),
         ("5,0.5,n/a", "extra: expected a number"),
-        ("5,0.5,nan", "extra: expected a finite number"),
+        ("5,0.5,nan", "extra: expected a finite number: send null for a missing value, in a CSV an empty cell"),
         (",0.5,1", "count: expected a value: training saw no null here"),
         ("5,NA,1", "ratio: expected a value: training saw no null here"),
         ("5.5,0.5,1", "count: expected a whole number"),

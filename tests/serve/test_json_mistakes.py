@@ -191,7 +191,7 @@ def mistakes_of_query(answer: Any) -> list[str]:
     [
         ("five", "'five'"),
         (True, "True"),
-        ("\u202e\n<b>\xe9", "'\\u202e\\n<b>\\xe9'"),
+        ("\u202e\n<b>\xe9", "'\\u202e\\n<b>\xe9'"),
         ("x" * 100, "'" + "x" * 62 + "…"),
         ([[1]], "[[1]]"),
     ],
