@@ -8,7 +8,8 @@ SETUP_DEV := .venv/.complete-dev
 # A lock file is complete: nothing is resolved, so that a later release of a package changes nothing. uv and pip
 # install the same files.
 UV := $(shell uv --version 2>/dev/null)
-INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip --disable-pip-version-check install) --quiet --no-deps
+INSTALL := $(if $(UV),uv pip install --compile-bytecode --python $(BIN)/python,$(BIN)/python -m pip \
+    --disable-pip-version-check install) --quiet --no-deps
 UV_EXPORT = $(BIN)/uv export --quiet --frozen --no-emit-project --no-emit-index-url --no-header
 
 # The image's name and what builds it; the Dockerfile names a base of its own. OPTIONS go to image and bench as they are.

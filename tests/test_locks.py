@@ -67,5 +67,5 @@ def test_a_lock_is_installed_as_it_is() -> None:
 
     assert len(commands) == 3
     assert all("--require-hashes" in command for command in commands)
-    assert "--no-deps" in re.findall("^INSTALL .*$", makefile, re.MULTILINE)[0]
+    assert "--no-deps" in re.findall(r"^INSTALL (?:.*\\\n)*.*$", makefile, re.MULTILINE)[0]
     assert all("--no-deps" in command for command in commands if command in dockerfile)
