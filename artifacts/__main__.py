@@ -188,7 +188,7 @@ def _any_fails(store: Store, model: str) -> bool:
 
 def _fails(store: Store, model: str, version: int) -> bool:
     try:
-        loaded = store.load(model, version)
+        loaded = store.check(model, version)
     except ArtifactError as error:
         print(f"{model}@{version}  FAILED  {error.slug}: {error}")
         return True

@@ -139,7 +139,13 @@ def _listed(contents: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 def read(
-    folder: Folder, of: Identity, *, trusted: Sequence[PublicKey], engine: Engine = "auto", versions: Policy = "refuse"
+    folder: Folder,
+    of: Identity,
+    *,
+    trusted: Sequence[PublicKey],
+    engine: Engine = "auto",
+    versions: Policy = "refuse",
+    trial: Callable[[Manifest], object] | None = None,
 ) -> Bundle:
     """
     Load a version: manifest, signature, digests, the very bytes that were digested, then the model's own examples.
@@ -152,12 +158,15 @@ def read(
         trusted: Whose signatures count.
         engine: `auto` takes what was measured to be the quickest; where that is a program, nothing is unpickled.
         versions: What becomes of a version that other libraries fitted.
+        trial: Called once the files are verified and before anything of them is loaded, see `trial.Trials`.
 
     Raises:
         ArtifactError: It is not to be trusted, not whole, or no model that answers as it did; each of the tree's
             leaves in `artifacts.errors` is one reason.
     """
     manifest, contents, key = verify(folder, of, trusted=trusted)
+    if trial:
+        trial(manifest)
     choice = manifest.execution.choice if manifest.execution and engine == "auto" else {1: SKLEARN}
     differences = compare(manifest, set(choice.values()))
     if differences.grave and versions == "refuse":

@@ -21,6 +21,8 @@ What can be wrong with an artifact, in the words of the domain.
 Each has a `slug`, which stays what it is: logs, the command line and the API name an error by it.
 """
 
+import signal
+import threading
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -42,6 +44,15 @@ def shown(name: str, *, longest: int = _LONGEST_SHOWN) -> str:
 def kind_of(thing: object) -> str:
     """What the class of something is called; whoever made a pickle may have made the class too."""
     return shown(type(thing).__name__)
+
+
+def is_ctrl_c(error: BaseException) -> bool:
+    """Whether the user ended the program: Python raises KeyboardInterrupt itself only where SIGINT has its default."""
+    return (
+        isinstance(error, KeyboardInterrupt)
+        and threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
 
 
 class ArtifactError(Exception):

@@ -1,5 +1,6 @@
 """All versions of all models, and the pointers to them; each change is one atomic replace."""
 
+import hashlib
 import json
 import re
 import secrets
@@ -23,6 +24,7 @@ from artifacts.errors import (
     ArtifactUnloadable,
     ArtifactUntrusted,
     NameInvalid,
+    is_ctrl_c,
     kind_of,
 )
 from artifacts.files import Folder, TooLarge, handed_out
@@ -31,6 +33,7 @@ from artifacts.keys import Keys
 from artifacts.manifest import NAME, Manifest, check_name
 from artifacts.settings import ArtifactSettings, Engine, Policy
 from artifacts.signing import PublicKey, Signer
+from artifacts.trial import Candidate, Checked, Trials, shared
 
 CHAMPION = "champion"
 POINTERS = "aliases.json"
@@ -66,7 +69,13 @@ class Store:
     """
 
     def __init__(
-        self, root: Path, *, keys: Keys | None = None, engine: Engine = "auto", versions: Policy = "refuse"
+        self,
+        root: Path,
+        *,
+        keys: Keys | None = None,
+        engine: Engine = "auto",
+        versions: Policy = "refuse",
+        trials: Trials | None = None,
     ) -> None:
         """
         Say where it is.
@@ -77,17 +86,30 @@ class Store:
                 SEPAL_SIGNING_KEY name.
             engine: What answers, see `bundle.read`.
             versions: What becomes of a version that other libraries fitted.
+            trials: Where a version is loaded first; by default a child process that lasts as long as it has work.
         """
         self.root = root
         self._keys = Keys.of(ArtifactSettings()) if keys is None else keys
         self._engine: Engine = engine
         self._policy: Policy = versions
+        self._trials = trials
 
     @classmethod
-    def of(cls, settings: ArtifactSettings, *, root: Path | None = None) -> Self:
+    def of(cls, settings: ArtifactSettings, *, root: Path | None = None, trials: Trials | None = None) -> Self:
         """The one that the settings name."""
-        keys = Keys.of(settings)
-        return cls(root or settings.artifacts, keys=keys, engine=settings.runtime, versions=settings.versions)
+        return cls(
+            root or settings.artifacts,
+            keys=Keys.of(settings),
+            engine=settings.runtime,
+            versions=settings.versions,
+            trials=trials,
+        )
+
+    @property
+    def exists(self) -> bool:
+        """Whether its folder is there: that of a volume may be away for a while."""
+        with handed_out(self.root.name):
+            return self.root.is_dir()
 
     def models(self) -> list[str]:
         """The names of all models that have a version, or cannot be looked into; sorted."""
@@ -146,13 +168,41 @@ class Store:
 
     def load(self, model: str, version: int) -> Bundle:
         """
-        Verify and load one version.
+        Verify one version, load it in a child process, and then here.
 
         Raises:
             ArtifactError: See `artifacts.bundle.read`.
         """
+        of, trusted = Identity(model, version), self._keys.trusted
         with self._folder(model, version) as folder:
-            return self._read(folder, Identity(model, version), self._keys.trusted, self._engine)
+            try:
+                return bundle.read(
+                    folder,
+                    of,
+                    trusted=trusted,
+                    engine=self._engine,
+                    versions=self._policy,
+                    trial=lambda manifest: self._try(of, str(version), manifest, trusted, self._engine),
+                )
+            except ArtifactError:
+                raise
+            except BaseException as error:
+                if is_ctrl_c(error):
+                    raise
+                # What was signed may be wrong in ways that nobody thought of, and is no less one of the store's errors.
+                raise ArtifactUnloadable(f"it cannot be loaded: {kind_of(error)}") from error
+
+    def check(self, model: str, version: int) -> Checked:
+        """
+        Load one version in a child process, and not here.
+
+        Raises:
+            ArtifactError: A server with these settings would not load it; see `artifacts.bundle.read`.
+        """
+        of, trusted = Identity(model, version), self._keys.trusted
+        with self._folder(model, version) as folder:
+            manifest, _ = bundle.vouched(folder, of, trusted=trusted)
+        return self._try(of, str(version), manifest, trusted, self._engine)
 
     def signer(self, *, promote: bool) -> Signer:
         """
@@ -199,9 +249,8 @@ class Store:
             manifest = bundle.write(staging, content, model=model, version=version, signer=signer)
             # A server may be told to ask the estimator itself.
             engines: list[Engine] = ["auto"] if content.programs is None else ["auto", "sklearn"]
-            with opened.enter(staging.name) as written:
-                for engine in engines:
-                    self._read(written, Identity(model, version), (signer.public,), engine)
+            for engine in engines:
+                self._try(Identity(model, version), staging.name, manifest, (signer.public,), engine)
             record = partial(history.write, opened, by=by, version=version, key=signer.public.id)
             record("published")
             with handed_out(str(version)):
@@ -225,7 +274,7 @@ class Store:
         version = self.resolve(check_name(model), version)
         if check_name(alias).isdigit():
             raise NameInvalid(alias)
-        key = self.load(model, version).key
+        key = self.check(model, version).key
         with self._turn(model) as home:
             pointers = self._pointers(model)
             moved = pointers.move_of(alias, version)
@@ -264,14 +313,20 @@ class Store:
         with self._home(model) as home:
             return list(history.read(home))
 
-    def _read(self, folder: Folder, of: Identity, trusted: Sequence[PublicKey], engine: Engine) -> Bundle:
-        try:
-            return bundle.read(folder, of, trusted=trusted, engine=engine, versions=self._policy)
-        except (ArtifactError, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            # What was signed may be wrong in ways that nobody thought of, and is no less one of the store's errors.
-            raise ArtifactUnloadable(f"it cannot be loaded: {kind_of(error)}") from error
+    def _try(
+        self, of: Identity, folder: str, manifest: Manifest, trusted: Sequence[PublicKey], engine: Engine
+    ) -> Checked:
+        candidate = Candidate(
+            str(self.root.resolve()),
+            of.model,
+            folder,
+            of.version,
+            tuple(key.text for key in trusted),
+            engine,
+            self._policy,
+        )
+        digest = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
+        return (self._trials or shared()).check(candidate, digest=digest)
 
     def _make_home(self, model: str) -> Path:
         with handed_out(self.root.name):

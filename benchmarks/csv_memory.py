@@ -164,7 +164,7 @@ def main() -> int:
         with Server(env) as server:
             token = server.token("batch")
             with (
-                Peak(server.process.pid) as peak,
+                Peak(server.worker) as peak,
                 Progress() as progress,
                 ThreadPoolExecutor(arguments.uploads) as pool,
             ):

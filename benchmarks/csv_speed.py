@@ -208,7 +208,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
     took: dict[str, list[float]] = {}
     os.sched_setaffinity(0, {CLIENT_CORE})
     with Server(env) as server:
-        _pin(server.process.pid, SERVER_CORE)
+        _pin(server.worker, SERVER_CORE)
         idle, cpu_s = server.memory_mib(), server.cpu_s
         for name, seconds in rounds(server, flowers, folder, arguments.rounds, arguments.accept):
             took.setdefault(name, []).append(seconds)

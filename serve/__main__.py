@@ -3,6 +3,7 @@
 import argparse
 import os
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -76,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(settings: Settings) -> int:
-    # uvicorn raises the signal again when it has drained, and this makes an orderly end of it; the first process of
-    # a container is not even sent a signal that it has no handler for, so this comes before anything that takes time.
+    # The first process of a container is not even sent a signal that it has no handler for, so this comes before
+    # anything that takes time.
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
     if not _has_keys(settings):
@@ -85,9 +86,9 @@ def _run(settings: Settings) -> int:
     from artifacts.keys import Keys
     from serve.commands import office
     from serve.errors import DatabaseUnavailable
-    from serve.listening import allow_files, limit_threads, listen
-    from serve.telemetry import MULTIPROCESS, configure_logging
-    from serve.welcome import print_welcome
+    from serve.listening import allow_files, limit_threads
+    from serve.supervisor import bind
+    from serve.telemetry import configure_logging
 
     limit_threads(settings.model_threads, workers=settings.workers)
     allow_files(settings.max_connections)
@@ -101,17 +102,44 @@ def _run(settings: Settings) -> int:
             if not settings.is_production:
                 settings = with_secrets(settings)
                 _ensure_developer(settings, opened)
-                print_welcome(settings)
     except DatabaseUnavailable as error:
         print(f"{error}: see SEPAL_DATABASE_URL", file=sys.stderr)
         return 2
+    try:
+        listeners = bind(settings.host, settings.port)
+    except OSError as error:
+        print(f"port {settings.port} of {settings.host}: {error.strerror}; see SEPAL_HOST, SEPAL_PORT", file=sys.stderr)
+        return 2
     configure_logging(level=settings.log_level, form=settings.log_format)
+    return _supervise(settings, listeners)
+
+
+def _supervise(settings: Settings, listeners: list[socket.socket]) -> int:
+    """Run the workers until a signal comes."""
+    from serve.supervisor import Report, Supervisor, Worker
+    from serve.telemetry import MULTIPROCESS
+    from serve.welcome import print_welcome
+
+    def welcome(report: Report) -> None:
+        if not settings.is_production:
+            port = listeners[0].getsockname()[1]
+            print_welcome(settings.model_copy(update={"port": port}), **report)
+
     # Workers read the settings anew, and each has its share of what all of them are allowed.
     os.environ["SEPAL_WORKERS"] = str(settings.workers)
-    with tempfile.TemporaryDirectory(prefix="sepal-metrics-") as folder:
+    with tempfile.TemporaryDirectory(prefix="sepal-") as folder:
         if settings.workers > 1:
-            os.environ[MULTIPROCESS] = folder
-        return listen(settings)
+            # One worker counts in its memory, which is quicker; its counters start anew when it is replaced.
+            os.environ[MULTIPROCESS] = str(Path(folder) / "metrics")
+            (Path(folder) / "metrics").mkdir()
+        trials = Path(folder) / "trials"
+        trials.mkdir()
+        return Supervisor(
+            lambda: Worker(listeners, str(trials)),
+            workers=settings.workers,
+            shutdown_s=settings.shutdown_s,
+            on_serving=welcome,
+        ).run(listeners)
 
 
 def _has_keys(settings: Settings) -> bool:

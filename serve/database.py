@@ -12,7 +12,8 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from serve.errors import DatabaseUnavailable
+from artifacts.errors import shown
+from serve.errors import DatabaseUnavailable, SchemaUnknown
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -136,9 +137,15 @@ def migrate(engine: Engine) -> None:
 
     Processes that start together take turns: PostgreSQL by an advisory lock, SQLite by its write lock;
     all is one transaction, so a process that is killed leaves the former schema.
+
+    Raises:
+        SchemaUnknown: A newer release has migrated it.
     """
-    if _revision(engine) == newest():
+    found, known = _revision(engine), revisions()
+    if found == known[-1]:
         return
+    if found is not None and found not in known:
+        raise SchemaUnknown(shown(found), known[-1])
     # Most starts find nothing to do, and alembic alone would be a tenth of their time.
     from alembic import command
     from alembic.config import Config
@@ -152,9 +159,9 @@ def migrate(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
-def newest() -> str:
-    """The newest revision that this code knows: a migration's file begins with its number."""
-    return max(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+def revisions() -> list[str]:
+    """The revisions that this code knows, the newest last: a migration's file begins with its number."""
+    return sorted(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def _revision(engine: Engine) -> str | None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from time import perf_counter
 from types import MappingProxyType
 
 from artifacts import CHAMPION, ArtifactError, Bundle, Store
-from artifacts.errors import KeyInvalid, kind_of
+from artifacts.errors import ArtifactMissing, ArtifactUnreadable, KeyInvalid, kind_of, shown
 from artifacts.signature import Table
 from artifacts.store import version_of
 from serve.errors import ModelNotFound, ModelUnavailable, VersionNotLoaded
@@ -35,12 +36,20 @@ class Failure:
     code: str
     detail: str
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether the store may hand it out later: a volume may be away for a while."""
+        return self.code in {ArtifactUnreadable.slug, ArtifactMissing.slug}
+
     @classmethod
     def of(cls, error: ArtifactError) -> "Failure":
         """In the store's own words, but for a key of this machine, which they name by its path."""
         if isinstance(error, KeyInvalid):
             return cls(error.slug, "a key of this server is none; python -m artifacts verify, run there, says which")
         return cls(error.slug, str(error))
+
+
+LOADING = Failure("model-loading", "it is still being loaded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,25 @@ class Served:
         """The version that answers by default, if it is in memory."""
         return self.versions.get(self.aliases.get(CHAMPION, 0))
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether nothing is known of it yet."""
+        return self.reason is LOADING
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether the store did not hand out a part of it, which it may do later."""
+        reasons = [*self.failures.values(), *([self.reason] if self.reason else [])]
+        return any(reason.is_passing for reason in reasons)
+
+    @property
+    def problems(self) -> list[str]:
+        """One line for each part of it that is not served, and why."""
+        whole = [f"{self.name} is not served: {self.reason.detail}"] if self.reason else []
+        return whole + [
+            f"{self.name}@{version} is not served: {failure.detail}" for version, failure in self.failures.items()
+        ]
+
 
 class Registry:
     """What can be asked now."""
@@ -65,14 +93,37 @@ class Registry:
     def __init__(self, *, default: str = "") -> None:
         self._default = default
         self._models: Mapping[str, Served] = MappingProxyType({})
+        self.is_away = False
         self.generation = 0
 
-    def replace(self, models: Iterable[Served]) -> None:
-        """Serve these models, and only these."""
+    def replace(self, models: Iterable[Served], *, is_away: bool = False) -> None:
+        """Serve these models, and only these; `is_away` if the store cannot be read, so that there may be others."""
         # One assignment is the whole change: a request that already holds a
         # Model finishes on it, the next request sees the new mapping.
         self._models = MappingProxyType({model.name: model for model in models})
+        self.is_away = is_away
         self.generation += 1
+
+    def put(self, model: Served) -> None:
+        """Serve this model, in place of what was known of it."""
+        self.replace({**self._models, model.name: model}.values())
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a model is still being loaded."""
+        return any(model.is_loading for model in self._models.values())
+
+    @property
+    def notice(self) -> str:
+        """One line about what is wrong with the store or the default model; empty if nothing is."""
+        if self.is_away:
+            return "the model store cannot be read; the server tries again every few seconds"
+        if not self._default or self._default in self._models:
+            return ""
+        meant = get_close_matches(self._default, self._models, n=1)
+        return f"SEPAL_DEFAULT_MODEL: the store has no model '{shown(self._default)}'" + (
+            f"; did you mean '{meant[0]}'?" if meant else ""
+        )
 
     def all(self) -> list[Served]:
         """Every model, by name."""
@@ -84,8 +135,10 @@ class Registry:
 
         Raises:
             ModelNotFound: There is none of that name.
+            ModelUnavailable: The store cannot be read, so nobody knows.
         """
         if name not in self._models:
+            self._demand_store()
             raise ModelNotFound("no such model; GET /api/v1/models lists them")
         return self._models[name]
 
@@ -95,11 +148,13 @@ class Registry:
 
         Raises:
             ModelNotFound: None is set, and there is not exactly one.
+            ModelUnavailable: The store cannot be read, so nobody knows.
         """
         if self._default:
             return self._default
         if len(self._models) == 1:
             return next(iter(self._models))
+        self._demand_store()
         raise ModelNotFound("there is no default model: name one, /models/<model>/predict, or set SEPAL_DEFAULT_MODEL")
 
     def get(self, name: str | None, reference: str | None = None) -> Model:
@@ -113,23 +168,25 @@ class Registry:
         Raises:
             ModelNotFound: There is no such model.
             VersionNotLoaded: The model is not served in that version.
-            ModelUnavailable: The store has that version, and it could not be loaded.
+            ModelUnavailable: The store has that version, and it could not be loaded, or not yet.
         """
         served = self.show(name or self.default())
+        if served.is_loading:
+            raise ModelUnavailable("the model is still being loaded; try again in a few seconds")
         version = version_of(CHAMPION if reference is None else reference, served.aliases)
         if served.reason or version in served.failures:
             raise ModelUnavailable("the model could not be loaded; the server's log says why")
         if version is None or version not in served.versions:
-            raise VersionNotLoaded("no alias names this version, so it is not in memory")
+            raise VersionNotLoaded("the server has not loaded this version: when it starts, it loads what aliases name")
         return served.versions[version]
 
+    def _demand_store(self) -> None:
+        if self.is_away:
+            raise ModelUnavailable("the model store cannot be read; the server tries again every few seconds")
 
-def load(store: Store, limits: Limits) -> list[Served]:
+
+def load(store: Store, name: str, limits: Limits) -> Served:
     """Load every version that an alias names. One that cannot be loaded is kept as a failure, with its reason."""
-    return [_load_model(store, name, limits) for name in store.models()]
-
-
-def _load_model(store: Store, name: str, limits: Limits) -> Served:
     try:
         aliases = store.aliases(name)
     except ArtifactError as error:

@@ -103,6 +103,7 @@ class Server:
     port: int = field(default_factory=free_port)
     command: Sequence[str] = (sys.executable, "-m", "serve")
     folder: Path = ROOT
+    is_awaited: bool = True
 
     def __enter__(self) -> Self:
         log = Path(self.env["SEPAL_STATE"])
@@ -117,7 +118,8 @@ class Server:
                 stderr=subprocess.STDOUT,
             )
         self.client = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
-        self.await_answer()
+        if self.is_awaited:
+            self.await_answer()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -130,9 +132,22 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_S)
 
+    @property
+    def workers(self) -> list[int]:
+        """The processes that answer now, the oldest first."""
+        supervisor = self.process.pid
+        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+        return [int(pid) for pid in children if b"serve.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    @property
+    def worker(self) -> int:
+        """The process that answers."""
+        [pid] = self.workers
+        return pid
+
     def memory_mib(self, *, peak: bool = False) -> int:
-        """Resident memory; with `peak`, the most since this was last asked without."""
-        folder = Path(f"/proc/{self.process.pid}")
+        """Resident memory of its worker; with `peak`, the most since this was last asked without."""
+        folder = Path(f"/proc/{self.worker}")
         if not peak:
             (folder / "clear_refs").write_text("5")
         lines = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
@@ -140,8 +155,8 @@ class Server:
 
     @property
     def cpu_s(self) -> float:
-        """Seconds of a processor that it has taken so far: what else runs on the machine does not lengthen them."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        """Seconds of a processor that its worker has taken: what else runs on the machine does not lengthen them."""
+        fields = Path(f"/proc/{self.worker}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
@@ -179,16 +194,16 @@ class Server:
         return {"Authorization": f"Bearer {self.token(*scopes)}"}
 
     def await_answer(self) -> None:
-        """Wait until it answers."""
+        """Wait until it answers, and no model is still being loaded."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()
             try:
-                self.client.get("/health/live")
+                if "being loaded" not in self.client.get("/health/ready").text:
+                    return
             except httpx2.TransportError:
-                time.sleep(0.05)
-            else:
-                return
+                pass
+            time.sleep(0.05)
         raise AssertionError(f"no answer within {START_S} s:\n{self.log.read_text()}")
 
 

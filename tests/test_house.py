@@ -182,7 +182,9 @@ def test_every_module_of_serve_is_under_a_contract() -> None:
         "serve.development",
         "serve.commands",
         "serve.listening",
+        "serve.supervisor",
         "serve.welcome",
+        "serve.worker",
     }
 
 

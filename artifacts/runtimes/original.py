@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.answers import NO_CLASS, PROBABILITY_TOLERANCE, InvalidPredictions, Told
-from artifacts.errors import ArtifactSchema, ArtifactUnloadable, kind_of
+from artifacts.errors import ArtifactSchema, ArtifactUnloadable, is_ctrl_c, kind_of
 from artifacts.runtimes import Runtime
 from artifacts.signature import Signature, Table
 
@@ -69,10 +69,12 @@ def ask(estimator: Estimator, data: Any, *, classifies: bool, probabilities: boo
         with np.errstate(all="ignore"):
             predicted = estimator.predict(data)
             spread = cast(Any, estimator).predict_proba(data) if probabilities else None
-    except (Exception, KeyboardInterrupt):
+    except Exception:
         raise
     except BaseException as error:
-        # A SystemExit would end the server, and not the request.
+        if is_ctrl_c(error):
+            raise
+        # A SystemExit or KeyboardInterrupt of the model would end the server, and not the request.
         raise RuntimeError(f"the model ends what asks it: {kind_of(error)}") from error
     return told_of(estimator, predicted, spread, rows=len(data), classifies=classifies)
 
@@ -194,9 +196,9 @@ def unpickle(pickled: bytes, *, file: str) -> Estimator:
     try:
         loaded: object = joblib.load(io.BytesIO(pickled))
         can_predict = callable(getattr(loaded, "predict", None))
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        if is_ctrl_c(error):
+            raise
         # Unpickling runs code, which may raise anything, SystemExit too; the reason's class is all that is passed on.
         raise ArtifactUnloadable(f"{file} cannot be loaded: {kind_of(error)}") from error
     if not can_predict:

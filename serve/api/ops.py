@@ -53,18 +53,29 @@ class Canary:
         # A thread of its own: under load, a probe does not wait behind predictions.
         self._thread = ThreadLimiter(1, deadline_s=deadline_s)
         self._checked_at = float("-inf")
+        self._generation = -1
         self._health = Health(status="unready", detail="nothing was predicted yet")
 
     async def health(self) -> Health:
-        """What the last canary found, at most `canary_interval_s` ago, and how many threads are lost now."""
+        """
+        Return what the last canary found, at most `canary_interval_s` ago and of the models that are in memory now.
+
+        How many threads are lost is as of now.
+        """
+        generation = self._parts.registry.generation
         async with self._lock:
-            if time.monotonic() - self._checked_at > self._parts.canary_interval_s:
+            is_old = time.monotonic() - self._checked_at > self._parts.canary_interval_s
+            if is_old or generation != self._generation:
                 self._health = await self._check()
-                self._checked_at = time.monotonic()
+                self._checked_at, self._generation = time.monotonic(), generation
         return _with_threads(self._health, self._parts.threads)
 
     async def _check(self) -> Health:
         served = self._parts.registry.all()
+        if self._parts.registry.is_away:
+            return Health(status="unready", detail="the model store cannot be read")
+        if self._parts.registry.is_loading:
+            return Health(status="unready", detail="a model is still being loaded")
         if not any(model.versions for model in served):
             return Health(status="unready", detail="no model is loaded")
         if self._thread.overdue:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from artifacts.trial import Trials
 from serve import database
 from serve.access_log import AccessLog
 from serve.api import auth, batch, docs, jwks, me, middleware, models, ops, predict, problems
@@ -33,18 +34,17 @@ VERSION = "0.1.0"
 _log = structlog.get_logger("serve.app")
 
 
-def from_environment() -> ASGIApp:
-    """The app as a server process wants it, its settings read from the environment."""
-    settings = Settings()
+def in_worker(settings: Settings, registry: Registry, trials: Trials) -> ASGIApp:
+    """The app of a worker process, which looks into the registry itself."""
     settings = settings if settings.is_production else with_secrets(settings)
     configure_logging(level=settings.log_level, form=settings.log_format)
-    return create_app(settings)
+    return create_app(settings, registry=registry, trials=trials)
 
 
-def create_app(settings: Settings) -> ASGIApp:
+def create_app(settings: Settings, *, registry: Registry | None = None, trials: Trials | None = None) -> ASGIApp:
     """Join the parts."""
     metrics = Metrics()
-    models_in_memory = Registry(default=settings.default_model)
+    models_in_memory = registry or Registry(default=settings.default_model)
     engine = database.connect(settings.database)
     threads = ThreadLimiter(
         settings.threads,
@@ -95,6 +95,7 @@ def create_app(settings: Settings) -> ASGIApp:
             access_log=access_log,
             shared=shared,
             security=security,
+            trials=trials,
         ),
         max_body_size=settings.max_json_bytes,
     )

@@ -25,7 +25,7 @@ PATIENCE_S = 20.0
 def _spools(api: Api) -> int:
     """How many nameless files of the temporary folder the server has open."""
     found = 0
-    for path in Path(f"/proc/{api.server.process.pid}/fd").iterdir():
+    for path in Path(f"/proc/{api.server.worker}/fd").iterdir():
         # One that was closed meanwhile is not open.
         with suppress(FileNotFoundError):
             found += str(path.readlink()).endswith(" (deleted)")
@@ -136,7 +136,7 @@ def test_an_upload_comes_through_whole(api: Api) -> None:
 def test_a_csv_brings_no_pandas(api: Api) -> None:
     """Arrow imports it by itself for much that it does: a server that needs no frames would grow by 70 MiB."""
     lines = [LINE, "x,1,1,1", '"5",1,1,1', *[LINE] * 9]
-    maps = Path(f"/proc/{api.server.process.pid}/maps")
+    maps = Path(f"/proc/{api.server.worker}/maps")
     before = "/pandas/" in maps.read_text()
 
     for accept in ("text/csv", NDJSON):

@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from serve.database import MIGRATIONS, connect, migrate, newest, reading
+from serve.database import MIGRATIONS, connect, migrate, reading, revisions
 from serve.errors import DatabaseUnavailable, UserExists
 from serve.security.records import Records
 from serve.users import Scope, Users, reach
@@ -34,7 +34,7 @@ def test_the_newest_migration_is_the_one_with_the_highest_number() -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
 
-    assert ScriptDirectory.from_config(config).get_current_head() == newest()
+    assert ScriptDirectory.from_config(config).get_current_head() == revisions()[-1]
 
 
 def test_a_start_on_a_current_database_does_without_alembic(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_a_form_made_to_do_harm_takes_little(api: Api, form: bytes, statuses: se
     assert answer.status_code == 200 or slug(answer)
     assert api.server.cpu_s - before_s < 0.5
     assert api.server.memory_mib(peak=True) - before < 48
-    assert not _open_uploads(api.server.process.pid)
+    assert not _open_uploads(api.server.worker)
 
 
 def _open_uploads(pid: int) -> list[str]:

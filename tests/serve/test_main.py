@@ -3,12 +3,15 @@
 import json
 import os
 import resource
+import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import time
 import urllib.parse
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from artifacts.keys import generate
 from serve.development import ensure_secrets
 from tests import tiny
 from tests.artifacts.folders import amend
+from tests.deployment import within
 from tests.server import ROOT, Api, Server, environment, free_port, run, unmeasured
 
 SECRET = "gUj2wQ0rLx9vTn5bYc8eKd3hZm6pAf1s"
@@ -213,15 +217,18 @@ def test_production_has_no_development_user(store: Path, tmp_path: Path) -> None
     assert run("serve", "users", "remove", "developer", env=env).returncode == 2
 
 
-def test_workers_that_cannot_start_are_a_failure(tmp_path: Path) -> None:
-    """Where no worker comes up, here over a store whose name the file system refuses, the command fails."""
-    env = environment(
-        environment="production", secret_key=SECRET, state=tmp_path, artifacts=tmp_path / ("x" * 300), workers=2
-    )
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_that_cannot_start_are_a_failure(tmp_path: Path, workers: int) -> None:
+    """Where a worker ends before it has served, here for want of a module, the command fails and starts no other."""
+    env = environment(environment="production", secret_key=SECRET, state=tmp_path, artifacts=tmp_path, workers=workers)
+    # What Python runs when it starts: the parent and the trial never import the web framework.
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['fastapi'] = None\n")
+    env["PYTHONPATH"] = str(tmp_path)
 
     ended = run("serve", "run", "--port", str(free_port()), env=env)
 
-    assert ended.returncode == 3
+    assert ended.returncode == 1
+    assert "fastapi" in ended.stderr
 
 
 def test_production_serves_with_a_secret(store: Path, tmp_path: Path) -> None:
@@ -277,13 +284,42 @@ def test_the_development_token_opens_everything(server: Server) -> None:
     assert me.json() == {"name": "developer", "scopes": ["batch", "metrics:read", "models:read", "predict"]}
 
 
-def test_the_welcome_prints_a_curl(server: Server) -> None:
-    """The first lines say where the server is, and how to ask it."""
-    head = "\n".join(server.lines[:12])
+def banner(server: Server) -> list[str]:
+    """What development prints once the server listens."""
+    assert within(10, lambda: any(line.startswith("curl") or "no model" in line for line in server.lines))
+    lines = server.lines
+    [begin] = [number for number, line in enumerate(lines) if line.startswith("sepal listens")]
+    return [line for line in lines[begin:] if not line.startswith("{")]
 
-    assert f"sepal listens on http://127.0.0.1:{server.port}" in head
-    assert f"curl -s http://127.0.0.1:{server.port}/api/v1/models/iris/predict" in head
+
+def test_the_banner_prints_a_curl(server: Server) -> None:
+    """It says where the server is, and how to ask it; it comes once the server answers."""
+    first, *_ = lines = banner(server)
+
+    assert first == f"sepal listens on http://127.0.0.1:{server.port} (development)"
+    assert any(f"curl -s http://127.0.0.1:{server.port}/api/v1/models/iris/predict" in line for line in lines)
+    assert not any("problem" in line for line in lines)
     assert server.password not in server.log.read_text()
+
+
+@unmeasured()
+def test_the_banner_names_a_model_that_can_be_asked(store: Path, tmp_path: Path) -> None:
+    """The first of the alphabet is broken, and the default one misspelt: a line each, and a curl for another one."""
+    shutil.copytree(store, tmp_path / "store")
+    shutil.copytree(store / "iris", tmp_path / "store" / "aaa")
+    env = environment(artifacts=tmp_path / "store", state=tmp_path / "state", default_model="irsi", log_format="json")
+    with Server(env) as server:
+        lines = banner(server)
+        asked = server.client.post("/api/v1/predict", json={"instances": []}, headers=server.bearer())
+
+        assert [line.split()[0:2] for line in lines if "problem" in line] == [
+            ["problem", "aaa@1"],
+            ["problem", "SEPAL_DEFAULT_MODEL:"],
+        ]
+        assert "  problem   SEPAL_DEFAULT_MODEL: the store has no model 'irsi'; did you mean 'iris'?" in lines
+        assert any("/models/iris/predict" in line for line in lines)
+        assert server.line("unknown default model")["level"] == "warning"
+        assert asked.status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -307,13 +343,28 @@ def test_a_user_that_cannot_be_is_refused(tmp_path: Path, arguments: list[str], 
 
 def test_an_empty_store_is_told(tmp_path: Path) -> None:
     """Without a model the server starts, says what to do, and is not ready."""
+    (tmp_path / "none").mkdir()
     with Server(environment(state=tmp_path, artifacts=tmp_path / "none", log_format="json")) as server:
         ready = server.client.get("/health/ready")
         missing = server.client.post("/api/v1/predict", json={}, headers=server.bearer("predict"))
 
-    assert (ready.status_code, ready.json()["status"]) == (503, "unready")
-    assert missing.status_code == 404
-    assert any("make train" in line for line in server.lines)
+        assert (ready.status_code, ready.json()["status"]) == (503, "unready")
+        assert missing.status_code == 404
+        assert any("make train" in line for line in banner(server))
+
+
+@unmeasured()
+def test_a_store_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
+    """Requests are 503 until there is one; then it is served without a restart."""
+    with Server(environment(state=tmp_path, artifacts=tmp_path / "later", log_format="json")) as server:
+        api = Api(server, server.bearer())
+        missing = api.predict([[1.0, 2]])
+        lines = banner(server)
+        tiny.make().publish(Store(tmp_path / "later"))
+
+        assert missing.status_code == 503
+        assert "  problem   the model store cannot be read; the server tries again every few seconds" in lines
+        assert within(20, lambda: api.predict([[1.0, 2]]).status_code == 200)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -328,12 +379,43 @@ def test_a_signal_ends_it_orderly(store: Path, tmp_path: Path, workers: int, sto
     assert "Traceback" not in server.log.read_text()
 
 
-def test_a_port_that_is_taken_is_told(server: Server) -> None:
-    """A second server on the same port ends with an error."""
-    ended = run("serve", "run", "--port", str(server.port), env=server.env)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_that_is_taken_is_told(server: Server, workers: str) -> None:
+    """A second server on the same port ends with one line and exit code 2, and does not say that it listens."""
+    ended = run("serve", "run", "--port", str(server.port), "--workers", workers, env=server.env)
 
-    assert ended.returncode == 3
-    assert "address already in use" in ended.stdout.lower() + ended.stderr.lower()
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"port {server.port} of 127.0.0.1: Address already in use; see SEPAL_HOST, SEPAL_PORT\n"
+
+
+@pytest.mark.parametrize("command", [("run",), ("token",), ("users", "list")], ids=" ".join)
+def test_a_database_of_a_newer_release_is_told(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """One line names both schemas, and the exit code is 2."""
+    env = environment(state=tmp_path)
+    assert run("serve", "users", "list", env=env).returncode == 0
+    with closing(sqlite3.connect(tmp_path / "sepal.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    ended = run("serve", *command, env=env)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert len(ended.stderr.splitlines()) == 1
+    assert "the database has schema 9999, and this code knows none newer than" in ended.stderr
+
+
+@unmeasured()
+def test_a_version_that_is_not_loaded_is_told_truly(tmp_path: Path) -> None:
+    """Right after its publication an alias names it, and the server has not loaded it."""
+    store = Store(tmp_path / "store")
+    tiny.make().publish(store)
+    with Server(environment(artifacts=store.root, state=tmp_path / "state", log_format="json")) as server:
+        tiny.make().publish(store)
+        answer = Api(server, server.bearer()).predict([[1.0, 2]], version="2")
+
+    assert answer.status_code == 404
+    assert (
+        answer.json()["detail"] == "the server has not loaded this version: when it starts, it loads what aliases name"
+    )
 
 
 def test_the_options_win_over_the_environment(store: Path, tmp_path: Path) -> None:
@@ -346,11 +428,11 @@ def test_the_options_win_over_the_environment(store: Path, tmp_path: Path) -> No
 
 
 def test_every_log_line_is_json(server: Server) -> None:
-    """After the welcome, a log in JSON holds one object a line, whatever a caller sends."""
+    """Beside the banner, a log in JSON holds one object a line, whatever a caller sends."""
     odd = urllib.parse.quote('x\n{"level": "error"}\x1b[31m\u2028' + "y" * 1000)
     server.client.get(f"/{odd}", headers={"X-Request-ID": "a" * 65})
 
-    lines = [line for line in server.log.read_text().split("\n")[10:] if line.startswith("{") or "{" in line]
+    lines = [line for line in server.log.read_text().split("\n") if "{" in line and not line.startswith("  -d ")]
 
     assert len(lines) > 5
     assert all(isinstance(json.loads(line), dict) for line in lines)

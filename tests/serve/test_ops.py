@@ -248,14 +248,8 @@ def test_killed_workers_are_replaced_and_leave_no_gauge_behind(store: Path, tmp_
         raw.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n".encode())
         while value(api, "sepal_requests_in_progress") < 2:
             assert server.process.poll() is None
-        for pid in _workers(server.process.pid):
+        for pid in server.workers:
             os.kill(pid, signal.SIGKILL)
         server.await_answer()
 
         assert value(api, "sepal_requests_in_progress") == 1  # this very one
-
-
-def _workers(parent: int) -> list[int]:
-    """The processes that answer; Python's own helper of a parent is none of them."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]

@@ -354,7 +354,7 @@ def test_a_key_that_breaks_later_is_told_without_its_path(tmp_path: Path) -> Non
     public_half(file).write_text("nonsense")
     limits = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
 
-    [served] = load(store, limits)
+    served = load(store, "tiny", limits)
 
     assert served.failures[1].code == "artifact-key"
     assert str(tmp_path) not in served.failures[1].detail

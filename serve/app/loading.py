@@ -1,0 +1,143 @@
+"""What loads the models of the store while the server answers, and looks again where the store could not be read."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import structlog
+from anyio import CapacityLimiter, create_task_group, move_on_after, sleep, to_thread
+
+from artifacts import ArtifactError, Store
+from artifacts.trial import Trials
+from serve import registry
+from serve.registry import LOADING, Failure, Registry, Served
+from serve.rows import Limits
+from serve.telemetry import Metrics
+
+# The server answers once no model has become ready for so long, although some are still being tried.
+SETTLE_S = 5.0
+# How often a store, or a part of it, that could not be read is looked at again.
+AGAIN_S = 2.0
+# Versions that wait for their trial at once; each holds a thread.
+_WAITING = 64
+
+_log = structlog.get_logger("serve.app")
+_audit = structlog.get_logger("serve.audit")
+
+
+class Loader:
+    """Fills the registry from the store."""
+
+    def __init__(
+        self,
+        store: Store,
+        into: Registry,
+        limits: Limits,
+        metrics: Metrics,
+        *,
+        trials: Trials | None = None,
+        settle_s: float = SETTLE_S,
+        again_s: float = AGAIN_S,
+    ) -> None:
+        self._store = store
+        self._registry = into
+        self._limits = limits
+        self._metrics = metrics
+        self._trials = trials
+        self._settle_s = settle_s
+        self._again_s = again_s
+        self._trying = CapacityLimiter(_WAITING)
+        # One after the other: how long a model takes for a row is measured as it is loaded.
+        self._loading = CapacityLimiter(1)
+        self._loaded = 0
+        self._is_settled = asyncio.Event()
+
+    async def settled(self) -> None:
+        """Wait until every model is loaded or refused, or nothing happens but trials that take long."""
+        before = -1
+        while not self._is_settled.is_set() and (before != self._loaded or self._loading.borrowed_tokens):
+            before = self._loaded
+            with move_on_after(self._settle_s):
+                await self._is_settled.wait()
+
+    async def run(self) -> None:
+        """Load all models; end once nothing is left that the store may still hand out."""
+        try:
+            await self._load_all()
+        finally:
+            self._is_settled.set()
+        while unreadable := [model for model in self._registry.all() if model.is_unreadable]:
+            await sleep(self._again_s)
+            await self._load([model.name for model in unreadable if await to_thread.run_sync(self._is_back, model)])
+
+    async def _load_all(self) -> None:
+        names = await self._names()
+        self._registry.replace([Served(name, {}, {}, reason=LOADING) for name in names])
+        await self._load(names)
+        if not names:
+            _log.warning("the store is empty", advice="make train")
+        if self._registry.notice:
+            _log.warning("unknown default model", detail=self._registry.notice)
+        if self._trials:
+            await to_thread.run_sync(self._trials.close)
+
+    async def _names(self) -> Sequence[str]:
+        """The models of the store, waited for while it cannot be read."""
+        while (names := await to_thread.run_sync(self._look)) is None:
+            if not self._registry.is_away:
+                self._registry.replace([], is_away=True)
+                _log.error("the model store cannot be read", store=str(self._store.root), again_s=self._again_s)
+                self._is_settled.set()
+            await sleep(self._again_s)
+        return names
+
+    def _look(self) -> Sequence[str] | None:
+        try:
+            return self._store.models() if self._store.exists else None
+        except ArtifactError:
+            return None
+
+    async def _load(self, names: Sequence[str]) -> None:
+        async with create_task_group() as tasks:
+            for name in names:
+                tasks.start_soon(self._load_one, name)
+
+    async def _load_one(self, name: str) -> None:
+        await to_thread.run_sync(self._try, name, limiter=self._trying)
+        served = await to_thread.run_sync(registry.load, self._store, name, self._limits, limiter=self._loading)
+        self._registry.put(served)
+        self._loaded += 1
+        self._report(served)
+
+    def _try(self, name: str) -> None:
+        """Try the versions in a child process: models that are ready do not wait for one that takes long."""
+        # Whatever is wrong is found again, at once, when the version is loaded.
+        with suppress(ArtifactError):
+            for version in sorted(set(self._store.aliases(name).values())):
+                with suppress(ArtifactError):
+                    self._store.check(name, version)
+
+    def _is_back(self, model: Served) -> bool:
+        """Whether the store now hands out what it did not, be it good or bad."""
+        try:
+            self._store.aliases(model.name)
+            for version, failure in model.failures.items():
+                if failure.is_passing:
+                    self._store.check(model.name, version)
+        except ArtifactError as error:
+            return not Failure.of(error).is_passing
+        return True
+
+    def _report(self, model: Served) -> None:
+        whole = [(None, model.reason)] if model.reason else []
+        for version, failure in [*whole, *model.failures.items()]:
+            self._metrics.load_failures.labels(model.name).inc()
+            _log.error("model not loaded", model=model.name, version=version, code=failure.code, reason=failure.detail)
+            _audit.warning("artifact refused", model=model.name, version=version, code=failure.code)
+        for version, loaded in model.versions.items():
+            bundle = loaded.bundle
+            _log.info("model loaded", model=model.name, version=version, key=bundle.key)
+            if bundle.grave:
+                self._metrics.version_mismatches.labels(model.name).inc()
+            for difference in (*bundle.grave, *bundle.slight):
+                _log.warning("other libraries", model=model.name, version=version, detail=difference)

@@ -1,0 +1,149 @@
+"""Versions are loaded in a child process first, with limits."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from artifacts import ArtifactError, Store
+from artifacts.bundle import Identity
+from artifacts.errors import ArtifactUnloadable, ArtifactUntrusted
+from artifacts.keys import Keys, generate
+from artifacts.signing import parse_key
+from artifacts.trial import Trials
+from tests import crashing, tiny
+from tests.server import environment, run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    return Store(tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        ("memory", "loading it needs more than 1024 MiB of memory"),
+        ("segfault", "loading it ends the process: SIGSEGV"),
+        ("exit", "loading it ends the process: exit code 7"),
+        ("SystemExit", "model.joblib cannot be loaded: SystemExit"),
+        ("KeyboardInterrupt", "model.joblib cannot be loaded: KeyboardInterrupt"),
+    ],
+)
+def test_what_a_version_does_when_it_is_loaded_is_the_reason(
+    store: Store, tmp_path: Path, act: str, reason: str
+) -> None:
+    """It costs a child process and not this one; the next version is loaded, and the alias is not moved."""
+    crashing.publish(store, tmp_path / "model", load=act)
+    tiny.make().publish(store)
+
+    for attempt in (store.load, store.check, store.promote):
+        with pytest.raises(ArtifactUnloadable, match=f"^{reason}$"):
+            attempt("crashing", 1)
+    assert store.load("tiny", 1).key
+
+
+def test_a_version_that_never_loads_is_given_up(store: Store, tmp_path: Path) -> None:
+    """It has so many seconds, and its process is not there any more."""
+    crashing.publish(store, tmp_path / "model", load="sleep")
+    before = len(crashing.loads(tmp_path / "model"))
+
+    with (
+        closing(Trials(time_s=5)) as trials,
+        pytest.raises(ArtifactUnloadable, match="loading it takes longer than 5 s"),
+    ):
+        Store(store.root, trials=trials).check("crashing", 1)
+
+    tried = crashing.loads(tmp_path / "model")[before:]
+    assert not any(Path(f"/proc/{pid}").exists() for pid in tried)
+
+
+def test_what_cannot_be_loaded_is_not_published(store: Store, tmp_path: Path) -> None:
+    """Publishing tries what it has written, and leaves nothing behind."""
+    (tmp_path / "load").write_text("segfault")
+
+    with pytest.raises(ArtifactUnloadable, match="SIGSEGV"):
+        crashing.publish(store, tmp_path)
+
+    assert store.models() == []
+
+
+def test_promote_refuses_it_on_the_command_line(tmp_path: Path) -> None:
+    """One line, exit code 1, and the alias stays."""
+    store = Store(tmp_path / "store")
+    tiny.make().publish(store, model="crashing")
+    crashing.publish(store, tmp_path / "model")
+    store.promote("crashing", 1)
+    (tmp_path / "model" / "load").write_text("memory")
+
+    ended = run("artifacts", "promote", "crashing@2", env=environment(artifacts=store.root))
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "artifact-unloadable: loading it needs more than 1024 MiB of memory\n"
+    assert store.aliases("crashing") == {"champion": 1}
+
+
+def test_what_nobody_trusted_has_signed_is_unpickled_nowhere(store: Store, tmp_path: Path) -> None:
+    """Not in the child either, even where the process that asks it does not look itself."""
+    crashing.publish(store, tmp_path / "model")
+    before = crashing.loads(tmp_path / "model")
+    other = parse_key(generate(tmp_path / "other.key").text)
+    stranger = Store(store.root, keys=Keys((other,), tmp_path / "other.key"))
+
+    with pytest.raises(ArtifactUntrusted):
+        stranger.load("crashing", 1)
+    with pytest.raises(ArtifactUntrusted):
+        stranger._try(Identity("crashing", 1), "1", store.manifest("crashing", 1), (other,), "auto")
+
+    assert crashing.loads(tmp_path / "model") == before
+
+
+def test_a_version_is_loaded_in_a_child_before_it_is_loaded_here(store: Store, tmp_path: Path) -> None:
+    """Once in each; `check` does not load it here."""
+    crashing.publish(store, tmp_path / "model")
+
+    store.check("crashing", 1)
+    store.load("crashing", 1)
+
+    *_, first, second, here = crashing.loads(tmp_path / "model")
+    assert first == second != here
+
+
+def test_processes_that_share_their_results_try_a_version_once(tmp_path: Path) -> None:
+    """A refusal is remembered as well, and another version is tried anew."""
+    (tmp_path / "verdicts").mkdir()
+    both = [Trials(verdicts=tmp_path / "verdicts") for _ in range(2)]
+    stores = [Store(tmp_path / "store", trials=trials) for trials in both]
+    crashing.publish(stores[0], tmp_path / "model")
+    (tmp_path / "model" / "load").write_text("exit")
+    before = len(crashing.loads(tmp_path / "model"))
+    crashing.publish(Store(tmp_path / "store"), tmp_path / "other", model="other")
+
+    for store in stores:
+        with pytest.raises(ArtifactError, match="exit code 7"):
+            store.load("crashing", 1)
+        assert store.load("other", 1).key
+
+    assert len(crashing.loads(tmp_path / "model")) == before + 1
+    for trials in both:
+        trials.close()
+
+
+def test_a_version_that_takes_long_holds_no_other_up(tmp_path: Path) -> None:
+    """Where a child is busy, another one is started."""
+    trials = Trials(time_s=20, wait_s=0.1)
+    store = Store(tmp_path / "store", trials=trials)
+    crashing.publish(store, tmp_path / "model", load="sleep")
+    tiny.make().publish(store)
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(store.check, "crashing", 1)
+        while len(crashing.loads(tmp_path / "model")) < 2:
+            assert not slow.done()
+        assert store.check("tiny", 1).key
+        assert not slow.done()
+        with pytest.raises(ArtifactUnloadable, match="longer than 20 s"):
+            slow.result()
+    trials.close()
