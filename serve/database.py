@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from artifacts.errors import shown
-from serve.errors import DatabaseUnavailable, SchemaUnknown
+from serve.errors import DatabaseUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -139,13 +139,16 @@ def migrate(engine: Engine) -> None:
     all is one transaction, so a process that is killed leaves the former schema.
 
     Raises:
-        SchemaUnknown: A newer release has migrated it.
+        DatabaseUnavailable: A newer release has migrated it.
     """
     found, known = _revision(engine), revisions()
     if found == known[-1]:
         return
     if found is not None and found not in known:
-        raise SchemaUnknown(shown(found), known[-1])
+        raise DatabaseUnavailable(
+            f"the database has schema {shown(found)}, and this code knows none newer than {known[-1]}; "
+            "start the release that migrated it"
+        )
     # Most starts find nothing to do, and alembic alone would be a tenth of their time.
     from alembic import command
     from alembic.config import Config

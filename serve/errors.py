@@ -25,8 +25,7 @@ What can go wrong while serving, in the words of the domain; a status is given t
     ├── ModelError              the model returned invalid predictions, or fails for its own examples
     ├── Overloaded              too many rows are waiting for the model
     ├── DeadlineExceeded        the answer would have come too late
-    ├── DatabaseUnavailable     the database does not answer
-    │   └── SchemaUnknown       its schema is newer than this code
+    ├── DatabaseUnavailable     the database does not answer, or a newer release has migrated it
     ├── StorageFull             there is no room for what was sent
     ├── ProtocolTooOld          the caller could not tell half of the answer from the whole
     └── WireError               no request came of what was sent
@@ -211,15 +210,6 @@ class DeadlineExceeded(ServeError):
 
 class DatabaseUnavailable(ServeError):
     """The database does not answer; what needs none goes on."""
-
-
-class SchemaUnknown(DatabaseUnavailable):
-    """The database has a schema that this code does not know: a newer release has migrated it."""
-
-    def __init__(self, found: str, newest: str) -> None:
-        super().__init__(
-            f"the database has schema {found}, and this code knows none newer than {newest}; start the newer release"
-        )
 
 
 class StorageFull(ServeError):

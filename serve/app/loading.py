@@ -66,18 +66,26 @@ class Loader:
             await self._load_all()
         finally:
             self._is_settled.set()
-        while unreadable := [model for model in self._registry.all() if model.is_unreadable]:
+        while waiting := not self._has_any or [model for model in self._registry.all() if model.is_unreadable]:
             await sleep(self._again_s)
-            await self._load([model.name for model in unreadable if await to_thread.run_sync(self._is_back, model)])
+            if waiting is True:
+                await self._load_all()
+            else:
+                await self._load([model.name for model in waiting if await to_thread.run_sync(self._is_back, model)])
+
+    @property
+    def _has_any(self) -> bool:
+        """Whether the store has anything to serve; where a volume is not mounted yet, its folder is empty."""
+        return any(model.versions or model.problems for model in self._registry.all())
 
     async def _load_all(self) -> None:
         names = await self._names()
         self._registry.replace([Served(name, {}, {}, reason=LOADING) for name in names])
         await self._load(names)
-        if not names:
-            _log.warning("the store is empty", advice="make train")
-        if self._registry.notice:
+        if self._registry.notice and names:
             _log.warning("unknown default model", detail=self._registry.notice)
+        elif not names and not self._is_settled.is_set():
+            _log.warning("the store is empty", advice="make train")
         if self._trials:
             await to_thread.run_sync(self._trials.close)
 
