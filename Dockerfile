@@ -33,6 +33,7 @@ ENV PATH=/opt/sepal/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     SEPAL_ARTIFACTS=/models \
     SEPAL_ENVIRONMENT=production \
+    SEPAL_HOME=/app \
     SEPAL_HOST=0.0.0.0 \
     SEPAL_PORT=8000 \
     SEPAL_STATE=/data

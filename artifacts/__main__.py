@@ -12,7 +12,7 @@ from artifacts.columns import Column
 from artifacts.description import curl, example_of, executed, name, names, seen
 from artifacts.errors import ArtifactError, KeyInvalid
 from artifacts.history import Event
-from artifacts.keys import generate, public_half
+from artifacts.keys import demand_absolute, generate, public_half
 from artifacts.manifest import Manifest
 from artifacts.settings import ArtifactSettings, complaints
 from artifacts.store import CHAMPION, Store
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         if arguments.command == "keygen":
-            return _keygen(arguments.output or settings.signing_key)
+            return _keygen(arguments.output or demand_absolute(settings.signing_key))
         return _run(Store.of(settings, root=arguments.store), arguments)
     except ArtifactError as error:
         print(f"{error.slug}: {error}", file=sys.stderr)

@@ -51,12 +51,16 @@ class Keys:
         Raises:
             KeyInvalid: It cannot be read, or others can; or it is missing, and this is not development.
         """
-        if self.is_own and not self.file.exists():
+        file = demand_absolute(self.file)
+        if self.is_own and not file.exists():
             with suppress(FileExistsError):
-                generate(self.file)
-        return _read_private(self.file)
+                generate(file)
+        return _read_private(file)
 
     def _own(self) -> tuple[PublicKey, ...]:
+        if not self.file.is_absolute():
+            # Without a project folder, no key was ever made here.
+            return ()
         public = public_half(self.file)
         if public.exists():
             return (self._half(_read_public(public)),)
@@ -68,6 +72,18 @@ class Keys:
         if os.access(self.file, os.R_OK) and _read_private(self.file).public != public:
             raise KeyInvalid(f"{public_half(self.file)} is not the half of {self.file}: move it away")
         return public
+
+
+def demand_absolute(file: Path) -> Path:
+    """
+    Return the file of the key that the settings name.
+
+    Raises:
+        KeyInvalid: Its path is relative, and no project folder is known.
+    """
+    if not file.is_absolute():
+        raise KeyInvalid(f"{file} is relative, and no project folder is known: set SEPAL_HOME or SEPAL_SIGNING_KEY")
+    return file
 
 
 def public_half(file: Path) -> Path:

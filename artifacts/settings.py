@@ -1,11 +1,12 @@
 """Where the store is, whom to trust and what executes its models: the settings that train and serve share."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from artifacts.errors import KeyInvalid, shown
@@ -19,20 +20,65 @@ _PREFIX = "sepal_"
 _OTHERS = ("sepal_service_", "sepal_port_", "sepal_test_")
 
 
+def home() -> Path | None:
+    """
+    Return the folder of `.env`, to which relative paths in settings are relative; the working directory never counts.
+
+    It is SEPAL_HOME, else the project that these packages are imported from: a clone, or an editable install of one.
+    None where they are installed without it.
+    """
+    named = os.environ.get("SEPAL_HOME")
+    if named:
+        return Path(named)
+    project = Path(__file__).resolve().parents[1]
+    return project if (project / "pyproject.toml").is_file() else None
+
+
+def env_file() -> Path | None:
+    """Return the file that settings are read from besides the environment; it need not exist."""
+    folder = home()
+    return None if folder is None else folder / ".env"
+
+
+def in_home(path: Path) -> Path:
+    """
+    Return the path, relative to the home folder.
+
+    Raises:
+        ValueError: It is relative, and there is no home folder.
+    """
+    folder = home()
+    if folder is None and not path.is_absolute():
+        raise ValueError(f"{path} is relative, and no project folder is known: set SEPAL_HOME to yours")
+    return path if folder is None else folder / path
+
+
+def in_home_if_known(path: Path) -> Path:
+    """Return the same, and a relative path unchanged where there is no home folder: not everyone needs the file."""
+    return path if home() is None else in_home(path)
+
+
+HomePath: TypeAlias = Annotated[Path, AfterValidator(in_home)]
+
+
 class ArtifactSettings(BaseSettings):
     """Settings of the store, read from the environment and from `.env`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="SEPAL_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="SEPAL_", env_ignore_empty=True, extra="ignore", frozen=True)
 
+    def __init__(self, **values: Any) -> None:
+        # Looked up now, and not when the class was made: `.env` is where SEPAL_HOME says at this moment.
+        super().__init__(**{"_env_file": env_file(), **values})
+
+    home: Path | None = Field(
+        None,
+        description="Folder of `.env`, to which relative paths in settings are relative; unset: the project's folder. "
+        "Only in the environment.",
+    )
     environment: Literal["development", "production"] = Field(
         "development", description="`production` refuses to start without a real secret, and closes what is open."
     )
-    artifacts: Path = Field(
-        default=Path("artifacts/models"),
-        description="Folder of the model store, relative to the working directory.",
-    )
+    artifacts: HomePath = Field(Path("artifacts/models"), description="Folder of the model store.")
     runtime: Engine = Field(
         "auto",
         description="`auto`: the quickest that was proved to give the same answers; `sklearn`: the estimator itself.",
@@ -42,7 +88,7 @@ class ArtifactSettings(BaseSettings):
         description="Public keys, separated by blanks or commas: only versions that one of them signed are loaded. "
         "Development trusts its own besides.",
     )
-    signing_key: Path = Field(
+    signing_key: Annotated[Path, AfterValidator(in_home_if_known)] = Field(
         Path(".sepal/signing.key"),
         description="File of the private key that signs what is published. Development makes one.",
     )
@@ -63,6 +109,17 @@ class ArtifactSettings(BaseSettings):
         if not _given(cls).get(f"{_PREFIX}environment", "unsaid"):
             raise ValueError("SEPAL_ENVIRONMENT is empty: development or production")
         return values
+
+    @field_validator("home")
+    @classmethod
+    def _home_is_a_folder(cls, given: Path | None) -> Path | None:
+        if given is None:
+            return home()
+        if given != home():
+            raise ValueError("it counts only in the environment: `.env` is looked for in this folder")
+        if not given.is_absolute() or not given.is_dir():
+            raise ValueError(f"{given} is not a folder with an absolute path")
+        return given
 
     @field_validator("trusted_keys")
     @classmethod
@@ -90,10 +147,8 @@ def misspelt(known: Iterable[str]) -> Iterator[str]:
 
 def _given(settings: type[BaseSettings]) -> Mapping[str, str | None]:
     """All that the environment and `.env` say, in small letters; the environment wins."""
-    sources = (DotEnvSettingsSource, EnvSettingsSource)
-    return {
-        name: value for source in sources for name, value in source(settings, env_ignore_empty=False).env_vars.items()
-    }
+    dotenv = DotEnvSettingsSource(settings, env_file=env_file(), env_ignore_empty=False)
+    return {**dotenv.env_vars, **EnvSettingsSource(settings, env_ignore_empty=False).env_vars}
 
 
 def complaints(error: ValidationError) -> Iterator[str]:

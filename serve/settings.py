@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode
 
-from artifacts.settings import ArtifactSettings
+from artifacts.settings import ArtifactSettings, HomePath, in_home
 from artifacts.signing import parse_keys
 from serve import guessable
 
@@ -91,7 +91,7 @@ OIDC_ALGORITHMS = frozenset({"ES256", "RS256"})
 class Settings(ArtifactSettings):
     """Read once at start-up, from `SEPAL_...` variables and `.env`; the variables win."""
 
-    state: Path = Field(Path(".sepal"), description="Folder for the SQLite file and for generated secrets.")
+    state: HomePath = Field(Path(".sepal"), description="Folder for the SQLite file and for generated secrets.")
     database_url: SecretStr = Field(
         SecretStr(""), description="SQLAlchemy URL; empty means SQLite in the state folder. `postgresql+psycopg://...`"
     )
@@ -239,9 +239,19 @@ class Settings(ArtifactSettings):
     @classmethod
     def _database_is_known(cls, url: SecretStr) -> SecretStr:
         kept_elsewhere = ("postgresql+psycopg://", "sqlite:///")
-        if url.get_secret_value() and not url.get_secret_value().startswith(kept_elsewhere):
+        text = url.get_secret_value()
+        if text and not text.startswith(kept_elsewhere):
             raise ValueError(f"it must begin with {' or '.join(kept_elsewhere)}")
-        return url
+        scheme, is_sqlite, file = text.partition("sqlite:///")
+        # Neither a database in memory nor SQLite's own URI is a path.
+        if not is_sqlite or scheme or not file or file.startswith((":", "file:")):
+            return url
+        return SecretStr(f"sqlite:///{in_home(Path(file))}")
+
+    @field_validator("token_keys", "oidc_jwks")
+    @classmethod
+    def _files_are_in_home(cls, file: str) -> str:
+        return str(in_home(Path(file))) if file and "://" not in file else file
 
     @field_validator("redis_url")
     @classmethod

@@ -45,6 +45,6 @@ def _example(settings: Settings, base: str, models: Sequence[str]) -> str:
     return f"""  try it    in another terminal:
 
 curl -s {base}/api/v1/models/{model}/predict \\
-  -H "Authorization: Bearer $(make -s -C {shlex.quote(str(Path.cwd()))} token)" \\
+  -H "Authorization: Bearer $(make -s -C {shlex.quote(str(Path(__file__).resolve().parents[1]))} token)" \\
   -H "Content-Type: application/json" \\
   -d {shlex.quote(body)}"""

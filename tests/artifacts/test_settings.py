@@ -11,8 +11,8 @@ from artifacts.settings import complaints, misspelt
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory of its own, for its `.env`."""
-    monkeypatch.chdir(tmp_path)
+    """A home folder of its own, for its `.env`."""
+    monkeypatch.setenv("SEPAL_HOME", str(tmp_path))
     monkeypatch.delenv("SEPAL_ENVIRONMENT", raising=False)
     return tmp_path
 
