@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--card", action="store_true", help="print only where its model card is")
     promote = commands.add_parser("promote", help="point an alias at a version: to promote it, or to roll back")
     promote.add_argument("--alias", default=CHAMPION, help="which alias (default: %(default)s)")
+    promote.add_argument("--force", action="store_true", help="although the key that signed it is new to the model")
     sign = commands.add_parser("sign", help="vouch for a version that was published before, or elsewhere")
     for command in (promote, sign):
         command.add_argument("model", help="MODEL@VERSION")
@@ -69,7 +70,7 @@ def _run(store: Store, arguments: argparse.Namespace) -> int:
         return _sign(store, arguments.model, by=arguments.by)
     if arguments.command == "history":
         return _history(store, arguments.model)
-    return _promote(store, arguments.model, arguments.alias, by=arguments.by)
+    return _promote(store, arguments)
 
 
 def _list(store: Store) -> int:
@@ -198,9 +199,10 @@ def _fails(store: Store, model: str, version: int) -> bool:
     return False
 
 
-def _promote(store: Store, reference: str, alias: str, *, by: str) -> int:
-    model, version = _resolve(store, reference)
-    store.promote(model, version, alias=alias, by=by)
+def _promote(store: Store, arguments: argparse.Namespace) -> int:
+    model, version = _resolve(store, arguments.model)
+    alias = arguments.alias
+    store.promote(model, version, alias=alias, force=arguments.force, by=arguments.by)
     print(f"{alias} of {model} is version {version}; servers take it up when they start")
     return 0
 

@@ -58,6 +58,13 @@ def _burden(row: Sequence[Scalar]) -> tuple[int, int]:
     return sum(value is None or value == "" for value in row), len(json.dumps(row))
 
 
+def published(manifest: Manifest) -> str:
+    """One line for the publisher: which version it is, where it is, who signed it and how it goes live."""
+    version = f"published {manifest.model} version {manifest.version}"
+    known = manifest.publication
+    return version if known is None else f"{version} in {known.store}, signed with key {known.key}; {known.live}"
+
+
 def executed(execution: Execution) -> str:
     """What answers for how many rows: "treelite; from 253 rows on trees"."""
     sizes = sorted(execution.choice)

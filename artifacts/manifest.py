@@ -3,6 +3,9 @@
 import json
 import math
 import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import (
@@ -145,11 +148,42 @@ class _Identity(_Frozen):
     created_at: AwareDatetime
 
 
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """
+    How a version was published: facts for the publisher that are not stored with the version.
+
+    Attributes:
+        store: Folder of the store.
+        key: The id of the key that signed the version.
+        promoted: Whether the version became the champion.
+        live: How the version goes live, or what to do so that it does.
+        warnings: What the publisher should look at.
+    """
+
+    store: Path
+    key: str
+    promoted: bool
+    live: str
+    warnings: tuple[str, ...] = ()
+
+
 class Manifest(Promise, _Identity):
     """One published version: what it promises, and the sha256 and the size of every file beside the manifest."""
 
     files: dict[str, Sha256]
     sizes: dict[str, NonNegativeInt] = {}
+
+    @cached_property
+    def publication(self) -> Publication | None:
+        """How it was published; None where the manifest was read from a store."""
+        return None
+
+    def with_publication(self, publication: Publication) -> Self:
+        """Return the same manifest with these facts; they are no field, so they are neither stored nor compared."""
+        manifest = self.model_copy()
+        manifest.__dict__["publication"] = publication
+        return manifest
 
 
 def check_name(name: str) -> str:

@@ -30,7 +30,7 @@ from artifacts.errors import (
 from artifacts.files import Folder, TooLarge, handed_out
 from artifacts.history import Event, Move
 from artifacts.keys import Keys
-from artifacts.manifest import NAME, Manifest, check_name
+from artifacts.manifest import NAME, Manifest, Publication, check_name
 from artifacts.settings import ArtifactSettings, Engine, Policy
 from artifacts.signing import PublicKey, Signer
 from artifacts.trial import Candidate, Checked, Trials, shared
@@ -204,28 +204,33 @@ class Store:
             manifest, _ = bundle.vouched(folder, of, trusted=trusted)
         return self._try(of, str(version), manifest, trusted, self._engine)
 
-    def signer(self, *, promote: bool) -> Signer:
+    def signer(self, *, promote: bool, force: bool = False) -> Signer:
         """
         What signs here.
 
         Args:
             promote: Whether what is signed becomes a champion.
+            force: Whether it may become one that no server with these settings would load.
 
         Raises:
             KeyInvalid: There is no key to sign with.
             ArtifactUntrusted: It would become a champion that nobody here trusts.
         """
         signer = self._keys.signer()
-        if promote and signer.public not in self._keys.trusted:
+        if promote and not force and signer.public not in self._keys.trusted:
             raise ArtifactUntrusted(
                 f"SEPAL_TRUSTED_KEYS does not name {signer.public.text}, which signs here: what it signs can be "
                 "published, and not promoted"
             )
         return signer
 
-    def publish(self, model: str, content: Content, *, promote: bool, by: str = "") -> Manifest:
+    def publish(self, model: str, content: Content, *, promote: bool, force: bool = False, by: str = "") -> Manifest:
         """
         Add a version, whole or not at all, and point the champion at it if asked.
+
+        The champion stays where it is if the key that signs is new to the model: neither SEPAL_TRUSTED_KEYS names it,
+        nor did it sign the champion. A server that trusts the champion might not trust this one. `publication` of the
+        manifest says so.
 
         Killed anywhere, this leaves the former state, or the new version whole with the former champion.
 
@@ -233,6 +238,7 @@ class Store:
             model: Its name.
             content: What the version is made of.
             promote: Whether it becomes the champion.
+            force: Whether it becomes the champion whichever key signs.
             by: Who is told to have done so; the user of the operating system where nobody is named.
 
         Raises:
@@ -241,7 +247,7 @@ class Store:
             ArtifactError: What was written could not be loaded again; see `artifacts.bundle.read`.
         """
         check_name(model)
-        signer = self.signer(promote=promote)
+        signer = self.signer(promote=promote, force=force)
         home = self._make_home(model)
         with self._turn(model) as opened, self._staging(home) as staging:
             pointers = self._pointers(model)
@@ -256,19 +262,30 @@ class Store:
             with handed_out(str(version)):
                 staging.rename(home / str(version))
             bundle.sync_folder(home)
-            if promote:
+            stranger = "" if force or not promote else self._stranger_to(opened, model, pointers, signer.public)
+            promoted = promote and not stranger
+            if promoted:
                 record("promoted", moved=pointers.move_of(CHAMPION, version))
-            aliases = {**pointers.aliases, CHAMPION: version} if promote else pointers.aliases
+            aliases = {**pointers.aliases, CHAMPION: version} if promoted else pointers.aliases
             self._point(home, Pointers(latest=version, aliases=aliases))
-        return manifest
+        live = _going_live(f"{model}@{version}", promote=promote, stranger=stranger)
+        return manifest.with_publication(Publication(self.root.resolve(), signer.public.id, promoted, live))
 
-    def promote(self, model: str, version: int, *, alias: str = CHAMPION, by: str = "") -> None:
+    def promote(self, model: str, version: int, *, alias: str = CHAMPION, force: bool = False, by: str = "") -> None:
         """
         Point an alias at a version that a server would load; if it is not such a one, the alias stays.
+
+        Args:
+            model: Its name.
+            version: Where the alias points from now on.
+            alias: Which alias.
+            force: Whether the version may become the champion whichever trusted key signed it, see `publish`.
+            by: Who is told to have done so; the user of the operating system where nobody is named.
 
         Raises:
             ArtifactMissing: The model has no such version.
             NameInvalid: The alias is no name, or would pass for a version.
+            ArtifactUntrusted: It would become the champion, and its key is new to the model.
             ArtifactError: It cannot be loaded; see `artifacts.bundle.read`.
         """
         version = self.resolve(check_name(model), version)
@@ -277,6 +294,10 @@ class Store:
         key = self.check(model, version).key
         with self._turn(model) as home:
             pointers = self._pointers(model)
+            signed_by = next(trusted for trusted in self._keys.trusted if trusted.id == key)
+            stranger = "" if force or alias != CHAMPION else self._stranger_to(home, model, pointers, signed_by)
+            if stranger:
+                raise ArtifactUntrusted(f"not promoted: {stranger}; name the key there, or add --force")
             moved = pointers.move_of(alias, version)
             history.write(home, "promoted", by=by, version=version, key=key, moved=moved)
             aliases = {**pointers.aliases, alias: version}
@@ -327,6 +348,16 @@ class Store:
         )
         digest = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
         return (self._trials or shared()).check(candidate, digest=digest)
+
+    def _stranger_to(self, home: Folder, model: str, pointers: Pointers, key: PublicKey) -> str:
+        """Say that a key is new to the model whose champion would move to what it signed; empty if it is not."""
+        champion = pointers.aliases.get(CHAMPION)
+        if champion is None or _signed_by(home, Identity(model, champion), key) or key in self._keys.named:
+            return ""
+        return (
+            f"key {key.id} is not in SEPAL_TRUSTED_KEYS and did not sign the champion, version {champion}, so servers "
+            "may not trust it"
+        )
 
     def _make_home(self, model: str) -> Path:
         with handed_out(self.root.name):
@@ -410,6 +441,27 @@ class Store:
         """The folder of a model, of which nobody else writes meanwhile."""
         with self._home(model) as home, home.locked():
             yield home
+
+
+def _signed_by(home: Folder, champion: Identity, key: PublicKey) -> bool:
+    """Return whether a key signed the champion; of one whose files cannot be read, the history says who did."""
+    with suppress(ArtifactError, FileNotFoundError), home.enter(str(champion.version)) as folder:
+        bundle.vouched(folder, champion, trusted=(key,))
+        return True
+    signed = [event.key for event in history.read(home) if event and event.version == champion.version]
+    return signed[-1:] == [key.id]
+
+
+def _going_live(reference: str, *, promote: bool, stranger: str) -> str:
+    """How a version goes live, in words for whoever published it."""
+    if promote and not stranger:
+        return "live when the server is next started"
+    if not promote:
+        return f"not promoted: python -m artifacts promote {reference} makes it the champion"
+    return (
+        f"not promoted: {stranger}; name the key there, or python -m artifacts promote {reference} --force (in Python: "
+        "force=True)"
+    )
 
 
 def _after(model: str, pointers: Pointers, home: Folder) -> int:

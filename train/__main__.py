@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.if_empty and store.models():
         return 0
     try:
-        store.signer(promote=not arguments.no_promote)
+        store.signer(promote=not arguments.no_promote, force=arguments.force)
         {"recipe": _run_recipe, "csv": _run_csv, "model": _run_model}[way](arguments, store)
     except (TrainError, ArtifactError) as error:
         report.refusal(error)
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run_recipe(arguments: argparse.Namespace, store: Store) -> None:
     plan = plans.of_recipe(all_recipes()[arguments.recipe], folds=arguments.folds or 5)
-    run(plan, store, promote=not arguments.no_promote)
+    run(plan, store, promote=not arguments.no_promote, force=arguments.force)
 
 
 def _run_csv(arguments: argparse.Namespace, store: Store) -> None:
@@ -60,7 +60,7 @@ def _run_csv(arguments: argparse.Namespace, store: Store) -> None:
         folds=arguments.folds or 5,
     )
     plan = plans.of_table(table, question, name=name)
-    more = {"unknown": arguments.unknown or "refuse", "examples": not arguments.no_examples}
+    more = {"unknown": arguments.unknown or "refuse", "examples": not arguments.no_examples, "force": arguments.force}
     run(plan, store, promote=not arguments.no_promote, **more)
     report.next_step(name, arguments.csv)
 
@@ -76,7 +76,7 @@ def _run_model(arguments: argparse.Namespace, store: Store) -> None:
     with _threads_for(len(table.frame)):
         scores = fitted.scores(estimator, sample)
         report.sample_scores(scores)
-        manifest = publish(
+        publish(
             estimator,
             sample.data,
             sample.y,
@@ -87,10 +87,10 @@ def _run_model(arguments: argparse.Namespace, store: Store) -> None:
             csv_nulls=table.nulls,
             examples=not arguments.no_examples,
             promote=not arguments.no_promote,
+            force=arguments.force,
             source=f"{arguments.model.name}, fitted elsewhere; the rows here are a sample, {table.source}",
             store=store,
         )
-    report.published(manifest, store, promote=not arguments.no_promote)
     report.next_step(name, arguments.sample)
 
 
@@ -110,7 +110,7 @@ def run(plan: Plan, store: Store, *, promote: bool, **more: Any) -> None:
         for doubt in trials.doubts(trial, plan):
             report.warning(doubt.what, doubt.advice)
         demand(plan.thresholds, trial.evaluation.scores)
-        manifest = publish(
+        publish(
             trial.estimator,
             rows.X,
             rows.y,
@@ -124,7 +124,6 @@ def run(plan: Plan, store: Store, *, promote: bool, **more: Any) -> None:
             store=store,
             **more,
         )
-    report.published(manifest, store, promote=promote)
 
 
 def _threads_for(rows: int) -> threadpool_limits:

@@ -63,6 +63,9 @@ def _add_ways(parser: ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, metavar="FILE", help="a fitted estimator, as joblib wrote it")
     parser.add_argument("--folds", type=int, metavar="N", help="parts of the cross-validation (default: 5)")
     parser.add_argument("--no-promote", action="store_true", help="publish, but leave the champion where it is")
+    parser.add_argument(
+        "--force", action="store_true", help="move the champion although the key that signs is new to the model"
+    )
     parser.add_argument("--if-empty", action="store_true", help="do nothing if the store has a model already")
 
 

@@ -18,6 +18,7 @@ from artifacts.answers import label_map
 from artifacts.bundle import Content
 from artifacts.columns import Unknown
 from artifacts.csv_names import added_columns
+from artifacts.description import published
 from artifacts.manifest import Examples, Label, Training, check_name
 from train import card
 from train.admission import Task, check_target, container_of, lines_of, task_of
@@ -47,12 +48,13 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     examples: bool = True,
     compiled: bool = True,
     promote: bool = True,
+    force: bool = False,
     source: str = "",
     tolerance: float = TOLERANCE,
     store: Store | None = None,
 ) -> Manifest:
     """
-    Put a fitted classifier or regressor into the store as a new version.
+    Put a fitted classifier or regressor into the store as a new version, and print one line that says where it is.
 
     Args:
         estimator: A fitted scikit-learn estimator or Pipeline with one output, as it shall be served; LightGBM's
@@ -72,13 +74,14 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         examples: Whether rows of training may be shown as examples; if not, they are made up.
         compiled: Whether a quicker program may answer in place of the estimator, if it is proved to answer the same.
         promote: Whether the new version becomes the champion.
+        force: Whether it becomes the champion although the key that signs it is new to the model.
         source: Where the rows are from, for the card.
         tolerance: How far a number may differ when the model is asked again; beyond 1, in parts of its size.
             Single precision needs more than the default.
         store: Where to; by default the store of SEPAL_ARTIFACTS.
 
     Returns:
-        The manifest of the new version.
+        The manifest of the new version; its `publication` has the facts of the line that was printed.
 
     Raises:
         NotPublishable: The model or its data is not what a server can answer for; the message says what to do.
@@ -88,7 +91,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     check_name(name)
     store = store or Store.of(ArtifactSettings())
     # Asked for now, a key that is missing costs no minute of proofs.
-    store.signer(promote=promote)
+    store.signer(promote=promote, force=force)
     if not 0 <= tolerance < np.inf:
         raise NotPublishable(f"tolerance must be a finite number, 0 or more, and is {tolerance}")
     if unknown not in get_args(Unknown):
@@ -132,7 +135,9 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         card=card.writer(asked, held_back, evaluation, y),
         programs=compilation.programs if compilation else None,
     )
-    return store.publish(name, content, promote=promote)
+    manifest = store.publish(name, content, promote=promote, force=force)
+    print(published(manifest))
+    return manifest
 
 
 def _as_fitted(held_back: tuple[Any, ArrayLike], rows: Rows) -> tuple[Any, ArrayLike]:

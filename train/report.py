@@ -10,7 +10,6 @@ from rich.markup import escape as unmarked
 from rich.progress import track
 from rich.table import Table as Lines
 
-from artifacts import Manifest, Store
 from artifacts.description import printable
 from train.plans import Plan
 from train.trials import Trial
@@ -85,13 +84,6 @@ def sample_scores(found: Mapping[str, float]) -> None:
     for name, score in found.items():
         lines.add_row(name, f"{score:.4f}")
     console.print("Scores on the sample, from which it may have learned", lines)
-
-
-def published(manifest: Manifest, store: Store, *, promote: bool) -> None:
-    """Which version it is, and where."""
-    role = "champion" if promote else "not promoted"
-    console.print(f"[green]published[/] {manifest.model} version {manifest.version} ({role})")
-    console.print(f"  {store.root / manifest.model / str(manifest.version)}", soft_wrap=True, markup=False)
 
 
 def next_step(name: str, file: Path) -> None:

@@ -58,7 +58,8 @@ def test_the_summary_goes_to_stdout(trained: tuple[Path, CompletedProcess[str]])
     assert lines[0] == "iris: 150 rows, 4 columns, 30 rows held back"
     assert sum("accuracy, fold" in line for line in lines) == 5
     assert all(word in told.stdout for word in ("balanced_accuracy, held back", "log_loss, held back", "virginica"))
-    assert lines[-2:] == ["published iris version 1 (champion)", f"  {root / 'iris' / '1'}"]
+    assert lines[-1].startswith(f"published iris version 1 in {root}, signed with key ")
+    assert lines[-1].endswith("; live when the server is next started")
 
 
 def test_the_scores_are_promised(trained: tuple[Path, CompletedProcess[str]]) -> None:
@@ -89,7 +90,7 @@ def test_without_promotion_the_champion_stays(root: Path, capsys: pytest.Capture
     assert main(["iris", "--no-promote", "--folds", "2"]) == 0
 
     told = capsys.readouterr().out
-    assert "published iris version 1 (not promoted)" in told
+    assert "; not promoted: python -m artifacts promote iris@1 makes it the champion" in told
     assert told.count("accuracy, fold") == 2
     assert Store(root).versions("iris") == [1]
     assert Store(root).aliases("iris") == {}

@@ -62,7 +62,7 @@ def test_the_command_tells_what_it_found(store: Path) -> None:
         "  read as null, here and by the server: an empty cell, 'NA'",
     ]
     assert sum("accuracy, fold" in line for line in lines) == 5
-    assert lines[-4] == "published penguins version 1 (champion)"
+    assert lines[-3].startswith("published penguins version 1 in ")
     assert lines[-1].endswith(f"-F file=@{PENGUINS}")
 
 
@@ -140,7 +140,8 @@ def test_hazards_are_told_before_they_are_learned(
     ]
     for advice in ("--keep invoice", "--time-column day", "callers need not send it", "--nulls '?'", "--drop state"):
         assert f"{advice})\n" in told
-    assert told.index("warning") < told.index("fold 1") < told.index("published sales-2026 version 1 (not promoted)")
+    assert told.index("warning") < told.index("fold 1") < told.index("published sales-2026 version 1 in ")
+    assert "; not promoted: " in told
     columns = Store(root).manifest("sales-2026", 1).signature.columns
     assert [(column.name, column.kind) for column in columns] == [
         ("visits", "category"),

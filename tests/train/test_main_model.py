@@ -84,7 +84,7 @@ def test_the_scores_are_those_of_the_sample(root: Path, brought: list[str], caps
     assert manifest.training.source == "model.joblib, fitted elsewhere; the rows here are a sample, rows.csv"
     assert manifest.signature.names == list(IRIS.data)
     assert {column.dtype for column in manifest.signature.columns} == {"float64"}
-    assert "published brought version 1 (not promoted)" in capsys.readouterr().out
+    assert "; not promoted: python -m artifacts promote brought@1" in capsys.readouterr().out
 
 
 def test_without_a_target_there_are_no_scores(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
