@@ -2,7 +2,7 @@
 
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -77,6 +77,22 @@ def read(home: Folder) -> Iterator[Event | None]:
             yield Event.model_validate_json(line)
         except ValidationError:
             yield None
+
+
+def champions_before(events: Sequence[Event | None], champion: int, *, alias: str) -> list[int]:
+    """
+    Return the versions that an alias pointed to before this one, the latest first.
+
+    Lines that cannot be read are passed over, and so is a move that a crash prevented: what counts is where an alias
+    stood when it was moved away.
+    """
+    moves = [event for event in events if event is not None and event.alias == alias]
+    made = max((place for place, move in enumerate(moves) if move.after == champion), default=None)
+    # Where nothing tells of this champion, the last move that is known ended at the one before it.
+    last = [moves[-1].after] if moves and made is None else []
+    stood = [move.before for move in reversed(moves[: None if made is None else made + 1])]
+    found = dict.fromkeys(version for version in (*last, *stood) if version is not None)
+    return [version for version in found if version != champion]
 
 
 def _user() -> str:

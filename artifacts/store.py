@@ -334,6 +334,13 @@ class Store:
         with self._home(model) as home:
             return list(history.read(home))
 
+    def former_champions(self, model: str) -> list[int]:
+        """Versions that were champion before the one that is now, by the model's history, the latest first."""
+        champion = self.aliases(model).get(CHAMPION)
+        if champion is None:
+            return []
+        return history.champions_before(self.history(model), champion, alias=CHAMPION)
+
     def _try(
         self, of: Identity, folder: str, manifest: Manifest, trusted: Sequence[PublicKey], engine: Engine
     ) -> Checked:

@@ -13,12 +13,18 @@ from artifacts.answers import NO_CLASS, Told
 from artifacts.manifest import Manifest
 
 
+def head(model: str, version: int, failed_champion: int | None) -> dict[str, Any]:
+    """Which version an answer is of, and the champion in whose place it is, where that could not be loaded."""
+    known: dict[str, Any] = {"model": model, "version": version}
+    return known if failed_champion is None else {**known, "failed_champion": failed_champion}
+
+
 class Answers:
     """Writes the answers of one version: byte for byte what `to_json` makes of the documented object."""
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest, *, failed_champion: int | None = None) -> None:
         self._labels = np.array([to_json(label) for label in manifest.classes], dtype=object)
-        self._head = to_json({"model": manifest.model, "version": manifest.version})[:-1] + b',"predictions":['
+        self._head = to_json(head(manifest.model, manifest.version, failed_champion))[:-1] + b',"predictions":['
         self._classes = b'],"classes":' + to_json(manifest.classes) if manifest.classes else b"]"
 
     def write(self, told: Told, sizes: Sequence[int]) -> list[bytes | None]:

@@ -229,7 +229,7 @@ class _Together:
         self._failed = partial(errors.record, model.name, model.version)
         self._bundle = model.bundle
         self._signature = model.bundle.manifest.signature
-        self._answers = Answers(model.bundle.manifest)
+        self._answers = Answers(model.bundle.manifest, failed_champion=model.failed_champion)
         self._predictions = metrics.predictions.labels(model.name, str(model.version))
         self._calls = metrics.calls.labels(model.name, str(model.version))
         self._cache = cache

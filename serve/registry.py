@@ -1,7 +1,7 @@
 """The models in memory, and the one moment at which they change."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from time import perf_counter
 from types import MappingProxyType
@@ -16,17 +16,26 @@ from serve.schema import PredictRequest, request_model
 
 # Each model is timed so often when it is loaded.
 _ROUNDS = 3
+# So many former champions are tried in place of one that cannot be loaded.
+_MOST_FORMER = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One loaded version; never changed once built. `row_s` is how long it took for a row when it was loaded."""
+    """
+    One loaded version; never changed once built.
+
+    Attributes:
+        row_s: How long it took for a row when it was loaded.
+        failed_champion: The version that could not be loaded, where this one is champion instead.
+    """
 
     name: str
     version: int
     bundle: Bundle
     request: type[PredictRequest]
     row_s: float = 0.0
+    failed_champion: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +63,19 @@ LOADING = Failure("model-loading", "it is still being loaded")
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One model: its loaded versions, which alias means which, and why some, or all of it, could not be loaded."""
+    """
+    One model: its loaded versions, which alias means which, and why some, or all of it, could not be loaded.
+
+    Attributes:
+        failed_champion: The version that could not be loaded, where the alias means a former champion instead.
+    """
 
     name: str
     versions: Mapping[int, Model]
     aliases: Mapping[str, int]
     failures: Mapping[int, Failure] = field(default_factory=dict)
     reason: Failure | None = None
+    failed_champion: int | None = None
 
     @property
     def champion(self) -> Model | None:
@@ -185,8 +200,21 @@ class Registry:
             raise ModelUnavailable("the model store cannot be read; the server tries again every few seconds")
 
 
-def load(store: Store, name: str, limits: Limits) -> Served:
-    """Load every version that an alias names. One that cannot be loaded is kept as a failure, with its reason."""
+def load(store: Store, name: str, limits: Limits, *, fallback: bool = True) -> Served:
+    """
+    Load every version of a model that an alias names. One that cannot be loaded is kept as a failure, with its reason.
+
+    Args:
+        store: Where they are.
+        name: Of the model.
+        limits: What a request may be.
+        fallback: Whether a former champion takes the place of one that cannot be loaded.
+    """
+    served = _load_model(store, name, limits)
+    return _with_fallback(store, served, limits) if fallback else served
+
+
+def _load_model(store: Store, name: str, limits: Limits) -> Served:
     try:
         aliases = store.aliases(name)
     except ArtifactError as error:
@@ -194,14 +222,43 @@ def load(store: Store, name: str, limits: Limits) -> Served:
     versions: dict[int, Model] = {}
     failures: dict[int, Failure] = {}
     for version in sorted(set(aliases.values())):
-        try:
-            bundle = store.load(name, version)
-            versions[version] = Model(name, version, bundle, request_model(bundle.manifest, limits), _row_s(bundle))
-        except ArtifactError as error:
-            failures[version] = Failure.of(error)
-        except Exception as error:  # noqa: BLE001  # one version, whatever is wrong with it, stops no other
-            failures[version] = Failure(ArtifactError.slug, f"it cannot be served: {kind_of(error)}")
+        loaded = _load_version(store, name, version, limits)
+        if isinstance(loaded, Failure):
+            failures[version] = loaded
+        else:
+            versions[version] = loaded
     return Served(name, versions, aliases, failures)
+
+
+def _load_version(store: Store, name: str, version: int, limits: Limits) -> Model | Failure:
+    try:
+        bundle = store.load(name, version)
+        return Model(name, version, bundle, request_model(bundle.manifest, limits), _row_s(bundle))
+    except ArtifactError as error:
+        return Failure.of(error)
+    except Exception as error:  # noqa: BLE001  # one version, whatever is wrong with it, stops no other
+        return Failure(ArtifactError.slug, f"it cannot be served: {kind_of(error)}")
+
+
+def _with_fallback(store: Store, served: Served, limits: Limits) -> Served:
+    """Return the model with the latest former champion that can be loaded in place of a champion that cannot."""
+    champion = served.aliases.get(CHAMPION)
+    if champion is None or champion not in served.failures:
+        return served
+    try:
+        former = store.former_champions(served.name)
+    except ArtifactError:
+        return served
+    failures = dict(served.failures)
+    for version in [version for version in former if version not in failures][:_MOST_FORMER]:
+        loaded = served.versions.get(version) or _load_version(store, served.name, version, limits)
+        if isinstance(loaded, Failure):
+            failures[version] = loaded
+            continue
+        versions = {**served.versions, version: replace(loaded, failed_champion=champion)}
+        aliases = {**served.aliases, CHAMPION: version}
+        return Served(served.name, versions, aliases, failures, failed_champion=champion)
+    return replace(served, failures=failures)
 
 
 def _row_s(bundle: Bundle) -> float:

@@ -97,6 +97,10 @@ class Settings(ArtifactSettings):
     )
     default_model: str = Field("", description="What `/predict` means; empty means the only model of the store.")
 
+    fallback: bool = Field(
+        True, description="Whether a model whose champion cannot be loaded is served by the champion before it."
+    )
+
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     workers: PositiveInt = Field(1, description="Processes that answer.")

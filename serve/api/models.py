@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from artifacts import CHAMPION, Column
 from artifacts.manifest import Execution
@@ -52,6 +52,9 @@ class ModelView(BaseModel):
 
     name: str
     champion: int | None
+    failed_champion: int | None = Field(
+        description="The champion that could not be loaded, where `champion` is the former one instead."
+    )
     aliases: dict[str, int]
     unavailable: list[Unavailable]
     versions: list[VersionView]
@@ -63,6 +66,7 @@ class ModelView(BaseModel):
         return cls(
             name=served.name,
             champion=served.aliases.get(CHAMPION),
+            failed_champion=served.failed_champion,
             aliases=dict(served.aliases),
             unavailable=[Unavailable(version=version, **asdict(failure)) for version, failure in missing],
             versions=[VersionView.of(model) for _, model in sorted(served.versions.items())],

@@ -1,6 +1,7 @@
 """What operators and their machines ask: health and metrics."""
 
 import time
+from collections.abc import Sequence
 from typing import Literal
 
 import structlog
@@ -9,9 +10,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
-from artifacts import ArtifactError
+from artifacts import CHAMPION, ArtifactError
 from serve.api.deps import MetricsReader, Parts, PartsDep
 from serve.errors import DeadlineExceeded
+from serve.registry import Served
 from serve.telemetry import CONTENT_TYPE
 from serve.threads import ThreadLimiter
 
@@ -89,8 +91,19 @@ class Canary:
             _log.error("canary failed", reason=str(error))
             return Health(status="unready", detail="a model no longer answers its own examples")
         if any(model.failures or model.reason for model in served):
-            return Health(status="degraded", detail="a version could not be loaded")
+            return Health(status="degraded", detail=_missing(served))
         return Health(status="ok")
+
+
+def _missing(served: Sequence[Served]) -> str:
+    """What is degraded, without the name of a model: a probe carries no token."""
+    instead = [
+        f"version {model.aliases[CHAMPION]} is served in place of the champion, version {model.failed_champion}, "
+        f"which could not be loaded ({model.failures[model.failed_champion].code})"
+        for model in served
+        if model.failed_champion is not None
+    ]
+    return "; ".join(instead) or "a version could not be loaded"
 
 
 @router.api_route("/health", methods=["GET", "HEAD"], include_in_schema=False)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
+from serve.answers import head
 from serve.api import rates
 from serve.api.deps import PREFIX, Parts, PartsDep, Predictor
 from serve.api.disconnect import attended
@@ -49,6 +50,9 @@ class PredictAnswer(BaseModel):
 
     model: str
     version: int
+    failed_champion: int | None = Field(
+        None, description="The champion that could not be loaded, where `version` is champion instead."
+    )
     predictions: list[bool | int | float | str | None]
     classes: list[bool | int | str] | None = None
     probabilities: list[list[float] | None] | None = None
@@ -102,7 +106,7 @@ def _answer(parts: Parts, model: Model, body: bytes, options: PredictOptions, ad
 def _content(predictions: Predictions) -> dict[str, Any]:
     model = predictions.model
     labels = predictions.labels.tolist()
-    content: dict[str, Any] = {"model": model.name, "version": model.version, "predictions": labels}
+    content: dict[str, Any] = {**head(model.name, model.version, model.failed_champion), "predictions": labels}
     if model.bundle.manifest.classes:
         content["classes"] = model.bundle.manifest.classes
     if predictions.probabilities is not None:

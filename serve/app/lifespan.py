@@ -46,7 +46,8 @@ async def lifespan(
     # Before anybody is served: what was revoked before a restart does not count for a moment after it.
     await security.watch.look()
     store = Store.of(settings, trials=trials)
-    loader = Loader(store, parts.registry, make_limits(settings), parts.metrics, trials=trials)
+    limits, fallback = make_limits(settings), settings.fallback
+    loader = Loader(store, parts.registry, limits, parts.metrics, fallback=fallback, trials=trials)
     loading = asyncio.create_task(loader.run())
     await loader.settled()
     if loading.done():

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from anyio import CapacityLimiter, create_task_group, move_on_after, sleep, to_thread
 
-from artifacts import ArtifactError, Store
+from artifacts import CHAMPION, ArtifactError, Store
 from artifacts.trial import Trials
 from serve import registry
 from serve.registry import LOADING, Failure, Registry, Served
@@ -35,15 +36,16 @@ class Loader:
         limits: Limits,
         metrics: Metrics,
         *,
+        fallback: bool = True,
         trials: Trials | None = None,
         settle_s: float = SETTLE_S,
         again_s: float = AGAIN_S,
     ) -> None:
         self._store = store
         self._registry = into
-        self._limits = limits
         self._metrics = metrics
         self._trials = trials
+        self._load_model = partial(registry.load, store, limits=limits, fallback=fallback)
         self._settle_s = settle_s
         self._again_s = again_s
         self._trying = CapacityLimiter(_WAITING)
@@ -112,7 +114,7 @@ class Loader:
 
     async def _load_one(self, name: str) -> None:
         await to_thread.run_sync(self._try, name, limiter=self._trying)
-        served = await to_thread.run_sync(registry.load, self._store, name, self._limits, limiter=self._loading)
+        served = await to_thread.run_sync(self._load_model, name, limiter=self._loading)
         self._registry.put(served)
         self._loaded += 1
         self._report(served)
@@ -142,6 +144,15 @@ class Loader:
             self._metrics.load_failures.labels(model.name).inc()
             _log.error("model not loaded", model=model.name, version=version, code=failure.code, reason=failure.detail)
             _audit.warning("artifact refused", model=model.name, version=version, code=failure.code)
+        if model.failed_champion is not None:
+            _log.error(
+                "former champion served",
+                model=model.name,
+                version=model.aliases[CHAMPION],
+                failed_champion=model.failed_champion,
+                code=model.failures[model.failed_champion].code,
+                reason=model.failures[model.failed_champion].detail,
+            )
         for version, loaded in model.versions.items():
             bundle = loaded.bundle
             _log.info("model loaded", model=model.name, version=version, key=bundle.key)
