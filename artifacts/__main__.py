@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from artifacts.bundle import CARD
 from artifacts.columns import Column
-from artifacts.description import curl, example_of, executed, name, names, seen
+from artifacts.description import curl, example_of, executed, learned, name, names, seen
 from artifacts.errors import ArtifactError, KeyInvalid
 from artifacts.history import Event
 from artifacts.keys import demand_absolute, generate, public_half
@@ -148,7 +148,7 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
     if manifest.training:
         if manifest.training.target:
             yield "target", name(manifest.training.target)
-        yield "learned", f"from {manifest.training.rows} rows; {manifest.training.held_back} others were held back"
+        yield "learned", learned(manifest.training, sampled=manifest.is_sampled)
         if manifest.training.source:
             yield "source", name(manifest.training.source, longest=200)
     if manifest.execution:
@@ -161,7 +161,8 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
 def _column(column: Column, manifest: Manifest) -> str:
     null = ", may be null" if column.nullable else ""
     saw = seen(column, manifest.reference.get(column.name))
-    return f"{column.kind} ({column.dtype}{null})" + (f", seen {saw}" if saw else "")
+    where = "in the sample" if column.sampled else "seen"
+    return f"{column.kind} ({column.dtype}{null})" + (f", {where} {saw}" if saw else "")
 
 
 def _section(title: str, lines: Sequence[tuple[str, str]]) -> None:

@@ -58,6 +58,7 @@ class Column(BaseModel):
         ordered: Whether their order means something.
         unknown: What becomes of a text that is none of the categories: refused, or passed to the estimator.
         example: A value that works.
+        sampled: Whether nulls, range and categories are those of a sample of rows; what training saw is unknown then.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,11 +75,17 @@ class Column(BaseModel):
     ordered: bool = False
     unknown: Unknown = "refuse"
     example: Scalar = None
+    sampled: bool = False
 
     @property
     def known(self) -> list[bool | int | float | str]:
         """The values of a category."""
         return [category.value for category in self.categories]
+
+    @property
+    def saw(self) -> str:
+        """Where nulls, range and categories are from, as the beginning of a sentence about them."""
+        return "the sample that it was published with has" if self.sampled else "training saw"
 
     @property
     def holds_empty_text(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from artifacts.columns import Column, Scalar
-from artifacts.manifest import Distribution, Execution, Manifest, Prediction, Promise, limit
+from artifacts.manifest import Distribution, Execution, Manifest, Prediction, Promise, Training, limit
 
 # Where a server of the README answers.
 API = "http://127.0.0.1:8000/api/v1"
@@ -63,6 +63,13 @@ def published(manifest: Manifest) -> str:
     version = f"published {manifest.model} version {manifest.version}"
     known = manifest.publication
     return version if known is None else f"{version} in {known.store}, signed with key {known.key}; {known.live}"
+
+
+def learned(training: Training, *, sampled: bool) -> str:
+    """From how many rows a model learned, and how many judged it: "from 120 rows; 30 others were held back"."""
+    if sampled:
+        return f"from rows that are not known; columns are described by a sample of {training.rows} rows"
+    return f"from {training.rows} rows; {training.held_back} others were held back"
 
 
 def executed(execution: Execution) -> str:

@@ -36,6 +36,7 @@ from artifacts.signature import Signature
 FORMAT = 2
 
 _MESSAGE = 200
+_OF_A_SAMPLE = ", fitted elsewhere; the rows here are a sample, "
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 ClassValue: TypeAlias = StrictBool | StrictInt | StrictStr
@@ -77,7 +78,11 @@ class Examples(_Frozen):
 
 
 class Training(_Frozen):
-    """What a model learned from: how many rows, how many others judged it, where they came from, what was asked."""
+    """
+    What a model learned from: how many rows, how many others judged it, where they came from, what was asked.
+
+    Where the columns were drawn from a sample, `rows` are those of the sample, see `Promise.is_sampled`.
+    """
 
     rows: NonNegativeInt
     held_back: NonNegativeInt = 0
@@ -133,6 +138,11 @@ class Promise(_Frozen):
     reference: dict[str, Distribution]
     training: Training | None = None
     execution: Execution | None = None
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether what is known of its columns is known from a sample, and how many rows it learned from is not."""
+        return any(column.sampled for column in self.signature.columns)
 
     @model_validator(mode="after")
     def _classes_are_of_a_classifier(self) -> Self:
@@ -215,7 +225,7 @@ def parse(document: bytes) -> Manifest:
         raise ArtifactFormat(f"manifest.json has format {shown(repr(stated))}, and this code reads 1 to {FORMAT}")
     try:
         # What format 2 brought has defaults that are true of format 1.
-        return Manifest.model_validate_json(json.dumps({**read, "format": FORMAT}))
+        manifest = Manifest.model_validate_json(json.dumps({**read, "format": FORMAT}))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
@@ -223,3 +233,12 @@ def parse(document: bytes) -> Manifest:
         raise raised(
             f"manifest.json does not hold what it must: {shown(where)}: {shown(first['msg'], longest=_MESSAGE)}"
         ) from error
+    # Before columns said so, the command line said it in the source.
+    is_sampled = manifest.training is not None and _OF_A_SAMPLE in manifest.training.source
+    return _sampled(manifest) if is_sampled and not manifest.is_sampled else manifest
+
+
+def _sampled(manifest: Manifest) -> Manifest:
+    """The manifest, its columns known from a sample."""
+    columns = tuple(column.model_copy(update={"sampled": True}) for column in manifest.signature.columns)
+    return manifest.model_copy(update={"signature": manifest.signature.model_copy(update={"columns": columns})})

@@ -22,10 +22,10 @@ MESSAGES = {
     "not-a-number": "expected a number",
     "not-a-text": "expected a text",
     "not-an-integer": "expected a whole number",
-    "null": "expected a value: training saw no null here",
+    "null": "expected a value: {saw} no null here",
     "out-of-range": "expected a value that fits into {dtype}",
     "text-too-long": "expected a text of at most {limit} characters",
-    "unknown-category": "expected one of the categories that training saw: {known}",
+    "unknown-category": "expected one of the categories that {saw}: {known}",
 }
 # Next to `non-finite`: what to send for a value that is missing.
 _SEND_NULL = ": send null for a missing value, in a CSV an empty cell"
@@ -161,7 +161,8 @@ class Check:
         named = [_printable(value) for value in self._column.known[:_MOST_NAMED]]
         more = ["..."] if len(self._column.categories) > _MOST_NAMED else []
         limit = self._longest if code == "text-too-long" else max_digits
-        return MESSAGES[code].format(dtype=self._column.dtype, limit=limit, known=", ".join(named + more))
+        words = {"dtype": self._column.dtype, "limit": limit, "known": ", ".join(named + more), "saw": self._column.saw}
+        return MESSAGES[code].format(**words)
 
 
 @dataclass(frozen=True, slots=True)

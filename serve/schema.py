@@ -116,4 +116,5 @@ def _seen(column: Column) -> str:
     if column.minimum is None:
         return ""
     unit = " characters" if column.kind == "text" else ""
-    return f"Training saw {column.minimum:g} to {column.maximum:g}{unit}."
+    saw = column.saw[0].upper() + column.saw[1:]
+    return f"{saw} {column.minimum:g} to {column.maximum:g}{unit}."

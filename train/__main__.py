@@ -86,6 +86,7 @@ def _run_model(arguments: argparse.Namespace, store: Store) -> None:
             unknown=arguments.unknown or "pass",
             csv_nulls=table.nulls,
             examples=not arguments.no_examples,
+            sample=True,
             promote=not arguments.no_promote,
             force=arguments.force,
             source=f"{arguments.model.name}, fitted elsewhere; the rows here are a sample, {table.source}",

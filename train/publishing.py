@@ -46,6 +46,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     unknown: Unknown = "refuse",
     csv_nulls: Sequence[str] = (),
     examples: bool = True,
+    sample: bool = False,
     compiled: bool = True,
     promote: bool = True,
     force: bool = False,
@@ -72,6 +73,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
             leaves it to the estimator.
         csv_nulls: Cells of a CSV that mean null besides the empty one, such as "NA".
         examples: Whether rows of training may be shown as examples; if not, they are made up.
+        sample: Whether X are only some rows such as it was fitted on. Card, `show`, OpenAPI and errors then call what
+            they know of the columns that of a sample.
         compiled: Whether a quicker program may answer in place of the estimator, if it is proved to answer the same.
         promote: Whether the new version becomes the champion.
         force: Whether it becomes the champion although the key that signs it is new to the model.
@@ -104,9 +107,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     if task == "regression" and labels is not None:
         raise NotPublishable("labels are for classes, and a regressor has none")
     lines = lines_of(estimator.classes_, labels) if task == "classification" else ()
-    signature = Signature(
-        container=rows.container, columns=_columns(rows, unknown, real=examples), csv_nulls=_cells(csv_nulls)
-    )
+    described = _columns(rows, unknown, real=examples, sample=sample)
+    signature = Signature(container=rows.container, columns=described, csv_nulls=_cells(csv_nulls))
     _check_names(signature, lines)
     asked = Asked(estimator, label_map([line.label for line in lines]), signature)
     table, answers = prove(asked, rows, tolerance=tolerance)
@@ -160,16 +162,17 @@ def _judge(estimator: Any, task: Task, held_back: tuple[Any, ArrayLike]) -> Eval
         ) from error
 
 
-def _columns(rows: Rows, unknown: Unknown, *, real: bool) -> tuple[Column, ...]:
+def _columns(rows: Rows, unknown: Unknown, *, real: bool, sample: bool) -> tuple[Column, ...]:
     """Every column with the dtype that the estimator met it in."""
     is_texts = isinstance(rows.data, np.ndarray) and rows.data.dtype.kind == "U"
     # What a vectorizer is handed is text, however few different ones there were.
     most = 0 if rows.container == "series" else MOST_CATEGORIES
     dtypes = {name: "U" if is_texts else str(values.dtype) for name, values in rows.frame.items()}
-    return tuple(
+    columns = (
         profile_column(rows.frame[name], name=str(name), dtype=dtype, unknown=unknown, real=real, most_categories=most)
         for name, dtype in dtypes.items()
     )
+    return tuple(column.model_copy(update={"sampled": sample}) for column in columns)
 
 
 def _cells(csv_nulls: Sequence[str]) -> tuple[str, ...]:

@@ -112,6 +112,19 @@ def test_a_manifest_of_the_first_format_is_lifted() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "sampled"), [("model.joblib, fitted elsewhere; the rows here are", True), ("x", False)]
+)
+def test_a_sample_that_only_the_source_tells_of_is_known(name: str, *, sampled: bool) -> None:
+    """What the command line published before columns had a field for it is known from a sample all the same."""
+    document = json.loads(manifest().model_dump_json())
+    document["training"] = {"rows": 50, "source": f"{name} a sample, rows.csv"}
+    for column in document["signature"]["columns"]:
+        del column["sampled"]
+
+    assert parse(json.dumps(document).encode()).is_sampled == sampled
+
+
+@pytest.mark.parametrize(
     "document",
     [b"", b"{", b"[]", b"null", b'"format"', b"{}", b"\xff\xfe", b"[" * 100_000, b'{"format": ' + b"9" * 5000 + b"}"],
     ids=["empty", "cut", "list", "null", "text", "object", "binary", "deep", "digits"],

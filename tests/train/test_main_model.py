@@ -3,6 +3,7 @@
 import csv
 import io
 import pickle
+import re
 import sys
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -10,14 +11,19 @@ from typing import Any
 from unittest.mock import Mock
 
 import joblib
+import numpy as np
+import pandas as pd
 import pytest
 import sklearn
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from artifacts import Store
+from tests.cards import Page
 from tests.server import Api, Server, environment, run
 from train.__main__ import main
 
@@ -177,3 +183,40 @@ def test_a_missing_file_is_told_before_any_danger(
     told = capsys.readouterr()
     assert "model.joblib" in told.err
     assert told.out == ""
+
+
+def test_what_is_known_from_a_sample_says_so(tmp_path: Path) -> None:
+    """Of 50 rows of 1,500 nothing is said of training: not in the card, not in `show`, OpenAPI, or an error."""
+    draw = np.random.default_rng(0)
+    table = pd.DataFrame({"age": draw.integers(0, 100, 1_500) * 1.0, "town": draw.choice(["Rome", "Bonn"], 1_500)})
+    table.loc[:1, "age"] = [11.0, 70.0]
+    table["late"] = table["age"] > 50
+    coded = ColumnTransformer([("town", OneHotEncoder(handle_unknown="ignore"), ["town"])], remainder="passthrough")
+    model = make_pipeline(coded, LogisticRegression(max_iter=1000)).fit(table[["age", "town"]], table["late"])
+    joblib.dump(model, tmp_path / "model.joblib")
+    table[table["age"].between(11, 70)].head(50).to_csv(tmp_path / "rows.csv", index=False)
+    env = environment(artifacts=tmp_path / "store", state=tmp_path / "state", log_format="json")
+    arguments = ["--model", str(tmp_path / "model.joblib"), "--sample", str(tmp_path / "rows.csv"), "--name", "late"]
+
+    told = run("train", *arguments, "--target", "late", "--unknown", "refuse", "--yes", env=env)
+    shown = run("artifacts", "show", "late", env=env).stdout
+    page = Page((tmp_path / "store" / "late" / "1" / "card.html").read_bytes()).text
+    with Server(env) as server:
+        api = Api(server, server.bearer())
+        schema = server.client.get("/openapi.json").text
+        null = api.predict([[None, "Rome"]]).json()["errors"][0]["message"]
+        other = api.predict([[30.0, "Oslo"]]).json()["errors"][0]["message"]
+        columns = api.get("/api/v1/models/late").json()["versions"][0]["columns"]
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "learned     from rows that are not known; columns are described by a sample of 50 rows" in shown
+    assert "age   float (float64), in the sample 11 to 70" in shown
+    assert "Learned fromnot known Described bya sample of 50 rows" in page
+    assert "A number outside the range that the sample has is answered like any other" in page
+    assert "It was fitted elsewhere, and whether rows were held back from it is not known" in page
+    assert '"description":"The sample that it was published with has 11 to 70."' in schema
+    assert null.startswith("expected a value: the sample that it was published with has no null here")
+    assert other.startswith("expected one of the categories that the sample that it was published with has: Bonn, Rome")
+    assert [column["sampled"] for column in columns] == [True, True]
+    for text in (shown, page, schema, null, other):
+        assert not re.search(r"(?i)training (saw|did not see)|trained on|others were held back|, seen", text)

@@ -26,18 +26,18 @@ class Limit:
 
 def limits_of(manifest: Manifest, evaluation: Evaluation | None) -> Iterator[Limit]:
     """All limits that follow from what training saw."""
-    columns = manifest.signature.columns
-    yield Limit("Nulls", _nulls(columns, manifest.signature.csv_nulls))
-    yield from _categories(columns)
+    columns, saw = manifest.signature.columns, "the sample has" if manifest.is_sampled else "training saw"
+    yield Limit("Nulls", _nulls(columns, manifest.signature.csv_nulls, saw))
+    yield from _categories(columns, saw)
     if any(column.kind in {"float", "integer"} for column in columns):
         yield Limit(
             "Ranges",
-            "A number outside the range that training saw is answered like any other, and nobody has checked such "
+            f"A number outside the range that {saw} is answered like any other, and nobody has checked such "
             "answers. NaN, infinities, texts and true or false are refused where a number belongs, and so is what "
             "does not fit into the column's type.",
         )
     if any(column.kind == "text" for column in columns):
-        yield Limit("Texts", "A text of any length is taken; training saw those that are described above.")
+        yield Limit("Texts", f"A text of any length is taken; {saw} those that are described above.")
     yield Limit(
         "Columns",
         "Each of them once: a missing or an unknown column is refused. A vector has them in the order above; an object "
@@ -54,21 +54,21 @@ def limits_of(manifest: Manifest, evaluation: Evaluation | None) -> Iterator[Lim
     )
 
 
-def _nulls(columns: Sequence[Column], csv_nulls: Sequence[str]) -> str:
+def _nulls(columns: Sequence[Column], csv_nulls: Sequence[str], saw: str) -> str:
     able = [column.name for column in columns if column.nullable]
     if not able:
-        return "No column takes a null, because training saw none: a row with one is refused."
+        return f"No column takes a null, because {saw} none: a row with one is refused."
     cells = names(csv_nulls)
     also = f", and so is {cells}" if csv_nulls else ""
-    others = " Anywhere else a null is refused, because training saw none there." if len(able) < len(columns) else ""
+    others = f" Anywhere else a null is refused, because {saw} none there." if len(able) < len(columns) else ""
     which = "Every column takes a null" if not others else f"A null is taken in {names(able, most=_MOST_NAMED)}"
     return f"{which}.{others} In a CSV an empty cell is a null{also}."
 
 
-def _categories(columns: Sequence[Column]) -> Iterator[Limit]:
+def _categories(columns: Sequence[Column], saw: str) -> Iterator[Limit]:
     for unknown, what in (
-        ("refuse", "A category that training did not see is refused"),
-        ("pass", "A category that training did not see is left to the estimator, which knows nothing of it"),
+        ("refuse", f"A category other than those that {saw} is refused"),
+        ("pass", f"A category other than those that {saw} is left to the estimator"),
     ):
         which = [column.name for column in columns if column.kind == "category" and column.unknown == unknown]
         if which:
@@ -85,6 +85,10 @@ def _answers(manifest: Manifest) -> str:
 
 
 def _quality(manifest: Manifest, evaluation: Evaluation | None) -> str:
+    if evaluation is None and manifest.is_sampled:
+        return (
+            "Nothing here was measured on rows that are known to be new to it, so nothing tells how good it is on such."
+        )
     if evaluation is None:
         return "No rows were held back from it, so nothing here tells how good it is on rows that it has not seen."
     rows = evaluation.rows

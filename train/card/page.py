@@ -101,6 +101,7 @@ def _write(
     columns = manifest.signature.columns
     page = _template().render(
         manifest=manifest,
+        sampled=manifest.is_sampled,
         task={"classification": "Classifier", "regression": "Regressor"}[manifest.task],
         target=name(manifest.training.target) if manifest.training and manifest.training.target else "",
         labels=names(manifest.classes, most=12),
