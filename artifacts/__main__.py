@@ -1,8 +1,9 @@
-"""The store from the command line: python -m artifacts list | show | verify | promote | sign | history | keygen."""
+"""The store from the command line: python -m artifacts list | show | verify | promote | sign | delete | ..."""
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,12 +15,17 @@ from artifacts.errors import ArtifactError, KeyInvalid
 from artifacts.history import Event
 from artifacts.keys import demand_absolute, generate, public_half
 from artifacts.manifest import Manifest
+from artifacts.output import piped
 from artifacts.settings import ArtifactSettings, complaints
 from artifacts.store import CHAMPION, Store
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if all is well, 1 if an artifact is not, 2 if a setting or an argument is wrong."""
+    return piped(partial(_main, argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         settings = ArtifactSettings()
@@ -49,10 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     promote.add_argument("--alias", default=CHAMPION, help="which alias (default: %(default)s)")
     promote.add_argument("--force", action="store_true", help="although the key that signed it is new to the model")
     sign = commands.add_parser("sign", help="vouch for a version that was published before, or elsewhere")
-    for command in (promote, sign):
+    delete = commands.add_parser("delete", help="remove a version that no alias names from the disk")
+    for command in (promote, sign, delete):
         command.add_argument("model", help="MODEL@VERSION")
         command.add_argument("--by", default="", help="who the history says it was (default: the system's user)")
-    history = commands.add_parser("history", help="what was published, promoted and signed, by whom and when")
+    history = commands.add_parser("history", help="what was published, promoted, signed and deleted, by whom and when")
     history.add_argument("model", help="MODEL")
     keygen = commands.add_parser("keygen", help="make a key pair that signs versions; none is ever replaced")
     keygen.add_argument("--output", type=Path, help="file of the private key (default: SEPAL_SIGNING_KEY)")
@@ -60,17 +67,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(store: Store, arguments: argparse.Namespace) -> int:
-    if arguments.command == "list":
-        return _list(store)
-    if arguments.command == "show":
-        return _show(store, arguments.model, card=arguments.card)
-    if arguments.command == "verify":
-        return _verify(store, arguments.model)
-    if arguments.command == "sign":
-        return _sign(store, arguments.model, by=arguments.by)
-    if arguments.command == "history":
-        return _history(store, arguments.model)
-    return _promote(store, arguments)
+    commands: dict[str, Callable[[], int]] = {
+        "list": lambda: _list(store),
+        "show": lambda: _show(store, arguments.model, card=arguments.card),
+        "verify": lambda: _verify(store, arguments.model),
+        "promote": lambda: _promote(store, arguments),
+        "sign": lambda: _sign(store, arguments.model, by=arguments.by),
+        "delete": lambda: _delete(store, arguments.model, by=arguments.by),
+        "history": lambda: _history(store, arguments.model),
+    }
+    return commands[arguments.command]()
 
 
 def _list(store: Store) -> int:
@@ -212,6 +218,13 @@ def _sign(store: Store, reference: str, *, by: str) -> int:
     model, version = _resolve(store, reference)
     key = store.sign(model, version, by=by)
     print(f"{model} version {version} is signed by {key}")
+    return 0
+
+
+def _delete(store: Store, reference: str, *, by: str) -> int:
+    model, version = _resolve(store, reference)
+    store.delete(model, version, by=by)
+    print(f"{model} version {version} is deleted")
     return 0
 
 

@@ -5,6 +5,7 @@ What can be wrong with an artifact, in the words of the domain.
     ├── NameInvalid             a model, version or alias that no store can hold
     ├── KeyInvalid              a key that cannot be read, is missing, or is in the way
     ├── ArtifactMissing         the store has no such model, version or alias
+    ├── ArtifactInUse           an alias names the version, so it is not deleted
     ├── ArtifactPath            what lies there is no plain file of the version's own folder, or is named like none
     ├── ArtifactUnreadable      the file system does not hand it out
     ├── ArtifactUntrusted       nobody signed it, or somebody who is not trusted
@@ -91,6 +92,19 @@ class ArtifactMissing(ArtifactError):
         super().__init__(f"the store has no {what}")
         self.model = model
         self.reference = reference
+
+
+class ArtifactInUse(ArtifactError):
+    """An alias names the version, so it is not deleted."""
+
+    slug = "artifact-in-use"
+
+    def __init__(self, model: str, version: int, aliases: Iterable[str]) -> None:
+        self.aliases = sorted(aliases)
+        super().__init__(
+            f"version {version} of model {shown(model)} is its {_some(self.aliases)}: point the alias at another "
+            "version first, python -m artifacts promote MODEL@VERSION --alias ALIAS"
+        )
 
 
 class ArtifactPath(ArtifactError):

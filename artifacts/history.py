@@ -14,7 +14,7 @@ HISTORY = "history.jsonl"
 _LARGEST = 64 * 2**20
 _LONGEST_NAME = 128
 
-Deed: TypeAlias = Literal["published", "promoted", "signed"]
+Deed: TypeAlias = Literal["published", "promoted", "signed", "deleted"]
 
 
 class Event(BaseModel):
@@ -25,7 +25,7 @@ class Event(BaseModel):
         by: Who; the user of the operating system where nobody said.
         alias: Which pointer moved, `from` where, `to` where; of what moves none, nothing.
         version: Which version it is about.
-        key: Which key had signed that version.
+        key: Which key had signed that version; empty where no trusted key had, and it was deleted.
     """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)

@@ -19,6 +19,7 @@ from artifacts.bundle import Bundle, Content, Identity
 from artifacts.errors import (
     ArtifactError,
     ArtifactFormat,
+    ArtifactInUse,
     ArtifactMissing,
     ArtifactPath,
     ArtifactUnloadable,
@@ -293,6 +294,8 @@ class Store:
             raise NameInvalid(alias)
         key = self.check(model, version).key
         with self._turn(model) as home:
+            # It may have been deleted since it was loaded.
+            self.resolve(model, version)
             pointers = self._pointers(model)
             signed_by = next(trusted for trusted in self._keys.trusted if trusted.id == key)
             stranger = "" if force or alias != CHAMPION else self._stranger_to(home, model, pointers, signed_by)
@@ -328,6 +331,37 @@ class Store:
             bundle.sync_folder(path / str(version))
         return signer.public.id
 
+    def delete(self, model: str, version: int, *, by: str = "") -> None:
+        """
+        Remove a version from the disk, whole or not at all; its number is not given again.
+
+        Killed anywhere, this leaves the version as it was, or nothing that passes for one; the next publication removes
+        what is left.
+
+        Raises:
+            ArtifactMissing: The model has no such version.
+            ArtifactInUse: An alias names it.
+        """
+        check_name(model)
+        with self._turn(model) as home:
+            version = self.resolve(model, version)
+            pointers = self._pointers(model)
+            naming = [alias for alias, target in pointers.aliases.items() if target == version]
+            if naming:
+                raise ArtifactInUse(model, version, naming)
+            key = ""
+            with suppress(ArtifactError):
+                key = self.vouched(model, version)[1]
+            history.write(home, "deleted", by=by, version=version, key=key)
+            path = self.root.resolve() / model
+            if pointers.latest < version:
+                self._point(path, pointers.model_copy(update={"latest": version}))
+            gone = _beside(path)
+            with handed_out(str(version)):
+                (path / str(version)).rename(gone)
+                bundle.sync_folder(path)
+                _remove(gone)
+
     def history(self, model: str) -> list[Event | None]:
         """What was done to a model, oldest first; None for a line that a crash cut short."""
         self.versions(model)
@@ -339,7 +373,9 @@ class Store:
         champion = self.aliases(model).get(CHAMPION)
         if champion is None:
             return []
-        return history.champions_before(self.history(model), champion, alias=CHAMPION)
+        known = self.versions(model)
+        former = history.champions_before(self.history(model), champion, alias=CHAMPION)
+        return [version for version in former if version in known]
 
     def _try(
         self, of: Identity, folder: str, manifest: Manifest, trusted: Sequence[PublicKey], engine: Engine

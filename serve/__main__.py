@@ -7,6 +7,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from artifacts.errors import KeyInvalid
+from artifacts.output import piped
 from artifacts.settings import complaints, misspelt
 from serve.commands import add_to, signing_keys
 from serve.development import USER, ensure_secrets, with_secrets
@@ -28,6 +30,10 @@ DEVELOPMENT_TOKEN_S = 12 * 3600
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it did what was asked, 2 if a setting or an argument is wrong."""
+    return piped(partial(_main, argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     given = {name: getattr(arguments, name, None) for name in ("host", "port", "workers")}
     for line in misspelt(Settings.model_fields):
@@ -45,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyInvalid as error:
         print(error, file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"{error.filename or 'the system'}: {error.strerror}", file=sys.stderr)
         return 2

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from artifacts import ArtifactError, ArtifactSettings, Store
 from artifacts.manifest import check_name
+from artifacts.output import piped
 from artifacts.settings import complaints
 from train import fitted, plans, report, tables, trials
 from train.arguments import parse
@@ -26,6 +28,10 @@ _ROWS_FOR_THREADS = 50_000
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Publish one model; 0 if it was published, 1 if not, 2 if the command makes no sense."""
+    return piped(partial(_main, argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     way, arguments = parse(argv)
     try:
         store = Store.of(ArtifactSettings())

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from functools import partial
@@ -412,3 +414,55 @@ def test_a_model_that_cannot_be_looked_into_hides_no_other(root: Path, capsys: p
     assert "piped@1  FAILED  artifact-rollback" in out
     assert out.count("unreadable: ") == 2
     assert "tiny@2  ok" in out
+
+
+def test_delete_removes_a_version_that_no_alias_names(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is gone whole, the history says who did it, and its number is not given again."""
+    assert call(root, "delete", "tiny@2", "--by", "ada") == 0
+
+    event = Store(root).history("tiny")[-1]
+    assert event is not None
+    assert (event.event, event.version, event.by, event.key) == ("deleted", 2, "ada", signer().public.id)
+    assert capsys.readouterr().out == "tiny version 2 is deleted\n"
+    assert {path.name for path in (root / "tiny").iterdir()} == {"1", ".lock", "aliases.json", "history.jsonl"}
+    assert call(root, "show", "tiny@2") == 1
+    assert tiny.make().publish(Store(root)).version == 3
+
+
+@pytest.mark.parametrize("reference", ["tiny", "tiny@1", "tiny@champion"])
+def test_what_an_alias_names_is_not_deleted(root: Path, capsys: pytest.CaptureFixture[str], reference: str) -> None:
+    """The alias is named, with the command that moves it, and nothing was done."""
+    assert call(root, "delete", reference) == 1
+
+    error = capsys.readouterr().err
+    assert error.startswith("artifact-in-use: version 1 of model tiny is its champion: point the alias at another")
+    assert Store(root).versions("tiny") == [1, 2]
+    assert len(Store(root).history("tiny")) == 3
+
+
+def test_a_version_that_cannot_be_loaded_is_deleted_too(root: Path) -> None:
+    """Whatever is wrong with it; and of a link only the link."""
+    (root / "tiny" / "2" / "manifest.json").unlink()
+    (root / "tiny" / "3").symlink_to("1")
+
+    assert [call(root, "delete", "tiny@2"), call(root, "delete", "tiny@3")] == [0, 0]
+
+    assert Store(root).versions("tiny") == [1]
+    assert Store(root).load("tiny", 1).key
+    assert tiny.make().publish(Store(root)).version == 4
+
+
+@pytest.mark.parametrize("command", ["artifacts list", "artifacts --help", "train --help", "serve token"])
+def test_a_reader_that_goes_away_is_no_failure(root: Path, command: str) -> None:
+    """`| head` ends a command in silence."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    env = environment(artifacts=root, state=root.parent / "state")
+    ended = subprocess.run(
+        [sys.executable, "-m", *command.split()],
+        check=False, cwd=ROOT, env=env, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=100,
+    )  # fmt: skip
+    os.close(writing)
+
+    # argparse passes over what it cannot print.
+    assert (ended.returncode in ({0, 141} if "--help" in command else {141}), ended.stderr) == (True, "")
