@@ -71,6 +71,7 @@ class Bundle:
     Attributes:
         labels: Shape (classes + 1,), see `Answer.map`.
         runtime: What answers.
+        card: The model card, as its digest has it; None where there is none.
         key: The id of the key that signed it.
         grave, slight: In which libraries what is installed differs from what fitted it, see `versions.Differences`.
     """
@@ -81,6 +82,7 @@ class Bundle:
     key: str = ""
     grave: tuple[str, ...] = ()
     slight: tuple[str, ...] = ()
+    card: bytes | None = None
 
     @property
     def has_probabilities(self) -> bool:
@@ -179,6 +181,7 @@ def read(
         key=key.id,
         grave=differences.grave,
         slight=differences.slight,
+        card=contents.get(CARD),
     )
     self_test(bundle)
     return bundle

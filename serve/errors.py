@@ -4,6 +4,7 @@ What can go wrong while serving, in the words of the domain; a status is given t
     ServeError
     ├── ModelNotFound           no model of that name
     ├── VersionNotLoaded        the model is served, but not in that version
+    ├── CardNotFound            the version has no model card
     ├── ModelUnavailable        the store has the model, and it could not be loaded
     ├── InvalidInput            the request cannot be understood or does not fit the model
     │   └── InvalidRows         some of its rows do not
@@ -51,6 +52,13 @@ class ModelNotFound(ServeError):
 
 class VersionNotLoaded(ServeError):
     """The model is served, but not in that version."""
+
+
+class CardNotFound(ServeError):
+    """The version has no model card."""
+
+    def __init__(self) -> None:
+        super().__init__("this version was published without a model card")
 
 
 class ModelUnavailable(ServeError):

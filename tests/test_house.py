@@ -37,7 +37,7 @@ PUBLIC = {
     f"{PREFIX}/token",
     f"{PREFIX}/token/revoke",
 }
-DOCS = {"/docs", "/redoc", "/openapi.json", "/docs/assets"}
+DOCS = {"/", "/docs", "/redoc", "/openapi.json", "/docs/assets"}
 FORMATS = ROOT / "tests" / "formats"
 
 

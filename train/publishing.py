@@ -162,7 +162,7 @@ def _judge(estimator: Any, task: Task, held_back: tuple[Any, ArrayLike]) -> Eval
         ) from error
 
 
-def _columns(rows: Rows, unknown: Unknown, *, real: bool, sample: bool) -> tuple[Column, ...]:
+def _columns(rows: Rows, unknown: Unknown, *, real: bool, sample: bool = False) -> tuple[Column, ...]:
     """Every column with the dtype that the estimator met it in."""
     is_texts = isinstance(rows.data, np.ndarray) and rows.data.dtype.kind == "U"
     # What a vectorizer is handed is text, however few different ones there were.

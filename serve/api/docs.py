@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from starlette.staticfiles import StaticFiles
 
 from serve.api.deps import PREFIX, PartsDep
+from serve.api.home import BrowserRoute, show_home
 from serve.api.media import CSV
 from serve.api.problems import MEDIA_TYPE, Problem
 from serve.errors import ModelNotFound
@@ -27,6 +28,7 @@ _ASSETS_PATH = "/docs/assets"
 _OPENAPI_PATH = "/openapi.json"
 _PARAMETRIC = f"{PREFIX}/models/{{model}}/predict"
 _DEFAULT = f"{PREFIX}/predict"
+_MODEL = f"{PREFIX}/models/{{model}}"
 
 # The pages carry a script of their own, run their own files, and ask their own server.
 _POLICY = (
@@ -39,12 +41,58 @@ _WITH_PARAMETERS = (404, 422)
 _WITH_BODY = (401, 413, 415, 422, 504, 507)
 _WITH_STREAM = (426,)
 
+# The order of the page: what callers came for is first.
+_TAGS = (
+    ("predictions", "Predict one row, many rows or a whole CSV. Each model has an operation with rows of its own."),
+    ("models", "What the models expect, and how good they are."),
+    ("tokens", "Log in, stay logged in, log out."),
+    ("me", "The caller's own sessions and password."),
+    ("operations", "Health and metrics."),
+)
+# What each operation does, by its id; pairs, since a security linter takes the names in a mapping for secrets.
+_SUMMARIES = (
+    ("predict_default", "Predict with the default model"),
+    ("predict_csv_default", "Predict every row of a CSV with the default model"),
+    ("predict_csv", "Predict every row of a CSV"),
+    ("list_models", "List the models"),
+    ("show_model", "Show the columns, classes and scores of a model"),
+    ("show_card", "Show the model card"),
+    ("issue_token", "Log in, or refresh a token"),
+    ("revoke_token", "Log out"),
+    ("show_public_keys", "List the public keys of the tokens' signatures"),
+    ("show_caller", "Show whose token this is"),
+    ("list_sessions", "List the caller's sessions"),
+    ("end_session", "End one of the caller's sessions"),
+    ("change_password", "Change the caller's password"),
+    ("ready", "Tell whether requests should be sent here"),
+    ("live", "Tell whether the process runs"),
+    ("show_metrics", "Show the Prometheus metrics"),
+)
+_INTRODUCTION = f"""\
+Predictions of models on tabular data, in three steps:
+
+1. **Log in.** Press *Authorize* and give a name and a password, or paste a token or an API key under *Token*. In
+   development the user is `developer`, the password stands in `.sepal/development.env`, and `make -s token` prints a
+   token.
+2. **Send a row.** Open a model below, press *Try it out*, then *Execute*: the example is a row that works. Elsewhere
+   it is `POST {PREFIX}/models/<model>/predict` with `{{"instances": [[...]]}}`.
+3. **Send a CSV.** `POST {PREFIX}/models/<model>/predict/csv` answers the same rows with a prediction added to each; a
+   row that is wrong carries its error.
+"""
+# A token or a key is pasted; how it was come by is no concern of this scheme.
+_TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A token of `make -s token` or of a login, or an API key of `python -m serve keys create`.",
+}
+
 router = APIRouter(include_in_schema=False)
 
 
 def install(app: FastAPI) -> None:
     """Serve the documentation."""
     app.include_router(router)
+    app.router.routes.append(BrowserRoute("/", show_home, methods=["GET"]))
     app.mount(_ASSETS_PATH, StaticFiles(directory=ASSETS), name="assets")
 
 
@@ -94,20 +142,62 @@ def _content(app: FastAPI, registry: Registry, _generation: int) -> bytes:
 
 def document(app: FastAPI, registry: Registry) -> dict[str, Any]:
     """The app's OpenAPI, its parametric prediction written out for every model that answers."""
-    openapi = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    openapi = get_openapi(title=app.title, version=app.version, description=_INTRODUCTION, routes=app.routes)
+    openapi["tags"] = [{"name": name, "description": text} for name, text in _TAGS]
     paths, schemas = openapi["paths"], openapi["components"]["schemas"]
     parametric = paths.pop(_PARAMETRIC)["post"]
+    summaries = dict(_SUMMARIES)
+    for operation in _operations(openapi):
+        operation["summary"] = summaries.get(operation["operationId"], operation["summary"])
     champions = {served.name: champion for served in registry.all() if (champion := served.champion)}
+    predictions = {}
     for name, model in champions.items():
         schemas[model.request.__name__] = _request_schema(model)
         operation = _documented(parametric, model)
         operation["parameters"] = [given for given in operation["parameters"] if given["name"] != "model"]
-        paths[_PARAMETRIC.replace("{model}", name)] = {"post": operation}
-    _describe_problems(openapi)
+        predictions[_PARAMETRIC.replace("{model}", name)] = {"post": operation}
+    # Within their section operations stand in the order of the paths.
+    openapi["paths"] = {**predictions, **paths}
     default = _default_model(registry)
     if default in champions:
         paths[_DEFAULT]["post"] = _documented(paths[_DEFAULT]["post"], champions[default], suffix="default")
+    _leave_out(openapi["paths"], registry, has_default=default in champions)
+    _describe_problems(openapi)
+    _take_tokens(openapi)
     return openapi
+
+
+def _operations(openapi: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for operations in openapi["paths"].values():
+        yield from operations.values()
+
+
+def _leave_out(paths: dict[str, Any], registry: Registry, *, has_default: bool) -> None:
+    """Take away what could only be 404 now, and name the models where one is to be chosen."""
+    served = registry.all()
+    loaded = [model for each in served for model in each.versions.values()]
+    names = {
+        f"{_PARAMETRIC}/csv": [model.name for model in served if model.champion],
+        _MODEL: [model.name for model in served],
+        f"{_MODEL}/card": sorted({model.name for model in loaded if model.bundle.card is not None}),
+    }
+    for path, known in names.items():
+        for operation in paths[path].values():
+            schemas = [given["schema"] for given in operation["parameters"] if given["name"] == "model"]
+            for schema in schemas:
+                schema["enum"] = known
+        if not known:
+            del paths[path]
+    if not has_default:
+        del paths[_DEFAULT], paths[f"{_DEFAULT}/csv"]
+
+
+def _take_tokens(openapi: dict[str, Any]) -> None:
+    """Let a token or a key be pasted wherever a login would do."""
+    openapi["components"]["securitySchemes"]["Token"] = _TOKEN
+    for operation in _operations(openapi):
+        if "security" in operation:
+            operation["security"] = [*operation["security"], {"Token": []}]
 
 
 def _describe_problems(openapi: dict[str, Any]) -> None:
@@ -117,13 +207,12 @@ def _describe_problems(openapi: dict[str, Any]) -> None:
         schemas.pop(name)
     schemas["Problem"] = Problem.model_json_schema()
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for operations in openapi["paths"].values():
-        for operation in operations.values():
-            responses = operation["responses"]
-            if "HTTPValidationError" in str(responses.get("422")):
-                del responses["422"]
-            for status in _problem_statuses(operation):
-                responses.setdefault(str(status), {"description": HTTPStatus(status).phrase, "content": content})
+    for operation in _operations(openapi):
+        responses = operation["responses"]
+        if "HTTPValidationError" in str(responses.get("422")):
+            del responses["422"]
+        for status in _problem_statuses(operation):
+            responses.setdefault(str(status), {"description": HTTPStatus(status).phrase, "content": content})
 
 
 def _problem_statuses(operation: dict[str, Any]) -> Iterator[int]:

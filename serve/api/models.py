@@ -2,14 +2,23 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from artifacts import CHAMPION, Column
 from artifacts.manifest import Execution
 from serve.api.deps import PREFIX, ModelReader, PartsDep
+from serve.errors import CardNotFound
 from serve.registry import Model, Served
+
+# The page is the publisher's: it may show itself, with its plots, and run and fetch nothing.
+_CARD_POLICY = (
+    "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'"
+)
 
 router = APIRouter(prefix=PREFIX, tags=["models"])
 
@@ -79,6 +88,14 @@ class ModelList(BaseModel):
     models: list[ModelView]
 
 
+class CardOptions(BaseModel):
+    """What may stand behind the question mark."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str | None = Field(None, description="A version's number or an alias; unset: the champion.")
+
+
 @router.get("/models")
 async def list_models(caller: ModelReader, parts: PartsDep) -> ModelList:
     """Every model that is served."""
@@ -89,3 +106,14 @@ async def list_models(caller: ModelReader, parts: PartsDep) -> ModelList:
 async def show_model(model: str, caller: ModelReader, parts: PartsDep) -> ModelView:
     """What one model expects, predicts and scored."""
     return ModelView.of(parts.registry.show(model))
+
+
+@router.get("/models/{model}/card", response_class=HTMLResponse)
+async def show_card(
+    model: str, caller: ModelReader, parts: PartsDep, options: Annotated[CardOptions, Query()]
+) -> HTMLResponse:
+    """What one version predicts, from what, how well and within which limits: a page for people."""
+    card = parts.registry.get(model, options.version).bundle.card
+    if card is None:
+        raise CardNotFound
+    return HTMLResponse(card, headers={"Content-Security-Policy": _CARD_POLICY})

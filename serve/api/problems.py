@@ -51,6 +51,7 @@ KINDS: Mapping[type[ServeError], Kind] = {
     errors.ServeError: Kind(500, "internal", "Something went wrong"),
     errors.ModelNotFound: Kind(404, "model-not-found", "No such model"),
     errors.VersionNotLoaded: Kind(404, "version-not-loaded", "This version is not served"),
+    errors.CardNotFound: Kind(404, "card-not-found", "No model card"),
     errors.ModelUnavailable: Kind(503, "model-unavailable", "The model could not be loaded"),
     errors.ModelError: Kind(500, "model-error", "The model failed"),
     errors.InvalidInput: Kind(422, "invalid-input", "The request does not fit the model"),

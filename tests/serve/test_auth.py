@@ -27,6 +27,7 @@ NEEDS = {
     ("POST", "/api/v1/models/{model}/predict/csv"): "batch",
     ("GET", "/api/v1/models"): "models:read",
     ("GET", "/api/v1/models/{model}"): "models:read",
+    ("GET", "/api/v1/models/{model}/card"): "models:read",
     ("GET", "/metrics"): "metrics:read",
 }
 ROUTES = [(method, path.replace("{model}", "iris")) for method, path in NEEDS]

@@ -241,7 +241,8 @@ def test_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytest.Capture
 
     __main__.run(of_recipe(IRIS, folds=2), store, promote=True)
 
-    assert capsys.readouterr().out.splitlines()[-1] == f"  {store.root / 'iris' / '1'}"
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"published iris version 1 in {store.root}, signed with key ")
 
 
 def test_every_recipe_is_on_the_list() -> None:
