@@ -6,12 +6,13 @@ WORKDIR /app
 RUN python3 -m venv /opt/sepal
 COPY requirements-serve.lock .
 # Left out: setuptools, which older Pythons bring, the packages' own tests, a fifth of their size, and what of Arrow
-# connects to other machines; which files that is differs between its releases.
+# connects to other machines, or is a second and a third copy of a library under another name.
 RUN /opt/sepal/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements-serve.lock \
     && /opt/sepal/bin/pip uninstall --quiet --yes setuptools \
     && find /opt/sepal -type d -name tests -prune -exec rm -r {} + \
     && rm -r /opt/sepal/lib/python3*/site-packages/pyarrow/include \
-    && find /opt/sepal/lib/python3*/site-packages/pyarrow -name 'libarrow_flight.*' -delete -o -name 'libarrow_s3.*' -delete \
+    && find /opt/sepal/lib/python3*/site-packages/pyarrow \
+        -regex '.*/libarrow_\(flight\|s3\)\..*\|.*/lib[a-z_]*\.so\(\.[0-9]+\.[0-9.]+\)?' -delete \
     && rm requirements-serve.lock
 COPY artifacts artifacts
 COPY serve serve
