@@ -160,6 +160,8 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
     if manifest.execution:
         yield "answered by", executed(manifest.execution)
     yield "requires", names(manifest.requires)
+    if manifest.code:
+        yield "own code", names(manifest.code)
     if manifest.signature.csv_nulls:
         yield "csv nulls", names(("an empty cell", *manifest.signature.csv_nulls))
 

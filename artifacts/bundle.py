@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from artifacts import own_code
 from artifacts.answers import Answer, label_map
 from artifacts.errors import (
     ArtifactDigest,
@@ -32,6 +33,7 @@ from artifacts.errors import (
 )
 from artifacts.files import Folder, TooLarge, handed_out
 from artifacts.manifest import Label, Manifest, Promise, parse
+from artifacts.own_code import OwnCode
 from artifacts.runtimes import Runtime
 from artifacts.runtimes.original import SKLEARN, Estimator, Original, check_columns, unpickle
 from artifacts.runtimes.program import Chosen, Program, unpack
@@ -45,6 +47,7 @@ MODEL = "model.joblib"
 LABELS = "labels.json"
 CARD = "card.html"
 PROGRAMS = "runtime.npz"
+CODE = "code.zip"
 SIGNATURE = "manifest.sig"
 
 FILE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -105,6 +108,7 @@ class Content:
         labels: One line a class, in the estimator's order; empty where it predicts numbers.
         card: Writes the page for people once the version has its number; None where nobody wants one.
         programs: What answers in place of the estimator, see `runtimes.program.pack`; None where nothing does.
+        code: The publisher's own modules that the estimator needs, by their paths; the promise lists these.
     """
 
     promise: Promise
@@ -112,6 +116,7 @@ class Content:
     labels: tuple[Label, ...] = ()
     card: Callable[[Manifest], bytes] | None = None
     programs: bytes | None = None
+    code: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def write(folder: Path, content: Content, *, model: str, version: int, signer: Signer) -> Manifest:
@@ -121,6 +126,8 @@ def write(folder: Path, content: Content, *, model: str, version: int, signer: S
         contents[LABELS] = _label_map.dump_json(content.labels, indent=2, by_alias=True)
     if content.programs is not None:
         contents[PROGRAMS] = content.programs
+    if content.code:
+        contents[CODE] = own_code.pack(content.code)
     known = {**dict(content.promise), "model": model, "version": version, "created_at": datetime.now(UTC)}
     manifest = Manifest(**known, **_listed(contents))
     if content.card:
@@ -204,8 +211,9 @@ def _runtime(
     _check_fitted(manifest, made)
     programs: dict[str, Runtime] = dict(made)
     if SKLEARN in choice.values():
-        estimator = _estimator(contents[MODEL], lines, manifest.signature)
-        programs[SKLEARN] = Original(estimator, manifest.signature, classifies=bool(lines))
+        code = _own_code(manifest, contents)
+        estimator = _estimator(contents[MODEL], lines, manifest.signature, code)
+        programs[SKLEARN] = Original(estimator, manifest.signature, classifies=bool(lines), code=code)
     absent = sorted(set(choice.values()) - programs.keys())
     if absent:
         raise ArtifactUnloadable(f"{PROGRAMS} does not hold {shown(absent[0])}, which shall answer")
@@ -229,8 +237,20 @@ def _check_fitted(manifest: Manifest, programs: Mapping[str, Program]) -> None:
         raise ArtifactSchema("the columns of the manifest are not those that the model was fitted on, in their order")
 
 
-def _estimator(pickled: bytes, lines: tuple[Label, ...], signature: Signature) -> Estimator:
-    estimator = unpickle(pickled, file=MODEL)
+def _own_code(manifest: Manifest, contents: Mapping[str, bytes]) -> OwnCode | None:
+    if not manifest.code:
+        return None
+    try:
+        sources = own_code.unpack(contents[CODE], manifest.code)
+    except ValueError as error:
+        raise ArtifactFormat(f"{CODE} cannot be read: {error}") from error
+    return OwnCode(sources, of=f"{manifest.model}@{manifest.version}")
+
+
+def _estimator(
+    pickled: bytes, lines: tuple[Label, ...], signature: Signature, code: OwnCode | None = None
+) -> Estimator:
+    estimator = unpickle(pickled, file=MODEL, code=code)
     check_columns(estimator, signature)
     classes = getattr(estimator, "classes_", None)
     if lines and (not isinstance(classes, np.ndarray) or classes.tolist() != [line.value for line in lines]):
@@ -272,6 +292,8 @@ def _read_files(folder: Folder, manifest: Manifest, of: Identity) -> Mapping[str
     needed = {MODEL} | ({LABELS} if manifest.task == "classification" else set())
     if manifest.execution and set(manifest.execution.choice.values()) != {SKLEARN}:
         needed.add(PROGRAMS)
+    if manifest.code:
+        needed.add(CODE)
     there = folder.names()
     # A version that is about to be signed has no signature yet.
     missing, unlisted = (listed - {SIGNATURE} | needed) - there, there - listed

@@ -134,6 +134,7 @@ class Promise(_Frozen):
     scores: dict[str, FiniteFloat]
     libraries: dict[str, str]
     requires: tuple[str, ...]
+    code: tuple[str, ...] = ()
     examples: Examples
     reference: dict[str, Distribution]
     training: Training | None = None

@@ -14,8 +14,14 @@ from tests.server import ROOT, environment, run
 UNPICKLES = {"pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve"}
 RUNS = {"eval", "exec", "compile", "__import__"}
 MODULES = sorted(path for package in ("artifacts", "serve", "train") for path in (ROOT / package).rglob("*.py"))
-# The one that unpickles what was verified, the one that pickles, the one that reads what its user brings and trusts.
-MAY_UNPICKLE = {"artifacts/runtimes/original.py", "train/publishing.py", "train/fitted.py"}
+# Those that unpickle and run what was verified, those that pickle, the one that reads what its user brings and trusts.
+MAY_UNPICKLE = {
+    "artifacts/runtimes/original.py",
+    "artifacts/own_code.py",
+    "train/own_code.py",
+    "train/isolation.py",
+    "train/fitted.py",
+}
 MAY_START_PROCESSES = {"train/isolation.py"}
 SECRETS = re.compile(
     rb"PRIVATE KEY-----[\s\\rn]+[A-Za-z0-9+/]{40}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[bap]-[0-9]{8}|"

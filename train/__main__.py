@@ -14,7 +14,7 @@ from artifacts import ArtifactError, ArtifactSettings, Store
 from artifacts.manifest import check_name
 from artifacts.output import piped
 from artifacts.settings import complaints
-from train import fitted, plans, report, tables, trials
+from train import fitted, own_code, plans, report, tables, trials
 from train.arguments import parse
 from train.errors import ModelNotLoaded, TrainError
 from train.evaluate import demand
@@ -76,6 +76,8 @@ def _run_model(arguments: argparse.Namespace, store: Store) -> None:
     fitted.demand_file(arguments.model)
     sought = () if arguments.target is None else (arguments.target,)
     table = tables.read(arguments.sample, nulls=_cells(arguments.nulls), sought=sought)
+    code = arguments.code or ()
+    sys.path[:0] = own_code.folders(code)
     _confirm(arguments.model, yes=bool(arguments.yes))
     estimator = fitted.load(arguments.model)
     sample = fitted.sample_of(estimator, table, target=arguments.target)
@@ -95,6 +97,7 @@ def _run_model(arguments: argparse.Namespace, store: Store) -> None:
             sample=True,
             promote=not arguments.no_promote,
             force=arguments.force,
+            code=code,
             source=f"{arguments.model.name}, fitted elsewhere; the rows here are a sample, {table.source}",
             store=store,
         )

@@ -29,7 +29,7 @@ three ways, of which one must be given:
 _WAYS: dict[Way, set[str]] = {
     "recipe": {"folds"},
     "csv": {"target", "name", "drop", "keep", "time_column", "task", "nulls", "unknown", "folds", "no_examples"},
-    "model": {"sample", "target", "name", "nulls", "unknown", "no_examples", "yes"},
+    "model": {"sample", "target", "name", "nulls", "unknown", "no_examples", "yes", "code"},
 }
 _NEEDED: dict[Way, tuple[str, ...]] = {"recipe": (), "csv": ("target",), "model": ("sample", "name")}
 _TITLES: dict[Way, str] = {"recipe": "a recipe", "csv": "--csv", "model": "--model"}
@@ -95,6 +95,14 @@ def _add_of_table(parser: ArgumentParser) -> None:
 def _add_of_model(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("with --model")
     group.add_argument("--sample", type=Path, metavar="FILE", help="a CSV of rows such as the model was fitted on")
+    group.add_argument(
+        "--code",
+        nargs="+",
+        action="extend",
+        type=Path,
+        metavar="FILE",
+        help="your own Python files or folders that the model needs; they travel with it",
+    )
     group.add_argument("--yes", action="store_true", default=None, help="load the file without asking")
 
 

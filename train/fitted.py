@@ -47,16 +47,28 @@ def load(path: Path) -> Any:
         ) from error
     except ModuleNotFoundError as error:
         raise ModelNotLoaded(
-            f"{path.name} needs the module {error.name!r}: install its package, here and where the server runs"
+            f"{path.name} needs the module {error.name!r}: install its package, here and where the server runs; if it "
+            f"is a file of your own: --code {error.name}.py"
+        ) from error
+    except AttributeError as error:
+        if "__main__'" not in str(error):
+            raise _unloadable(path, error) from error
+        raise ModelNotLoaded(
+            f"{path.name} uses what the notebook or script that fitted it defines itself ({error}): move it to a file, "
+            "import it from there, fit again, and name the file: --code features.py"
         ) from error
     except Exception as error:
         # Unpickling runs what the file says, and may fail in any way.
-        raise ModelNotLoaded(
-            f"{path.name} cannot be loaded ({type(error).__name__}: {error}): it is no file of joblib or pickle, "
-            f"or was written by other versions than those here, such as scikit-learn {sklearn.__version__}"
-        ) from error
+        raise _unloadable(path, error) from error
     task_of(estimator)
     return estimator
+
+
+def _unloadable(path: Path, error: Exception) -> ModelNotLoaded:
+    return ModelNotLoaded(
+        f"{path.name} cannot be loaded ({type(error).__name__}: {error}): it is no file of joblib or pickle, "
+        f"or was written by other versions than those here, such as scikit-learn {sklearn.__version__}"
+    )
 
 
 def demand_file(path: Path) -> None:

@@ -1,12 +1,10 @@
 """The one call that turns a fitted estimator into a version in the store."""
 
-import io
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, get_args
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -20,7 +18,7 @@ from artifacts.columns import Unknown
 from artifacts.csv_names import added_columns
 from artifacts.description import published
 from artifacts.manifest import Examples, Label, Training, check_name
-from train import card
+from train import card, own_code
 from train.admission import Task, check_target, container_of, lines_of, task_of
 from train.compile import compile_model
 from train.errors import NotPublishable
@@ -52,6 +50,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     force: bool = False,
     source: str = "",
     tolerance: float = TOLERANCE,
+    code: own_code.Paths = (),
     store: Store | None = None,
 ) -> Manifest:
     """
@@ -81,6 +80,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         source: Where the rows are from, for the card.
         tolerance: How far a number may differ when the model is asked again; beyond 1, in parts of its size.
             Single precision needs more than the default.
+        code: Files and folders of your own Python code that travel with the version, and what they import from next to
+            them. The modules that the estimator's classes and functions are of are found without being named.
         store: Where to; by default the store of SEPAL_ARTIFACTS.
 
     Returns:
@@ -112,7 +113,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     _check_names(signature, lines)
     asked = Asked(estimator, label_map([line.label for line in lines]), signature)
     table, answers = prove(asked, rows, tolerance=tolerance)
-    pickled = _pickle(estimator)
+    pickled, modules = own_code.pickled(estimator)
+    own = own_code.collect(modules, code)
     compilation = compile_model(asked, rows, tolerance=tolerance) if compiled else None
     held_back = _as_fitted(held_back, rows) if held_back else None
     evaluation = _judge(estimator, task, held_back) if held_back else None
@@ -124,7 +126,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         tolerance=tolerance,
         scores={**(evaluation.scores if evaluation else {}), **(scores or {})},
         libraries=_libraries(),
-        requires=load_elsewhere(pickled),
+        requires=load_elsewhere(pickled, own, rows.sample(8).data),
+        code=tuple(own.sources),
         examples=examples_of(asked, choose(table, answers)) if examples else _made_up(asked),
         reference={column.name: profile_spread(rows.frame[column.name], column) for column in signature.columns},
         training=_training(rows, y, evaluation, source),
@@ -136,6 +139,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         lines,
         card=card.writer(asked, held_back, evaluation, y),
         programs=compilation.programs if compilation else None,
+        code=own.sources,
     )
     manifest = store.publish(name, content, promote=promote, force=force)
     print(published(manifest))
@@ -219,18 +223,6 @@ def _training(rows: Rows, y: ArrayLike | None, evaluation: Evaluation | None, so
         source=source,
         target=target if isinstance(target, str) else "",
     )
-
-
-def _pickle(estimator: Any) -> bytes:
-    buffer = io.BytesIO()
-    try:
-        joblib.dump(estimator, buffer)
-    except Exception as error:
-        # Pickling asks every object of the model, and any of them may refuse in its own way.
-        raise NotPublishable(
-            f"the model cannot be pickled ({error}): lambdas and open handles do not travel"
-        ) from error
-    return buffer.getvalue()
 
 
 def _libraries() -> dict[str, str]:

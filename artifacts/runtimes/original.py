@@ -8,8 +8,10 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from artifacts import own_code
 from artifacts.answers import NO_CLASS, PROBABILITY_TOLERANCE, InvalidPredictions, Told
-from artifacts.errors import ArtifactSchema, ArtifactUnloadable, is_ctrl_c, kind_of
+from artifacts.errors import ArtifactSchema, ArtifactUnloadable, is_ctrl_c, kind_of, shown
+from artifacts.own_code import OwnCode
 from artifacts.runtimes import Runtime
 from artifacts.signature import Signature, Table
 
@@ -27,8 +29,12 @@ class Original:
 
     program_rows = 0
 
-    def __init__(self, estimator: Estimator, signature: Signature, *, classifies: bool) -> None:
+    def __init__(
+        self, estimator: Estimator, signature: Signature, *, classifies: bool, code: OwnCode | None = None
+    ) -> None:
         self.estimator = estimator
+        # The estimator may import modules of its own as late as in a prediction.
+        self._code = code
         self._signature = signature
         self._classifies = classifies
 
@@ -184,9 +190,14 @@ def _are_probabilities(rows: NDArray[np.float64]) -> bool:
     return bool(max(sums.max() - 1, 1 - sums.min()) <= PROBABILITY_TOLERANCE)
 
 
-def unpickle(pickled: bytes, *, file: str) -> Estimator:
+def unpickle(pickled: bytes, *, file: str, code: OwnCode | None = None) -> Estimator:
     """
     Make the estimator of its bytes, which by now are known to be the published ones.
+
+    Args:
+        pickled: What joblib wrote.
+        file: What an error calls it.
+        code: The modules that travel with the version; None if it has none.
 
     Raises:
         ArtifactUnloadable: No model comes out of them.
@@ -194,16 +205,22 @@ def unpickle(pickled: bytes, *, file: str) -> Estimator:
     import joblib
 
     try:
-        loaded: object = joblib.load(io.BytesIO(pickled))
+        loaded = own_code.unpickle(pickled, code.module_of) if code else joblib.load(io.BytesIO(pickled))
         can_predict = callable(getattr(loaded, "predict", None))
     except BaseException as error:
         if is_ctrl_c(error):
             raise
         # Unpickling runs code, which may raise anything, SystemExit too; the reason's class is all that is passed on.
-        raise ArtifactUnloadable(f"{file} cannot be loaded: {kind_of(error)}") from error
+        raise ArtifactUnloadable(f"{file} cannot be loaded: {_reason(error)}") from error
     if not can_predict:
         raise ArtifactUnloadable(f"{file} holds a {kind_of(loaded)}, which cannot predict")
     return cast(Estimator, loaded)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"{kind_of(error)}: it needs the module '{shown(error.name)}', which is not installed"
+    return kind_of(error)
 
 
 def check_columns(estimator: Estimator, signature: Signature) -> None:

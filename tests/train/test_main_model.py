@@ -4,6 +4,7 @@ import csv
 import io
 import pickle
 import re
+import subprocess
 import sys
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -29,6 +30,21 @@ from train.__main__ import main
 
 IRIS = load_iris(as_frame=True)
 FRAME = IRIS.data.round().assign(species=IRIS.target_names[IRIS.target])
+FEATURES = "def clean(X):\n    import lengths\n    return X * lengths.FACTOR\n"
+OWN = """
+import joblib, sys
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from petals import clean
+X, y = load_iris(return_X_y=True, as_frame=True)
+joblib.dump(make_pipeline(FunctionTransformer(clean), LogisticRegression(max_iter=1000)).fit(X, y), "model.joblib")
+X[::5].to_csv("rows.csv", index=False)
+def clean(X):
+    return X
+joblib.dump(make_pipeline(FunctionTransformer(clean), LogisticRegression(max_iter=1000)).fit(X, y), "main.joblib")
+"""
 DANGER = "warning: loading a model runs code that is in its file"
 
 
@@ -220,3 +236,51 @@ def test_what_is_known_from_a_sample_says_so(tmp_path: Path) -> None:
     assert [column["sampled"] for column in columns] == [True, True]
     for text in (shown, page, schema, null, other):
         assert not re.search(r"(?i)training (saw|did not see)|trained on|others were held back|, seen", text)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with models that use a function of one's own, its module, and a sample."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "petals.py").write_text(FEATURES)
+    (folder / "lengths.py").write_text("FACTOR = 2\n")
+    made = subprocess.run([sys.executable, "-c", OWN], cwd=folder, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "advice"),
+    [
+        ("model.joblib", None, "needs the module 'petals': install its package, .*: --code petals.py"),
+        ("model.joblib", "gone.py", "code: .*gone.py does not exist; name .py files"),
+        (
+            "main.joblib",
+            "petals.py",
+            r"uses what the notebook or script .* itself \(.*'clean'.*: --code features",
+        ),
+    ],
+    ids=["not named", "not there", "of a script"],
+)
+def test_a_model_without_its_code_is_refused(
+    root: Path, own: Path, capsys: pytest.CaptureFixture[str], model: str, code: str | None, advice: str
+) -> None:
+    """The message names the module, or the file, and what to do."""
+    arguments = ["--model", str(own / model), "--sample", str(own / "rows.csv"), "--name", "own", "--yes"]
+
+    assert main([*arguments, *(["--code", str(own / code)] if code else [])]) == 1
+
+    assert re.search(advice, capsys.readouterr().err)
+    assert Store(root).models() == []
+
+
+def test_code_is_named_on_the_command_line(root: Path, own: Path) -> None:
+    """A model that was fitted elsewhere brings its module, and what that imports, by --code."""
+    arguments = ["--model", str(own / "model.joblib"), "--sample", str(own / "rows.csv"), "--name", "own", "--yes"]
+
+    told = run("train", *arguments, "--code", str(own / "petals.py"), env=environment(artifacts=root))
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert Store(root).manifest("own", 1).code == ("petals.py", "lengths.py")
+    verified = run("artifacts", "verify", env=environment(artifacts=root))
+    assert verified.stdout.startswith("own@1  ok")

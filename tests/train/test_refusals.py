@@ -132,7 +132,7 @@ def test_a_class_of_train_is_refused(store: Store) -> None:
     estimator = make_pipeline(FunctionTransformer(kw_args={}), LogisticRegression()).fit(X, Y)
     estimator.recipe = Recipe
 
-    with pytest.raises(NotPublishable, match=r"a server never imports train.*move them to a package"):
+    with pytest.raises(NotPublishable, match=r"a server never imports train.*move it to a file"):
         publish(estimator, X, Y, name="model", store=store)
 
 
@@ -150,7 +150,8 @@ def test_a_class_of_a_script_is_refused(tmp_path: Path) -> None:
     )
 
     assert (told.returncode, told.stderr) == (0, "")
-    assert "move them to a package that the server installs" in told.stdout
+    assert "the model uses Own, defined in the notebook or script" in told.stdout
+    assert "move it to a file next to the notebook or script, such as features.py" in told.stdout
     assert Store(tmp_path).models() == []
 
 
