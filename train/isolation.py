@@ -19,6 +19,7 @@ from train.own_code import ADVICE, OwnModules
 _LOADER = """
 import sys
 from importlib import abc, machinery, util
+from pathlib import Path
 class Packages(abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] == "train":
@@ -26,6 +27,9 @@ class Packages(abc.MetaPathFinder):
         if name in ("artifacts", "serve"):
             return machinery.PathFinder.find_spec(name, [sys.argv[1]])
 sys.meta_path.insert(0, Packages())
+# An editable install has put the project's folder on the path, with whatever else is there.
+if Path(sys.argv[1], "pyproject.toml").is_file():
+    sys.path[:] = [path for path in sys.path if Path(path).resolve() != Path(sys.argv[1])]
 import json, pickle, traceback
 spec = util.spec_from_file_location("own_code", sys.argv[2])
 own_code = util.module_from_spec(spec)
@@ -92,7 +96,7 @@ def load_elsewhere(
 
 
 def _run(content: bytes, timeout_s: float) -> "subprocess.CompletedProcess[bytes]":
-    root = Path(own_code.__file__).parent.parent
+    root = Path(own_code.__file__).resolve().parents[1]
     with TemporaryDirectory() as empty:
         return subprocess.run(  # nosec B603  # no shell, and nothing in the command is a caller's
             [sys.executable, "-E", "-P", "-c", _LOADER, str(root), own_code.__file__],

@@ -24,8 +24,10 @@ ADVICE = (
     "move it to a file next to the notebook or script, such as features.py, and import it from there; the file then "
     'travels with the model (code=["features.py"] names a file that is not found)'
 )
-# The packages that are written here: a server has the first two, and never the last.
+# The packages that are written here: a server has the first two, and never the last. What else lies in their folder, as
+# in a clone where someone keeps scripts, is not installed with them.
 _OURS = frozenset({"artifacts", "serve", "train"})
+_HERE = Path(__file__).resolve().parents[1]
 _MOST_NAMED = 5
 
 
@@ -209,7 +211,7 @@ def _editable_roots() -> set[Path]:
     """Return the folders that editable installs add to the path; some of them do not tell which modules are theirs."""
     files = [file for owner in distributions() if _is_editable(owner) for file in owner.files or ()]
     lines = [line for file in files if file.suffix == ".pth" for line in file.read_text().splitlines()]
-    return {Path(line).resolve() for line in lines if line and not line.startswith(("import ", "#"))}
+    return {Path(line).resolve() for line in lines if line and not line.startswith(("import ", "#"))} - {_HERE}
 
 
 def _imported_from(top: str) -> Path | None:

@@ -197,7 +197,7 @@ def test_nothing_is_unpickled_while_another_file_is_wrong(folder: Path, tmp_path
     [
         (b"", "EOFError$"),
         (b"no pickle", "cannot be loaded: [A-Za-z]+$"),
-        (b"cnowhere\nNothing\n.", "ModuleNotFoundError$"),
+        (b"cnowhere\nNothing\n.", "ModuleNotFoundError: it needs the module 'nowhere', which is not installed$"),
         (tiny.pickle({"predict": 1}), "holds a dict"),
         (tiny.pickle(LogisticRegression()), "does not name the classes"),
         (tiny.pickle(RandomForestClassifier(2).fit(tiny.X, np.eye(6, 2).astype(int))), "does not name the classes"),

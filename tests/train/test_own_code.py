@@ -15,6 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from artifacts import Store, own_code
 from tests import tiny
+from tests.server import ROOT
 from train import publish
 from train.errors import NotPublishable
 from train.own_code import collect, pickled
@@ -169,6 +170,15 @@ def test_a_module_next_to_an_editable_install_travels(folder: Path, monkeypatch:
     function_of("features")
 
     assert list(collect(["features"]).sources) == ["features.py"]
+
+
+def test_a_file_in_the_folder_of_this_project_travels(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Installed from its folder, the project owns its three packages there, and no script that is kept next to them."""
+    write(folder, {"site/x": ""})
+    _install(folder / "site", "sepal-of-mine", editable=ROOT)
+    monkeypatch.syspath_prepend(folder / "site")
+
+    assert "tests/tiny.py" in collect(["tests.tiny"]).sources
 
 
 @pytest.mark.parametrize(
