@@ -34,7 +34,13 @@ def test_it_can_be_installed_with_what_people_train_with(tmp_path: Path, python:
     neighbours = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["neighbours"]
     constraints = tmp_path / "constraints.txt"
     constraints.write_text("\n".join(_pins((ROOT / lock).read_text())) if lock else "")
-    uv = [Path(sys.executable).with_name("uv"), "pip", "compile", "--quiet", f"--python-version={python}"]
+    uv: list[str | Path] = [
+        Path(sys.executable).with_name("uv"),
+        "pip",
+        "compile",
+        "--quiet",
+        f"--python-version={python}",
+    ]
     project = ["--extra=train", "pyproject.toml", "-", f"--constraints={constraints}"]
 
     resolved = call(*uv, *project, stdin="\n".join(neighbours))

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from artifacts import CHAMPION, ArtifactError
 from serve.api.deps import MetricsReader, Parts, PartsDep
 from serve.errors import DeadlineExceeded
-from serve.registry import Served
+from serve.registry import Registry, Served
 from serve.telemetry import CONTENT_TYPE
 from serve.threads import ThreadLimiter
 
@@ -73,13 +73,8 @@ class Canary:
         return _with_threads(self._health, self._parts.threads)
 
     async def _check(self) -> Health:
-        served = self._parts.registry.all()
-        if self._parts.registry.is_away:
-            return Health(status="unready", detail="the model store cannot be read")
-        if self._parts.registry.is_loading:
-            return Health(status="unready", detail="a model is still being loaded")
-        if not any(model.versions for model in served):
-            return Health(status="unready", detail="no model is loaded")
+        if unready := _unready(self._parts.registry):
+            return Health(status="unready", detail=unready)
         if self._thread.overdue:
             return _OVERDUE
         try:
@@ -90,9 +85,19 @@ class Canary:
             # Without the exception of the model, whose text may quote values.
             _log.error("canary failed", reason=str(error))
             return Health(status="unready", detail="a model no longer answers its own examples")
+        served = self._parts.registry.all()
         if any(model.failures or model.reason for model in served):
             return Health(status="degraded", detail=_missing(served))
         return Health(status="ok")
+
+
+def _unready(registry: Registry) -> str:
+    """Return why no model can be called; empty if one can."""
+    if registry.is_away:
+        return "the model store cannot be read"
+    if registry.is_loading:
+        return "a model is still being loaded"
+    return "" if any(model.versions for model in registry.all()) else "no model is loaded"
 
 
 def _missing(served: Sequence[Served]) -> str:

@@ -93,8 +93,8 @@ def test_what_is_well_has_no_word_of_it(api: Api) -> None:
 
 def served(store: Store) -> Served:
     """The one model as a server has it."""
-    [model] = load(store, LIMITS)
-    return model
+    [name] = store.models()
+    return load(store, name, LIMITS)
 
 
 def _foreign(store: Store) -> None:
