@@ -75,7 +75,7 @@ def _compiled(asked: Asked, table: Table, tolerance: float) -> Compilation:
         tried.append(_told(name, found, refused))
         if not refused:
             programs[name] = program
-    times = measure({SKLEARN: original, **programs}, table)
+    times = measure({SKLEARN: original, **programs}, table, columns=len(asked.signature.columns))
     choice = choose(times)
     told = [each.model_copy(update={"microseconds": times.get(each.name, {})}) for each in tried]
     execution = Execution(candidates=(Candidate(name=SKLEARN, microseconds=times[SKLEARN]), *told), choice=choice)

@@ -1,6 +1,6 @@
 """Whether a program answers like the estimator that it was made of: row by row, and by one definition of the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -42,17 +42,21 @@ class Question:
     Rows in batches, and what the estimator says of each batch.
 
     Attributes:
-        batches: Tables, or arrays in the middle of a pipeline.
+        batches: Tables, or arrays in the middle of a pipeline; they may be made each time they are taken.
         told: The answer to each.
     """
 
-    batches: tuple[Any, ...]
+    batches: Sequence[Any]
     told: tuple[Told, ...]
 
     @classmethod
     def of(cls, ask: Ask, rows: Any, *, batch: int = BATCH) -> "Question":
         """Ask the estimator for rows, so many at once."""
-        batches = tuple(rows[start : start + batch] for start in range(0, len(rows), batch))
+        return cls.of_batches(ask, tuple(rows[start : start + batch] for start in range(0, len(rows), batch)))
+
+    @classmethod
+    def of_batches(cls, ask: Ask, batches: Sequence[Any]) -> "Question":
+        """Call the estimator with each batch."""
         return cls(batches, tuple(_answered(ask, each) for each in batches))
 
     def put(self, ask: Ask, *, tolerance: float) -> Parity:

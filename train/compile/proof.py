@@ -16,12 +16,18 @@ from train.compile.errors import NotLowered
 from train.compile.models import Trees
 from train.compile.parity import Ask, Parity, Question
 from train.compile.samples import drawn, extreme, too_large
-from train.compile.thresholds import adversarial
+from train.compile.thresholds import Adversarial
 from train.examples import Asked
 
 _DRAWN = 2_000
+# Of a table with many columns fewer rows are drawn, so that the values are no more than these, or the rows than those.
+_DRAWN_CELLS = 2_000_000
+_FEWEST_DRAWN = 200
 _STRANGE = 100
+# So many rows are sent one by one, fewer of a table with many columns.
 _ALONE = 32
+_ALONE_CELLS = 8_000
+_FEWEST_ALONE = 8
 _BASES = 64
 
 
@@ -41,13 +47,20 @@ class Proof:
         self._table = table
         self._tolerance = tolerance
         whole, signature = _asking(self.original), asked.signature
-        together = (table, drawn(signature, _DRAWN), drawn(signature, _STRANGE, strange=True), extreme(signature))
-        alone = (_some(table, _ALONE), too_large(signature))
+        width = len(signature.columns)
+        rows = min(_DRAWN, max(_FEWEST_DRAWN, _DRAWN_CELLS // width))
+        alone = min(_ALONE, max(_FEWEST_ALONE, _ALONE_CELLS // width))
+        chosen = (
+            drawn(signature, rows),
+            drawn(signature, _STRANGE, strange=True),
+            extreme(signature),
+            too_large(signature),
+        )
         self._questions = [
-            *(Question.of(whole, rows) for rows in together),
-            *(Question.of(whole, rows, batch=1) for rows in alone),
+            *(Question.of(whole, rows) for rows in (table, *chosen)),
+            Question.of(whole, _some(table, alone), batch=1),
         ]
-        self._at_thresholds: dict[int, Question] = {}
+        self._at_thresholds: dict[int, tuple[Question, ...]] = {}
 
     def try_out(self, program: Program, trees: Sequence[Trees]) -> tuple[Parity, str]:
         """What was compared, and why the program is refused; an empty text if it is not."""
@@ -60,7 +73,8 @@ class Proof:
             for each in trees:
                 # Of the program as it was read from its file, and of nothing that it was made of.
                 head = each.head_in(program.head)
-                found += self._thresholds(each, head).put(_head_of(head), tolerance=tolerance)
+                for question in self._thresholds(each, head):
+                    found += question.put(_head_of(head), tolerance=tolerance)
         except NotLowered as reason:
             return found, str(reason)
         if found.disagreements:
@@ -70,15 +84,15 @@ class Proof:
             return found, f"{found.disagreements:,} of {found.rows:,} rows got another answer{apart}"
         return found, ""
 
-    def _thresholds(self, trees: Trees, head: Any) -> Question:
-        """A model of trees on every threshold, asked for the array that it is handed in its pipeline."""
+    def _thresholds(self, trees: Trees, head: Any) -> tuple[Question, ...]:
+        """A model of trees on every threshold, called with the arrays that it is handed in its pipeline."""
         known = self._at_thresholds.get(id(trees.model))
         if known is None:
             expected, base = _model_of(trees.model), trees.step(_some(self._table, _BASES))
             nothing = base[:1].astype(np.float64)
             nothing[:, 0] = np.nan
-            rows = adversarial(trees.model, head, base, nulls=_takes(expected, nothing))
-            known = Question.of(expected, np.vstack([nothing, rows]))
+            rows = Adversarial(trees.model, head, base, nulls=_takes(expected, nothing))
+            known = (Question.of(expected, nothing), Question.of_batches(expected, rows))
             self._at_thresholds[id(trees.model)] = known
         return known
 

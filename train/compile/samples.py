@@ -1,12 +1,14 @@
 """Rows that nobody chose: drawn from what each column may hold, its nulls, its edges and what it has not met."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from artifacts.columns import Column
 from artifacts.signature import Signature, Table
+from artifacts.values import Array, builder
 
 _SEED = 0
 _STRANGE = 0.1
@@ -15,8 +17,12 @@ _NOTHING = 0.2
 _EXTREMES = (0.0, -0.0, 5e-324, -1.0, 1e-30, 1e6, -1e6, 1e12)
 # What no double holds: it would become its neighbour.
 _LONG = (2**53 + 1, -(2**53) - 1)
+# Up to so many columns get their extremes one by one; of more columns, several share a row.
+_GROUPS = 32
 _BENT = 8
 _TOO_LARGE = (1e39, -1e39, 1e300, -1e300, 1e308)
+_LETTERS = np.array(list("abc xyz"))
+_TEXT_LENGTH = 8
 
 
 def drawn(signature: Signature, rows: int, *, strange: bool = False, seed: int = _SEED) -> Table:
@@ -30,34 +36,42 @@ def drawn(signature: Signature, rows: int, *, strange: bool = False, seed: int =
         seed: Of the draw.
     """
     draw = np.random.default_rng(seed)
-    columns = [[_value(column, draw, strange=strange) for _ in range(rows)] for column in signature.columns]
-    return signature.assemble(list(zip(*columns, strict=True)))
+    return signature.table([_values(column, draw, rows, strange=strange) for column in signature.columns])
 
 
 def extreme(signature: Signature) -> Table:
-    """Rows with one odd number each: zeros of both signs, the smallest there is, integers at their bounds."""
-    return signature.assemble(_bent(signature, range(len(signature.columns)), _extremes))
+    """
+    Rows with extreme numbers: zeros of both signs, the smallest there is, integers at their bounds.
+
+    Every extreme of every column is in one row. Up to 32 columns of numbers, a row has one extreme; more columns are
+    divided into 32 groups, by kind, and a row has an extreme in each column of a group: so the number of rows does
+    not grow with the columns.
+    """
+    places = [place for place, column in enumerate(signature.columns) if _extremes(column)]
+    # A row that is refused for its integers must not hide what becomes of the fractions in it.
+    places.sort(key=lambda place: signature.columns[place].kind)
+    groups = np.array_split(np.array(places, dtype=np.intp), min(_GROUPS, len(places))) if places else []
+    return _bent(signature, [group.tolist() for group in groups], _extremes)
 
 
 def too_large(signature: Signature) -> Table:
     """Rows with one number each that no single precision holds, at which some models refuse a row; in a few columns."""
     floats = [place for place, column in enumerate(signature.columns) if column.kind == "float"]
     chosen = np.unique(np.linspace(0, len(floats) - 1, min(_BENT, len(floats))).astype(int)).tolist()
-    return signature.assemble(_bent(signature, [floats[place] for place in chosen], _largest))
+    return _bent(signature, [[floats[place]] for place in chosen], _largest)
 
 
-def _bent(
-    signature: Signature, places: Iterable[int], values_of: Callable[[Column], Sequence[Any]]
-) -> Sequence[Sequence[Any]]:
-    """Drawn rows, the first of them as it is, of the others each with one such value."""
+def _bent(signature: Signature, groups: Sequence[Sequence[int]], values_of: Callable[[Column], Sequence[Any]]) -> Table:
+    """Drawn rows, the first of them unchanged; of the others each with one such value in every column of a group."""
+    values = [[values_of(signature.columns[place]) for place in group] for group in groups]
+    starts = np.cumsum([1, *(max(map(len, each), default=0) for each in values)]).tolist()
     draw = np.random.default_rng(_SEED)
-    rows = [[_value(column, draw) for column in signature.columns]]
-    for place in places:
-        for value in values_of(signature.columns[place]):
-            row = [_value(column, draw) for column in signature.columns]
-            row[place] = value
-            rows.append(row)
-    return rows
+    arrays = [_values(column, draw, starts[-1]) for column in signature.columns]
+    for group, start, each in zip(groups, starts, values, strict=False):
+        for place, extremes in zip(group, each, strict=True):
+            for row, value in enumerate(extremes, start):
+                arrays[place][row] = value
+    return signature.table(arrays)
 
 
 def _extremes(column: Column) -> list[Any]:
@@ -83,30 +97,50 @@ def _bounds(column: Column) -> tuple[int, int]:
     return int(limits.min), int(limits.max)
 
 
-def _value(column: Column, draw: np.random.Generator, *, strange: bool = False) -> Any:
-    if column.nullable and draw.random() < _NOTHING:
-        return None
+def _values(column: Column, draw: np.random.Generator, rows: int, *, strange: bool = False) -> Array:
+    """Shape (rows,): values of one column, as its check would cast them."""
+    values = _drawn(column, draw, rows, strange=strange)
+    if column.nullable:
+        values = values.astype(object)
+        values[draw.random(rows) < _NOTHING] = None
+    return builder(column)(values.tolist())
+
+
+def _drawn(column: Column, draw: np.random.Generator, rows: int, *, strange: bool) -> NDArray[Any]:
     if column.kind == "boolean":
-        return bool(draw.random() < 0.5)
+        return draw.random(rows) < 0.5
     if column.kind == "category":
-        return _category(column, draw, strange=strange)
+        return _categories(column, draw, rows, strange=strange)
     if column.kind == "text":
-        return "".join(draw.choice(list("abc xyz"), 8))
-    return _number(column, draw)
+        return _texts(draw, rows)
+    return _numbers(column, draw, rows)
 
 
-def _category(column: Column, draw: np.random.Generator, *, strange: bool) -> Any:
+def _categories(column: Column, draw: np.random.Generator, rows: int, *, strange: bool) -> NDArray[Any]:
+    known = np.empty(max(1, len(column.known)), dtype=object)
+    known[: len(column.known)] = column.known
+    values: NDArray[Any] = known[draw.integers(len(known), size=rows)]
     is_text = not column.known or isinstance(column.known[0], str)
-    if strange and column.unknown == "pass" and is_text and draw.random() < _STRANGE:
-        return "".join(draw.choice(list("abc xyz"), 8))
-    return column.known[int(draw.integers(len(column.known)))] if column.known else None
+    if strange and column.unknown == "pass" and is_text:
+        values = np.where(draw.random(rows) < _STRANGE, _texts(draw, rows), values)
+    return values
 
 
-def _number(column: Column, draw: np.random.Generator) -> Any:
+def _texts(draw: np.random.Generator, rows: int) -> NDArray[Any]:
+    texts: NDArray[Any] = np.empty(rows, dtype=object)
+    texts[:] = ["".join(letters) for letters in draw.choice(_LETTERS, (rows, _TEXT_LENGTH)).tolist()]
+    return texts
+
+
+def _numbers(column: Column, draw: np.random.Generator, rows: int) -> NDArray[Any]:
     low, high = float(column.minimum or 0), float(column.maximum or 0)
     beyond = 0.1 * (high - low) or 1.0
-    value = draw.uniform(low - beyond, high + beyond)
+    values = draw.uniform(low - beyond, high + beyond, rows)
     if column.kind == "float":
-        return float(np.float32(value)) if draw.random() < _STRANGE else float(value)
+        with np.errstate(over="ignore"):
+            single = values.astype(np.float32)
+        is_single = (draw.random(rows) < _STRANGE) & np.isfinite(single)
+        return np.where(is_single, single.astype(np.float64), values)
     least, most = _bounds(column)
-    return min(max(round(value), least), most)
+    # Whole numbers beyond 2**53 are exact in Python only.
+    return np.array([min(max(round(value), least), most) for value in values.tolist()], dtype=object)

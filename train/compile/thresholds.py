@@ -1,9 +1,9 @@
 """Rows that come to every split of every tree: on its threshold, one unit in the last place beside it, and null."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 import treelite
@@ -14,6 +14,13 @@ from train.compile.errors import NotLowered
 
 # A forest of more splits is not proved, and so stays with scikit-learn.
 MOST_SPLITS = 100_000
+# So many rows are filled at once, fewer where a row has many columns.
+_BLOCK_ROWS = 1_024
+_BLOCK_CELLS = 2_000_000
+_FEWEST_BLOCK_ROWS = 16
+
+Cells: TypeAlias = Mapping[int, float]
+"""What a row must hold to come to a split: values by column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +29,8 @@ class Splits:
     The nodes of one tree, in the form that all libraries share.
 
     Attributes:
-        columns: Shape (nodes,), which column is compared; -1 in a leaf, and where the split is one of categories.
-        thresholds: Shape (nodes,), up to which a row goes left.
+        columns: Shape (nodes,), which column is compared; -1 in a leaf.
+        thresholds: Shape (nodes,), up to which a row goes left; NaN where the split is one of categories.
         left, right: Shape (nodes,), where it goes; -1 in a leaf.
     """
 
@@ -33,51 +40,123 @@ class Splits:
     right: NDArray[np.intp]
 
 
-def adversarial(model: Any, head: Any, base: NDArray[Any], *, nulls: bool) -> NDArray[np.float64]:
+class Adversarial(Sequence[NDArray[np.float64]]):
     """
-    Rows on and beside every threshold.
+    Rows that come to every split of every tree, in blocks that are made when they are asked for.
 
-    Args:
-        model: A fitted model of trees.
-        head: What replays it.
-        base: Shape (rows, columns), rows as it meets them, from which the others are made.
-        nulls: Whether it takes them.
-
-    Returns:
-        Shape (splits x 6 or 7, columns): for every split one row that comes to it, with the value at the threshold,
-        one unit beside it in double and in single precision, and a null.
-
-    Raises:
-        NotLowered: There are too many splits to try.
+    For every split, one row comes to it with each of: the value at the threshold, one unit beside it in double and in
+    single precision, and a null. Splits whose paths have no column in common share a row: for a wide table, the number
+    of rows follows from the column that is used most, and not from the sum over all columns.
     """
-    trees = list(_splits(model, head))
-    count = sum(int((tree.columns >= 0).sum()) for tree in trees)
-    if count > MOST_SPLITS:
-        raise NotLowered(f"it has {count:,} splits, and {MOST_SPLITS:,} can be proved")
-    rows = [row for place, tree in enumerate(trees) for row in _reaching(tree, base[place % len(base)], nulls=nulls)]
-    return np.array(rows).reshape(-1, base.shape[1])
+
+    def __init__(self, model: Any, head: Any, base: NDArray[Any], *, nulls: bool) -> None:
+        """
+        Find the splits, and divide them among rows.
+
+        Args:
+            model: A fitted model of trees.
+            head: What replays it.
+            base: Shape (rows, columns), rows as it meets them, from which the others are made.
+            nulls: Whether it takes them.
+
+        Raises:
+            NotLowered: There are too many splits to try.
+        """
+        trees = list(_splits(model, head))
+        count = sum(int(((tree.columns >= 0) & ~np.isnan(tree.thresholds)).sum()) for tree in trees)
+        if count > MOST_SPLITS:
+            raise NotLowered(f"it has {count:,} splits, and {MOST_SPLITS:,} can be proved")
+        self._base = base.astype(np.float64)
+        found = (
+            cells
+            for place, tree in enumerate(trees)
+            for cells in _reaching(tree, self._base[place % len(base)], nulls=nulls)
+        )
+        most = min(_BLOCK_ROWS, max(_FEWEST_BLOCK_ROWS, _BLOCK_CELLS // base.shape[1]))
+        self._blocks = list(_shared(found, most))
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    @overload
+    def __getitem__(self, place: int) -> NDArray[np.float64]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[NDArray[np.float64]]: ...
+
+    def __getitem__(self, place: int | slice) -> NDArray[np.float64] | list[NDArray[np.float64]]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(len(self))[place]]
+        block = self._blocks[place]
+        rows: NDArray[np.float64] = self._base[np.arange(block.size) % len(self._base)]
+        rows[block.rows, block.columns] = block.values
+        return rows
 
 
-def _reaching(tree: Splits, base: NDArray[Any], *, nulls: bool) -> Iterator[NDArray[np.float64]]:
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """So many rows, and what is special in them: shape (cells,) each."""
+
+    size: int
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    values: NDArray[np.float64]
+
+
+def _shared(found: Iterator[Cells], most: int) -> Iterator[_Block]:
+    """Put each into the first row of a block in which its columns are free; a new block begins where there is none."""
+    full = (1 << most) - 1
+    # By column, the rows in which it is taken, a bit a row.
+    taken: dict[int, int] = {}
+    rows: list[list[tuple[int, float]]] = []
+    for cells in found:
+        occupied = 0
+        for column in cells:
+            occupied |= taken.get(column, 0)
+        if occupied == full:
+            yield _block(rows)
+            taken, rows, occupied = {}, [], 0
+        bit = ~occupied & (occupied + 1)
+        for column in cells:
+            taken[column] = taken.get(column, 0) | bit
+        place = bit.bit_length() - 1
+        if place == len(rows):
+            rows.append([])
+        rows[place].extend(cells.items())
+    if rows:
+        yield _block(rows)
+
+
+def _block(rows: Sequence[Sequence[tuple[int, float]]]) -> _Block:
+    cells = [(row, column, value) for row, each in enumerate(rows) for column, value in each]
+    places, columns, values = zip(*cells, strict=True)
+    return _Block(
+        len(rows), np.array(places, dtype=np.int32), np.array(columns, dtype=np.int32), np.array(values, dtype=float)
+    )
+
+
+def _reaching(tree: Splits, base: NDArray[np.float64], *, nulls: bool) -> Iterator[Cells]:
     """Walk down to every split, with a row that is bent as little as the way there asks."""
-    pending: list[tuple[int, NDArray[np.float64], dict[int, tuple[float, float]]]] = [(0, base.astype(np.float64), {})]
+    columns, thresholds = tree.columns.tolist(), tree.thresholds.tolist()
+    left, right = tree.left.tolist(), tree.right.tolist()
+    pending: list[tuple[int, dict[int, float], dict[int, tuple[float, float]]]] = [(0, {}, {})]
     while pending:
-        node, row, bounds = pending.pop()
-        if tree.left[node] < 0:
+        node, cells, bounds = pending.pop()
+        if left[node] < 0:
             continue
-        column, threshold = int(tree.columns[node]), float(tree.thresholds[node])
-        if column < 0:
-            pending += [(int(tree.left[node]), row, bounds), (int(tree.right[node]), row, bounds)]
+        column, threshold = columns[node], thresholds[node]
+        if np.isnan(threshold):
+            # Which way the category leads is not known here; it is kept, so that all of one way is reached.
+            kept = {**cells, column: float(base[column])}
+            pending += [(left[node], kept, bounds), (right[node], kept, bounds)]
             continue
         for value in [*_beside(threshold), *([np.nan] if nulls else [])]:
-            at = row.copy()
-            at[column] = value
-            yield at
+            yield {**cells, column: value}
         low, high = bounds.get(column, (-np.inf, np.inf))
-        for child, (least, most) in ((tree.left[node], (low, threshold)), (tree.right[node], (threshold, high))):
-            bent = row.copy()
-            bent[column] = _within(row[column], least, most)
-            pending.append((int(child), bent, {**bounds, column: (least, most)}))
+        at = cells.get(column, float(base[column]))
+        for child, (least, most) in ((left[node], (low, threshold)), (right[node], (threshold, high))):
+            bent = {**cells, column: _within(at, least, most)}
+            pending.append((child, bent, {**bounds, column: (least, most)}))
 
 
 def _beside(threshold: float) -> Sequence[float]:
@@ -125,16 +204,17 @@ def _of_tree(tree: Any) -> Splits:
 
 def _of_histogram(nodes: Any) -> Splits:
     is_split = nodes["is_leaf"] == 0
-    columns = np.where(is_split & (nodes["is_categorical"] == 0), nodes["feature_idx"].astype(np.intp), -1)
+    columns = np.where(is_split, nodes["feature_idx"].astype(np.intp), -1)
+    thresholds = np.where(nodes["is_categorical"] == 0, nodes["num_threshold"], np.nan)
     left, right = (np.where(is_split, nodes[side].astype(np.intp), -1) for side in ("left", "right"))
-    return Splits(columns, nodes["num_threshold"].copy(), left, right)
+    return Splits(columns, thresholds, left, right)
 
 
 def _of_treelite(nodes: Sequence[Any]) -> Splits:
     place = {node["node_id"]: index for index, node in enumerate(nodes)}
     return Splits(
-        np.array([node["split_feature_id"] if "threshold" in node else -1 for node in nodes], dtype=np.intp),
-        np.array([node.get("threshold", 0.0) for node in nodes]),
+        np.array([node.get("split_feature_id", -1) for node in nodes], dtype=np.intp),
+        np.array([node.get("threshold", np.nan) for node in nodes], dtype=np.float64),
         np.array([place.get(node.get("left_child"), -1) for node in nodes], dtype=np.intp),
         np.array([place.get(node.get("right_child"), -1) for node in nodes], dtype=np.intp),
     )
