@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from catboost import CatBoostClassifier, CatBoostRegressor
 from lightgbm import LGBMClassifier, LGBMRegressor
 from rich.progress import track
 from sklearn.datasets import load_diabetes, load_iris
@@ -62,6 +63,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "VotingClassifier": {"estimators": [("logistic", LogisticRegression(max_iter=1000))]},
     "VotingRegressor": {"estimators": [("linear", LinearRegression())]},
 }
+_QUIET: dict[str, Any] = {"verbose": False, "allow_writing_files": False}
 _BINARY = {"FixedThresholdClassifier", "TunedThresholdClassifierCV"}
 _SEVERAL_OUTPUTS = {
     "ClassifierChain",
@@ -124,6 +126,8 @@ def trials() -> list[Trial]:
         Trial("regressor", "XGBRegressor", XGBRegressor(n_estimators=20)),
         Trial("classifier", "XGBRFClassifier", XGBRFClassifier(n_estimators=20)),
         Trial("regressor", "XGBRFRegressor", XGBRFRegressor(n_estimators=20)),
+        Trial("classifier", "CatBoostClassifier", CatBoostClassifier(iterations=20, **_QUIET)),
+        Trial("regressor", "CatBoostRegressor", CatBoostRegressor(iterations=20, **_QUIET)),
     ]
 
 
@@ -181,10 +185,10 @@ def table(done: list[Trial]) -> Iterator[str]:
     counts = {word: sum(trial.result.startswith(word) for trial in done) for word in ("the same", "refused", "wrong")}
     yield "# Every estimator\n"
     yield (
-        f"scikit-learn {version('scikit-learn')}, LightGBM {version('lightgbm')}, XGBoost {version('xgboost-cpu')}: "
-        "each classifier that scikit-learn lists was fitted on iris and each regressor on diabetes, with default "
-        f"parameters, published, and asked {ROWS} rows over HTTP as JSON and as CSV. The answers were compared with "
-        "those of the same object in the process that fitted it. Written by "
+        f"scikit-learn {version('scikit-learn')}, LightGBM {version('lightgbm')}, XGBoost {version('xgboost-cpu')}, "
+        f"CatBoost {version('catboost')}: each classifier that scikit-learn lists was fitted on iris and each "
+        f"regressor on diabetes, with default parameters, published, and asked {ROWS} rows over HTTP as JSON and as CSV. The "
+        "answers were compared with those of the same object in the process that fitted it. Written by "
         "`python -m benchmarks.estimators docs/estimators.md`.\n"
     )
     yield f"{counts['the same']} answered the same, {counts['refused']} were refused, {counts['wrong']} were wrong.\n"

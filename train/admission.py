@@ -1,16 +1,17 @@
 """Which estimators can be served, and what becomes of those that cannot: refused by name, with advice."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from artifacts.features import features_of
 from artifacts.manifest import Label
 from artifacts.signature import Container
 from train.errors import NotPublishable
@@ -68,10 +69,9 @@ def container_of(estimator: Any, rows: Rows) -> Container:
     Raises:
         NotPublishable: These rows are not it.
     """
-    names, width = getattr(estimator, "feature_names_in_", None), getattr(estimator, "n_features_in_", None)
-    columns = list(rows.frame.columns)
-    # LightGBM keeps names with an underscore for whatever is neither letter nor digit.
-    if names is not None and _underscored(names) != _underscored(columns):
+    fitted, columns = features_of(estimator), list(rows.frame.columns)
+    names, width = fitted.names, fitted.width
+    if names is not None and not fitted.are(columns):
         raise NotPublishable(
             "the columns of X are not those that the estimator was fitted on, in their order: "
             f"it was fitted on a DataFrame of {', '.join(map(str, names[:8]))}{', ...' if len(names) > 8 else ''}"
@@ -80,10 +80,6 @@ def container_of(estimator: Any, rows: Rows) -> Container:
         raise NotPublishable(f"X has {len(columns)} columns and the estimator was fitted on {width}")
     # Fitted on the values of a frame, an estimator knows how many columns there are, and no names.
     return "array" if rows.container == "frame" and names is None and width is not None else rows.container
-
-
-def _underscored(names: Sequence[Any]) -> list[str]:
-    return [re.sub(r"\W", "_", str(name)) for name in names]
 
 
 def check_target(estimator: Any, task: Task, rows: Rows, y: ArrayLike | None) -> None:
@@ -109,14 +105,21 @@ def check_target(estimator: Any, task: Task, rows: Rows, y: ArrayLike | None) ->
         )
 
 
-def lines_of(classes: NDArray[np.generic], labels: Sequence[str] | Mapping[Any, str] | None) -> tuple[Label, ...]:
+def lines_of(
+    classes: NDArray[np.generic], labels: Sequence[str] | Mapping[Any, str] | None, y: ArrayLike | None = None
+) -> tuple[Label, ...]:
     """
     What the caller is told for each class.
+
+    Args:
+        classes: Of the estimator.
+        labels: As given to `publish`.
+        y: What was to be predicted: of pandas' `Int64` and `boolean`, scikit-learn makes classes of floats.
 
     Raises:
         NotPublishable: The labels are not one a class, or a class is of a kind that JSON cannot keep.
     """
-    values = classes.tolist()
+    values = _values(classes, y)
     if isinstance(labels, str):
         raise NotPublishable("labels is one text: pass a list, one text a class")
     if isinstance(labels, Mapping):
@@ -135,10 +138,26 @@ def lines_of(classes: NDArray[np.generic], labels: Sequence[str] | Mapping[Any, 
         )
     except ValidationError as error:
         raise NotPublishable(
-            "classes and labels must be texts, integers or booleans: convert y before fitting"
+            "classes and labels must be texts, integers or booleans: convert y before fitting; "
+            f"one is {_odd(error)}, and if y was Int64 or boolean of pandas, pass y as well"
         ) from error
     # As a CSV tells them: there 1 and "1" are one, and so are true and "true".
     told = {str(line.label).lower() if isinstance(line.label, bool) else str(line.label) for line in lines}
     if len(told) != len(lines):
         raise NotPublishable(f"{len(lines)} classes need as many different labels, and some of {texts} are the same")
     return lines
+
+
+def _values(classes: NDArray[np.generic], y: ArrayLike | None) -> list[Any]:
+    """The classes as y has them: integers and booleans, where scikit-learn made floats of a dtype with nulls."""
+    values = classes.tolist()
+    is_own = isinstance(getattr(y, "dtype", None), pd.api.extensions.ExtensionDtype)
+    if classes.dtype.kind != "f" or not is_own or not all(value.is_integer() for value in values):
+        return values
+    kinds = set(map(type, np.asarray(y).ravel().tolist()))
+    kind = next((kind for kind in (int, bool) if kinds == {kind}), float)
+    return [kind(value) for value in values]
+
+
+def _odd(error: ValidationError) -> str:
+    return repr(error.errors(include_url=False)[0]["input"])

@@ -79,6 +79,8 @@ def prove(asked: Asked, rows: Rows, *, tolerance: float) -> tuple[list[list[obje
     Raises:
         NotPublishable: They are not.
     """
+    if rows.given is not None:
+        _prove_converted(asked, rows, tolerance=tolerance)
     sample = rows.sample(PROVED)
     kind = type(asked.estimator).__name__
     expected = _offline(asked, sample)
@@ -93,6 +95,26 @@ def prove(asked: Asked, rows: Rows, *, tolerance: float) -> tuple[list[list[obje
     if not alone <= tolerance:
         raise NotPublishable(f"{kind} answers otherwise for a row alone than among others. {_told(alone, tolerance)}")
     return table, got
+
+
+def _prove_converted(asked: Asked, rows: Rows, *, tolerance: float) -> None:
+    """
+    Compare the answers for a table of another library with those for the pandas DataFrame that was made of it.
+
+    Raises:
+        NotPublishable: They differ, or there are none for a pandas DataFrame.
+    """
+    library = type(rows.given).__module__.partition(".")[0]
+    advice = f"a server calls the model with what pandas makes of a table of {library}: fit it on X.to_pandas()"
+    first = rows.take(np.arange(min(PROVED, len(rows.frame))))
+    expected = _offline(asked, Rows(rows.given[:PROVED], first.frame))
+    try:
+        got = _offline(asked, first)
+    except NotPublishable as error:
+        raise NotPublishable(f"{error}; {advice}") from error
+    apart = _apart(got, expected)
+    if not apart <= tolerance:
+        raise NotPublishable(f"{advice}. Its answers differ, as they do where nulls are None for one of them, not NaN")
 
 
 def _apart(got: Answer, expected: Answer) -> float:

@@ -1,8 +1,6 @@
 """A fitted model that somebody brings in a file, and a sample of the rows that it is for."""
 
-import re
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.exceptions import InconsistentVersionWarning
 
+from artifacts.features import Features, features_of
 from artifacts.frames import Fitted
 from train.admission import task_of
 from train.errors import ColumnMissing, ModelNotLoaded, NotPublishable
@@ -125,9 +124,10 @@ def scores(estimator: Any, sample: Sample) -> dict[str, float]:
 
 
 def _sample(estimator: Any, table: Table, frame: pd.DataFrame) -> Sample:
-    names, width = getattr(estimator, "feature_names_in_", None), getattr(estimator, "n_features_in_", None)
-    if names is not None and not _are_made_up(names):
-        return Sample(_floats(frame[_named(names, table, frame)]))
+    fitted = features_of(estimator)
+    width = fitted.width
+    if fitted.names is not None:
+        return Sample(_floats(frame[_named(fitted, table, frame)]))
     if width is None:
         return Sample(_texts(frame))
     if width != frame.shape[1]:
@@ -138,18 +138,14 @@ def _sample(estimator: Any, table: Table, frame: pd.DataFrame) -> Sample:
     return Sample(_array(frame), columns=[str(name) for name in frame])
 
 
-def _are_made_up(names: Sequence[str]) -> bool:
-    """Whether they are those that LightGBM gives to the columns of an array."""
-    return list(names) == [f"Column_{place}" for place in range(len(names))]
-
-
-def _named(names: Sequence[str], table: Table, frame: pd.DataFrame) -> list[str]:
-    """The columns of the frame by the estimator's names; LightGBM keeps names with underscores."""
-    known = {re.sub(r"\W", "_", str(name)): str(name) for name in frame} | {str(name): str(name) for name in frame}
-    missing = [str(name) for name in names if name not in known]
+def _named(fitted: Features, table: Table, frame: pd.DataFrame) -> list[str]:
+    """The columns of the frame by the estimator's names."""
+    columns = [str(name) for name in frame]
+    known = fitted.places(columns)
+    missing = [name for name in fitted.names or () if name not in known]
     if missing:
-        raise ColumnMissing(*missing, columns=[str(name) for name in frame], source=table.source)
-    return [known[name] for name in names]
+        raise ColumnMissing(*missing, columns=columns, source=table.source)
+    return list(known.values())
 
 
 def _floats(frame: pd.DataFrame) -> pd.DataFrame:

@@ -57,10 +57,11 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     Put a fitted classifier or regressor into the store as a new version, and print one line that says where it is.
 
     Args:
-        estimator: A fitted scikit-learn estimator or Pipeline with one output, as it shall be served; LightGBM's
-            and XGBoost's are such.
-        X: Shape (rows, columns), the rows that it was fitted on: a DataFrame or an array; for a Pipeline that
-            begins with a vectorizer, a Series or a list of texts. Columns, ranges and examples come from them.
+        estimator: A fitted scikit-learn estimator or Pipeline with one output, as it shall be served; LightGBM's,
+            XGBoost's and CatBoost's are such.
+        X: Shape (rows, columns), the rows that it was fitted on: a DataFrame, also one of polars, or an array; for
+            a Pipeline that begins with a vectorizer, a Series or a list of texts. Columns, ranges and examples come
+            from them.
         y: Shape (rows,), what was to be predicted; None if that is not at hand.
         name: The model's name in the store.
         columns: The names of an array's columns; by default x0, x1, ...
@@ -107,7 +108,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     check_target(estimator, task, rows, y)
     if task == "regression" and labels is not None:
         raise NotPublishable("labels are for classes, and a regressor has none")
-    lines = lines_of(estimator.classes_, labels) if task == "classification" else ()
+    lines = lines_of(estimator.classes_, labels, y) if task == "classification" else ()
     described = _columns(rows, unknown, real=examples, sample=sample)
     signature = Signature(container=rows.container, columns=described, csv_nulls=_cells(csv_nulls))
     _check_names(signature, lines)

@@ -1,7 +1,7 @@
 """The rows that an estimator was fitted on, whatever they were passed as: named columns, and a way to take some."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,12 @@ class Rows:
     Attributes:
         data: As it was passed, lists made arrays: what the estimator was fitted on.
         frame: The same under column names; an array of texts has become objects.
+        given: The table of another library, such as polars, that `data` was made of; None if there was none.
     """
 
     data: Fitted
     frame: pd.DataFrame
+    given: Any = None
 
     @property
     def container(self) -> Container:
@@ -59,7 +61,7 @@ def as_rows(X: pd.DataFrame | ArrayLike, columns: Sequence[str] | None = None) -
     Bring what was passed as X into one shape.
 
     Args:
-        X: A frame; an array of rows and columns; or a series, array or list of texts.
+        X: A frame, also one of polars; an array of rows and columns; or a series, array or list of texts.
         columns: The names of an array's columns; by default x0, x1, ...
 
     Raises:
@@ -67,6 +69,10 @@ def as_rows(X: pd.DataFrame | ArrayLike, columns: Sequence[str] | None = None) -
     """
     if isinstance(columns, str):
         raise NotPublishable(f"columns is one text: pass a list of names, [{columns!r}]")
+    if hasattr(X, "to_pandas"):
+        return replace(as_rows(X.to_pandas(), columns), given=X)
+    if hasattr(X, "collect"):
+        raise NotPublishable(f"X is a {type(X).__name__}, which has no rows yet: pass X.collect()")
     if isinstance(X, pd.DataFrame):
         if columns is not None and list(columns) != list(X.columns):
             raise NotPublishable("columns are for arrays: a DataFrame has names of its own")

@@ -1,7 +1,6 @@
 """The estimator itself, as it was pickled."""
 
 import io
-import re
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from artifacts import own_code
 from artifacts.answers import NO_CLASS, PROBABILITY_TOLERANCE, InvalidPredictions, Told
 from artifacts.errors import ArtifactSchema, ArtifactUnloadable, is_ctrl_c, kind_of, shown
+from artifacts.features import features_of
 from artifacts.own_code import OwnCode
 from artifacts.runtimes import Runtime
 from artifacts.signature import Signature, Table
@@ -231,17 +231,12 @@ def check_columns(estimator: Estimator, signature: Signature) -> None:
         ArtifactSchema: They are others, or in another order.
     """
     try:
-        names, width = getattr(estimator, "feature_names_in_", None), getattr(estimator, "n_features_in_", None)
-        fitted = None if names is None else _underscored(names)
+        fitted = features_of(estimator)
     except Exception as error:
         # An estimator that was never fitted may say so in its own way.
         raise ArtifactSchema(f"the model does not tell its columns: {kind_of(error)}") from error
-    if fitted is not None and fitted != _underscored(signature.names):
+    if not fitted.are(signature.names):
         raise ArtifactSchema("the columns of the manifest are not those that the model was fitted on, in their order")
-    if width is not None and width != len(signature.columns):
-        raise ArtifactSchema(f"the manifest has {len(signature.columns)} columns, and the model was fitted on {width}")
-
-
-def _underscored(names: Sequence[Any]) -> list[str]:
-    """LightGBM keeps names with an underscore for whatever is neither letter nor digit."""
-    return [re.sub(r"\W", "_", str(name)) for name in names]
+    width, there = fitted.width, len(signature.columns)
+    if width is not None and width != there:
+        raise ArtifactSchema(f"the manifest has {there} columns, and the model was fitted on {width}")
