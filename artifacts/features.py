@@ -37,8 +37,8 @@ def features_of(model: Any) -> Features:
     array; XGBoost keeps the names in its booster; CatBoost keeps `feature_names_`, and forgets the rest when it is
     pickled. A Pipeline and a search know what their first step or best model knows.
     """
-    inner = _inner(model)
-    if inner is not None:
+    inner = first_step(model)
+    if inner is not model:
         found = features_of(inner)
         return found if found != Features() else _of_sklearn(model)
     libraries = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
@@ -52,12 +52,12 @@ def features_of(model: Any) -> Features:
     return _of_sklearn(model)
 
 
-def _inner(model: Any) -> Any:
-    """What knows the columns in the place of the model: the first step that does something, or the best model."""
+def first_step(model: Any) -> Any:
+    """Return what is handed the columns: of a Pipeline the first step, of a search the best model, or the model."""
     steps = getattr(model, "steps", None)
     if isinstance(steps, list):
-        return next((step for _, step in steps if step is not None and step != "passthrough"), None)
-    return getattr(model, "best_estimator_", None)
+        return next((step for _, step in steps if step is not None and not isinstance(step, str)), model)
+    return getattr(model, "best_estimator_", model)
 
 
 def _of_sklearn(model: Any) -> Features:

@@ -187,8 +187,8 @@ def table(done: list[Trial]) -> Iterator[str]:
     yield (
         f"scikit-learn {version('scikit-learn')}, LightGBM {version('lightgbm')}, XGBoost {version('xgboost-cpu')}, "
         f"CatBoost {version('catboost')}: each classifier that scikit-learn lists was fitted on iris and each "
-        f"regressor on diabetes, with default parameters, published, and asked {ROWS} rows over HTTP as JSON and as CSV. The "
-        "answers were compared with those of the same object in the process that fitted it. Written by "
+        f"regressor on diabetes, with default parameters, published, and asked {ROWS} rows over HTTP as JSON and as "
+        "CSV. The answers were compared with those of the same object in the process that fitted it. Written by "
         "`python -m benchmarks.estimators docs/estimators.md`.\n"
     )
     yield f"{counts['the same']} answered the same, {counts['refused']} were refused, {counts['wrong']} were wrong.\n"

@@ -80,7 +80,7 @@ def _run_model(arguments: argparse.Namespace, store: Store) -> None:
     sys.path[:0] = own_code.folders(code)
     _confirm(arguments.model, yes=bool(arguments.yes))
     estimator = fitted.load(arguments.model)
-    sample = fitted.sample_of(estimator, table, target=arguments.target)
+    sample = fitted.sample_of(estimator, table, target=arguments.target, dtypes=dict(arguments.dtype or ()))
     with _threads_for(len(table.frame)):
         scores = fitted.scores(estimator, sample)
         report.sample_scores(scores)
@@ -92,6 +92,7 @@ def _run_model(arguments: argparse.Namespace, store: Store) -> None:
             columns=sample.columns,
             scores=scores,
             unknown=arguments.unknown or "pass",
+            categories=sample.categories,
             csv_nulls=table.nulls,
             examples=not arguments.no_examples,
             sample=True,

@@ -29,7 +29,7 @@ three ways, of which one must be given:
 _WAYS: dict[Way, set[str]] = {
     "recipe": {"folds"},
     "csv": {"target", "name", "drop", "keep", "time_column", "task", "nulls", "unknown", "folds", "no_examples"},
-    "model": {"sample", "target", "name", "nulls", "unknown", "no_examples", "yes", "code"},
+    "model": {"sample", "target", "name", "nulls", "unknown", "no_examples", "dtype", "yes", "code"},
 }
 _NEEDED: dict[Way, tuple[str, ...]] = {"recipe": (), "csv": ("target",), "model": ("sample", "name")}
 _TITLES: dict[Way, str] = {"recipe": "a recipe", "csv": "--csv", "model": "--model"}
@@ -103,7 +103,22 @@ def _add_of_model(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="your own Python files or folders that the model needs; they travel with it",
     )
+    group.add_argument(
+        "--dtype",
+        nargs="+",
+        action="extend",
+        type=_dtype,
+        metavar="COLUMN=DTYPE",
+        help="what a column was when the model was fitted, as pandas names it: zip=str (default: what the model tells)",
+    )
     group.add_argument("--yes", action="store_true", default=None, help="load the file without asking")
+
+
+def _dtype(said: str) -> tuple[str, str]:
+    column, _, dtype = said.rpartition("=")
+    if not column or not dtype:
+        raise argparse.ArgumentTypeError(f"{said!r} is no COLUMN=DTYPE, such as zip=str")
+    return column, dtype
 
 
 def _check(parser: ArgumentParser, arguments: argparse.Namespace) -> Way:

@@ -1,7 +1,8 @@
 """A fitted model that somebody brings in a file, and a sample of the rows that it is for."""
 
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.exceptions import InconsistentVersionWarning
 
-from artifacts.features import Features, features_of
+from artifacts.features import Features, features_of, first_step
 from artifacts.frames import Fitted
 from train.admission import task_of
 from train.errors import ColumnMissing, ModelNotLoaded, NotPublishable
 from train.evaluate import evaluate
+from train.learned import brief, learned_of, typed
 from train.tables import Table, kind_of
 from train.targets import plain
+
+_MOST_NAMED = 8
 
 DANGER = (
     "loading a model runs code that is in its file, with all that you may do on this machine: "
@@ -90,46 +94,72 @@ class Sample:
         data: As the estimator was fitted on them, as far as it tells: a frame, an array or a series.
         columns: The names of an array's columns.
         y: What was to be predicted, in the type of the model's classes; None if nobody says.
+        categories: By column the values that the model knows, whether or not the sample has them.
     """
 
     data: Fitted
     columns: list[str] | None = None
     y: "pd.Series[Any] | None" = None
+    categories: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
-def sample_of(estimator: Any, table: Table, *, target: str | None = None) -> Sample:
+def sample_of(
+    estimator: Any, table: Table, *, target: str | None = None, dtypes: Mapping[str, str] | None = None
+) -> Sample:
     """
     The rows of a table for an estimator; those without a target are left out.
 
+    Args:
+        estimator: Fitted.
+        table: The sample.
+        target: The column that was to be predicted.
+        dtypes: By column what it is to be cast to, as pandas names it; others are cast to what the model tells.
+
     Raises:
         ColumnMissing: The table has not all of its columns.
-        NotPublishable: The table cannot be brought to what it was fitted on, or the target is not what it predicts.
+        NotPublishable: The table cannot be brought to what it was fitted on, the target is not what it predicts, or the
+            model does not predict a row.
     """
+    dtypes = dtypes or {}
+    table.demand(*dtypes)
     if target is None:
-        return _sample(estimator, table, table.frame)
-    table.demand(target)
-    frame = table.frame.dropna(subset=[target])
-    if frame.empty:
-        raise NotPublishable(f"{table.source} has no row with a {target!r}: leave out --target, or say which it is")
-    sample = _sample(estimator, table, frame.drop(columns=target))
-    return replace(sample, y=_told(estimator, plain(frame[target])))
+        sample, frame = _sample(estimator, table, table.frame, dtypes), table.frame
+    else:
+        table.demand(target)
+        frame = table.frame.dropna(subset=[target])
+        if frame.empty:
+            raise NotPublishable(f"{table.source} has no row with a {target!r}: leave out --target, or say which it is")
+        told = _told(estimator, plain(frame[target]))
+        frame = frame.drop(columns=target)
+        sample = replace(_sample(estimator, table, frame, dtypes), y=told)
+    _demand_predicted(estimator, sample.data, frame, table.source)
+    return sample
 
 
 def scores(estimator: Any, sample: Sample) -> dict[str, float]:
     """Scores on the sample, so named that nobody takes them for scores on rows that the model has not seen."""
     if sample.y is None:
         return {}
-    found = evaluate(estimator, task_of(estimator), sample.data, sample.y).scores
+    try:
+        found = evaluate(estimator, task_of(estimator), sample.data, sample.y).scores
+    except Exception as error:
+        # What scores ask of a model besides `predict`, a model of another library may refuse in any way.
+        raise NotPublishable(f"the model cannot be scored on the sample: {brief(error)}; leave out --target") from error
     return {f"sample_{name}": score for name, score in found.items()}
 
 
-def _sample(estimator: Any, table: Table, frame: pd.DataFrame) -> Sample:
+def _sample(estimator: Any, table: Table, frame: pd.DataFrame, dtypes: Mapping[str, str]) -> Sample:
     fitted = features_of(estimator)
     width = fitted.width
     if fitted.names is not None:
-        return Sample(_floats(frame[_named(fitted, table, frame)]))
+        learned = learned_of(estimator)
+        places = _named(fitted, table, frame)
+        known = {column: learned[name] for name, column in places.items() if name in learned}
+        texts = {column: each.known for column, each in known.items() if each.known and each.are_texts}
+        return Sample(typed(frame[list(places.values())], known, dtypes, table.source), categories=texts)
+    frame = typed(frame, {}, dtypes, table.source, numbers=False)
     if width is None:
-        return Sample(_texts(frame))
+        return Sample(_texts(estimator, frame))
     if width != frame.shape[1]:
         raise NotPublishable(
             f"the model was fitted on {width} columns without names, and {table.source} has {frame.shape[1]} "
@@ -138,14 +168,55 @@ def _sample(estimator: Any, table: Table, frame: pd.DataFrame) -> Sample:
     return Sample(_array(frame), columns=[str(name) for name in frame])
 
 
-def _named(fitted: Features, table: Table, frame: pd.DataFrame) -> list[str]:
-    """The columns of the frame by the estimator's names."""
+def _named(fitted: Features, table: Table, frame: pd.DataFrame) -> dict[str, str]:
+    """The column of the frame for each of the estimator's names."""
     columns = [str(name) for name in frame]
     known = fitted.places(columns)
     missing = [name for name in fitted.names or () if name not in known]
     if missing:
         raise ColumnMissing(*missing, columns=columns, source=table.source)
-    return list(known.values())
+    return known
+
+
+def _demand_predicted(estimator: Any, data: Fitted, frame: pd.DataFrame, source: str) -> None:
+    """
+    Let the model predict all rows.
+
+    Args:
+        estimator: Fitted.
+        data: The rows as it was fitted on them.
+        frame: The same as they were read.
+        source: The file.
+
+    Raises:
+        NotPublishable: It refuses some; the first of them is named.
+    """
+    error = _refusal(estimator, data)
+    if error is None:
+        return
+    start, stop = 0, len(frame)
+    while stop - start > 1:
+        middle = (start + stop) // 2
+        found = _refusal(estimator, data[start:middle])
+        error, start, stop = (found, start, middle) if found else (error, middle, stop)
+    error = _refusal(estimator, data[start:stop]) or error
+    which = f"row {frame.index[start] + 1} of {source}"
+    if len(frame) > 1 and all(_refusal(estimator, data[end:][:1]) for end in (len(frame) // 2, len(frame) - 1)):
+        which = f"the rows of {source}, such as {which}"
+    nulls = [str(name) for name, null in frame.iloc[start].isna().items() if null]
+    empty = f", which has no value in {', '.join(map(repr, nulls[:_MOST_NAMED]))}" if nulls else ""
+    raise NotPublishable(
+        f"the model does not predict {which}{empty}: {brief(error)}. Leave out of the sample what it does not take; "
+        "if a column was of another dtype when it was fitted: --dtype COLUMN=str"
+    ) from error
+
+
+def _refusal(estimator: Any, data: Fitted) -> Exception | None:
+    try:
+        estimator.predict(data)
+    except Exception as error:  # noqa: BLE001  # a model of any library refuses in its own way; the reason is passed on
+        return error
+    return None
 
 
 def _floats(frame: pd.DataFrame) -> pd.DataFrame:
@@ -158,10 +229,15 @@ def _array(frame: pd.DataFrame) -> "NDArray[Any]":
     return frame.to_numpy(dtype=float) if is_numeric else _floats(frame).to_numpy(dtype=object)
 
 
-def _texts(frame: pd.DataFrame) -> "pd.DataFrame | pd.Series[Any]":
-    """The one column of texts, for an estimator that begins with a vectorizer; without any, the numbers."""
+def _texts(estimator: Any, frame: pd.DataFrame) -> "pd.DataFrame | pd.Series[Any]":
+    """
+    The one column of texts, for an estimator that begins with a vectorizer.
+
+    Of a first step that keeps neither names nor a number of columns, all columns, in the order of the file.
+    """
     names = [name for name in frame if kind_of(frame[name]) in {"category", "text"}]
-    if not names:
+    is_vectorizer = hasattr(first_step(estimator), "build_analyzer")
+    if not names or (not is_vectorizer and len(frame.columns) > 1):
         return _floats(frame)
     if len(names) > 1:
         raise NotPublishable(
@@ -178,10 +254,12 @@ def _told(estimator: Any, y: "pd.Series[Any]") -> "pd.Series[Any]":
             raise NotPublishable(f"{y.name!r} holds {y.tolist()[0]!r}, and the model predicts numbers")
         return y
     classes = estimator.classes_
-    # Classes that are texts of digits were read as numbers.
+    # Classes that are texts of digits were read as numbers, and those of pandas' Int64 have become floats.
     told = y.astype(str) if y.dtype.kind in "iu" and isinstance(classes.tolist()[0], str) else y
+    if classes.dtype.kind == "f" and y.dtype.kind in "iub":
+        told = y.astype("Int64" if y.dtype.kind in "iu" else "boolean")
     strange = sorted(set(told.tolist()) - set(classes.tolist()), key=repr)
     if strange:
         known = ", ".join(map(repr, classes.tolist()[:8]))
         raise NotPublishable(f"{y.name!r} holds {strange[0]!r}, which is no class of the model: it has {known}")
-    return told.astype(object).astype(classes.dtype)
+    return told if classes.dtype.kind == "f" else told.astype(object).astype(classes.dtype)

@@ -1,5 +1,6 @@
 """What training saw: the columns of a model and how each was spread."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ def profile_column(
     unknown: Unknown = "refuse",
     real: bool = True,
     most_categories: int = MOST_CATEGORIES,
+    more: Sequence[Any] = (),
 ) -> Column:
     """
     What one column holds, from all rows of training.
@@ -36,17 +38,20 @@ def profile_column(
         unknown: What becomes of a category that is not among them.
         real: Whether the example may be a value of training.
         most_categories: Up to so many distinct texts are categories; beyond it they are text.
+        more: Texts that it may hold besides; a column of texts that has some is a category.
 
     Raises:
         NotPublishable: It is of a kind that no caller could send.
     """
     known = values[values.notna()]
     kind = _kind(name, values.dtype, known, most_categories)
+    if kind == "text" and more and len({*more, *known.tolist()}) <= most_categories:
+        kind = "category"
     fields: dict[str, Any] = {"name": name, "kind": kind, "dtype": dtype, "nullable": len(known) < len(values)}
     if values.dtype == object:
         fields["null"] = _null(name, values)
     if kind == "category":
-        fields |= _categories(name, known, unknown)
+        fields |= _categories(name, known, unknown, more)
     if kind in {"float", "integer", "text"} and len(known):
         numbers = _numbers(name, kind, known)
         fields |= {"minimum": _item(numbers.min()), "maximum": _item(numbers.max())}
@@ -163,7 +168,7 @@ def _null(name: str, values: "pd.Series[Any]") -> str:
     return "none" if kinds == {"None"} else "nan"
 
 
-def _categories(name: str, known: "pd.Series[Any]", unknown: str) -> dict[str, Any]:
+def _categories(name: str, known: "pd.Series[Any]", unknown: str, more: Sequence[Any]) -> dict[str, Any]:
     counts = known.value_counts(sort=False)
     if isinstance(known.dtype, pd.CategoricalDtype):
         levels = known.dtype.categories
@@ -172,7 +177,8 @@ def _categories(name: str, known: "pd.Series[Any]", unknown: str) -> dict[str, A
         counts = counts.reindex(levels)
         more = {"levels": str(levels.dtype), "ordered": bool(known.dtype.ordered)}
         return {"categories": _counted(name, counts), "unknown": unknown, **more}
-    return {"categories": _counted(name, counts.sort_index()), "unknown": unknown}
+    counts = counts.reindex([*counts.index, *(value for value in dict.fromkeys(more) if value not in counts.index)])
+    return {"categories": _counted(name, counts.fillna(0).astype(int).sort_index()), "unknown": unknown}
 
 
 def _counted(name: str, counts: "pd.Series[Any]") -> tuple[Category, ...]:

@@ -42,6 +42,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     held_back: tuple[Any, ArrayLike] | None = None,
     scores: Mapping[str, float] | None = None,
     unknown: Unknown = "refuse",
+    categories: Mapping[str, Sequence[Any]] | None = None,
     csv_nulls: Sequence[str] = (),
     examples: bool = True,
     sample: bool = False,
@@ -71,6 +72,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         scores: What else is known of its quality, by name.
         unknown: What becomes of a text that is none of a column's categories: `refuse` answers 422, `pass`
             leaves it to the estimator.
+        categories: By column the texts that it may hold besides those in X, where X is a sample.
         csv_nulls: Cells of a CSV that mean null besides the empty one, such as "NA".
         examples: Whether rows of training may be shown as examples; if not, they are made up.
         sample: Whether X are only some rows such as it was fitted on. Card, `show`, OpenAPI and errors then call what
@@ -109,7 +111,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     if task == "regression" and labels is not None:
         raise NotPublishable("labels are for classes, and a regressor has none")
     lines = lines_of(estimator.classes_, labels, y) if task == "classification" else ()
-    described = _columns(rows, unknown, real=examples, sample=sample)
+    described = _columns(rows, unknown, real=examples, sample=sample, categories=categories or {})
     signature = Signature(container=rows.container, columns=described, csv_nulls=_cells(csv_nulls))
     _check_names(signature, lines)
     asked = Asked(estimator, label_map([line.label for line in lines]), signature)
@@ -167,14 +169,29 @@ def _judge(estimator: Any, task: Task, held_back: tuple[Any, ArrayLike]) -> Eval
         ) from error
 
 
-def _columns(rows: Rows, unknown: Unknown, *, real: bool, sample: bool = False) -> tuple[Column, ...]:
+def _columns(
+    rows: Rows,
+    unknown: Unknown,
+    *,
+    real: bool,
+    sample: bool = False,
+    categories: Mapping[str, Sequence[Any]] | None = None,
+) -> tuple[Column, ...]:
     """Every column with the dtype that the estimator met it in."""
     is_texts = isinstance(rows.data, np.ndarray) and rows.data.dtype.kind == "U"
     # What a vectorizer is handed is text, however few different ones there were.
     most = 0 if rows.container == "series" else MOST_CATEGORIES
     dtypes = {name: "U" if is_texts else str(values.dtype) for name, values in rows.frame.items()}
     columns = (
-        profile_column(rows.frame[name], name=str(name), dtype=dtype, unknown=unknown, real=real, most_categories=most)
+        profile_column(
+            rows.frame[name],
+            name=str(name),
+            dtype=dtype,
+            unknown=unknown,
+            real=real,
+            most_categories=most,
+            more=(categories or {}).get(str(name), ()),
+        )
         for name, dtype in dtypes.items()
     )
     return tuple(column.model_copy(update={"sampled": sample}) for column in columns)
