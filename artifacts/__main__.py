@@ -162,6 +162,8 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield "requires", names(manifest.requires)
     if manifest.code:
         yield "own code", names(manifest.code)
+    for warning in manifest.warnings:
+        yield "WARNING", name(warning, longest=500)
     if manifest.signature.csv_nulls:
         yield "csv nulls", names(("an empty cell", *manifest.signature.csv_nulls))
 

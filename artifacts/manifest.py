@@ -124,7 +124,7 @@ def limit(low: int, high: int) -> int:
 
 
 class Promise(_Frozen):
-    """What is known of a model before it has a version."""
+    """What is known of a model before it has a version; `warnings` are what its publisher was told to look at."""
 
     task: Literal["classification", "regression"]
     estimator: str
@@ -139,6 +139,7 @@ class Promise(_Frozen):
     reference: dict[str, Distribution]
     training: Training | None = None
     execution: Execution | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_sampled(self) -> bool:

@@ -270,7 +270,9 @@ class Store:
             aliases = {**pointers.aliases, CHAMPION: version} if promoted else pointers.aliases
             self._point(home, Pointers(latest=version, aliases=aliases))
         live = _going_live(f"{model}@{version}", promote=promote, stranger=stranger)
-        return manifest.with_publication(Publication(self.root.resolve(), signer.public.id, promoted, live))
+        return manifest.with_publication(
+            Publication(self.root.resolve(), signer.public.id, promoted, live, manifest.warnings)
+        )
 
     def promote(self, model: str, version: int, *, alias: str = CHAMPION, force: bool = False, by: str = "") -> None:
         """

@@ -20,13 +20,14 @@ from artifacts.description import published
 from artifacts.manifest import Examples, Label, Training, check_name
 from train import card, own_code
 from train.admission import Task, check_target, container_of, lines_of, task_of
+from train.chance import chance_warning
 from train.compile import compile_model
 from train.errors import NotPublishable
 from train.evaluate import Evaluation, evaluate
-from train.examples import TOLERANCE, Asked, choose, examples_of, invented, prove
+from train.examples import PROVED, TOLERANCE, Asked, choose, examples_of, invented, prove
 from train.isolation import load_elsewhere
 from train.profile import MOST_CATEGORIES, profile_column, profile_spread
-from train.rows import Rows, as_rows
+from train.rows import Rows, as_rows, evenly
 
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib")
 
@@ -116,6 +117,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     _check_names(signature, lines)
     asked = Asked(estimator, label_map([line.label for line in lines]), signature)
     table, answers = prove(asked, rows, tolerance=tolerance)
+    warning = chance_warning(estimator, rows.sample(PROVED), answers, _sample(y))
     pickled, modules = own_code.pickled(estimator)
     own = own_code.collect(modules, code)
     compilation = compile_model(asked, rows, tolerance=tolerance) if compiled else None
@@ -135,6 +137,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         reference={column.name: profile_spread(rows.frame[column.name], column) for column in signature.columns},
         training=_training(rows, y, evaluation, source),
         execution=compilation.execution if compilation else None,
+        warnings=(warning,) if warning else (),
     )
     content = Content(
         promise,
@@ -146,7 +149,15 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     )
     manifest = store.publish(name, content, promote=promote, force=force)
     print(published(manifest))
+    for warning in manifest.warnings:
+        print(f"warning: {warning}")
     return manifest
+
+
+def _sample(y: ArrayLike | None) -> ArrayLike | None:
+    """The values of y for the rows that were proved."""
+    told = None if y is None else np.asarray(y).ravel()
+    return told if told is None else told[evenly(len(told), PROVED)]
 
 
 def _as_fitted(held_back: tuple[Any, ArrayLike], rows: Rows) -> tuple[Any, ArrayLike]:

@@ -49,11 +49,16 @@ class Rows:
     def sample(self, most: int) -> "Rows":
         """So many rows, evenly spaced; all where there are fewer."""
         count = len(self.frame)
-        return self if count <= most else self.take(np.linspace(0, count - 1, most).astype(np.intp))
+        return self if count <= most else self.take(evenly(count, most))
 
     def values(self) -> list[list[object]]:
         """A list of plain values a column, None for a null: as JSON would bring them."""
         return [_plain(self.frame[name]) for name in self.frame.columns]
+
+
+def evenly(count: int, most: int) -> NDArray[np.intp]:
+    """So many of the places of rows, evenly spaced; all where there are fewer."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(np.intp)
 
 
 def as_rows(X: pd.DataFrame | ArrayLike, columns: Sequence[str] | None = None) -> Rows:

@@ -175,10 +175,10 @@ def test_a_pipeline_that_tells_nothing_may_take_numbers() -> None:
     """A first step of somebody's own keeps neither names nor a number of columns."""
     model = make_pipeline(Nameless(), LogisticRegression()).fit(X, Y)
 
-    sample = sample_of(model, table(width=[1, 2]))
+    sample = sample_of(model, table(**{"sepal length": [3, 4]}, width=[1, 2]))
 
     assert isinstance(sample.data, pd.DataFrame)
-    assert sample.data.to_dict("list") == {"width": [1.0, 2.0]}
+    assert sample.data.to_dict("list") == {"sepal length": [3.0, 4.0], "width": [1.0, 2.0]}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ class Limit:
 def limits_of(manifest: Manifest, evaluation: Evaluation | None) -> Iterator[Limit]:
     """All limits that follow from what training saw."""
     columns, saw = manifest.signature.columns, "the sample has" if manifest.is_sampled else "training saw"
+    for warning in manifest.warnings:
+        yield Limit("Warning", f"{warning[:1].upper()}{warning[1:]}")
     yield Limit("Nulls", _nulls(columns, manifest.signature.csv_nulls, saw))
     yield from _categories(columns, saw)
     if any(column.kind in {"float", "integer"} for column in columns):
