@@ -50,7 +50,8 @@ class Column(BaseModel):
 
     Attributes:
         dtype: As numpy or pandas names it; `U` is numpy's array of texts.
-        nullable: Whether training saw a null.
+        nullable: Whether training saw a null, or its publisher showed that the model takes one.
+        required: Whether callers must send it; the model ignores one that they need not.
         null: What a null was in a column of dtype object: `nan` or `none`.
         minimum, maximum: The range of the numbers, or of the lengths of a text in characters.
         categories: The values of a category; where the dtype is `category`, all of its levels in their order.
@@ -67,6 +68,7 @@ class Column(BaseModel):
     kind: Kind
     dtype: str
     nullable: bool
+    required: bool = True
     null: Literal["nan", "none"] = "nan"
     minimum: int | float | None = None
     maximum: int | float | None = None

@@ -41,6 +41,8 @@ class Rows:
         self.signature = signature
         self.names = signature.names
         self._known = frozenset(self.names)
+        # What the model ignores may be left out of an object.
+        self._filling = {column.name: column.example for column in signature.columns if not column.required}
         self._width = len(self.names)
         self._integers = [place for place, column in enumerate(signature.columns) if takes_integers(column)]
         pick = itemgetter(*self.names)
@@ -76,6 +78,8 @@ class Rows:
         most = max(self.limits.max_columns, self._width)
         if longest > most:
             raise InvalidInput("too-many-features", f"a row has {longest} values, and at most {most} may be")
+        if self._filling and dict in kinds:
+            value = [{**self._filling, **row} if isinstance(row, dict) else row for row in value]
         return self._rows(value, kind=list if list in kinds else dict)
 
     def _rows(self, rows: list[Any], *, kind: type) -> Batch:

@@ -78,7 +78,8 @@ def instances_schema(manifest: Manifest, *, max_rows: int, ignore_unknown: bool)
     columns = manifest.signature.columns
     cells = {column.name: _cell_schema(column) for column in columns}
     vector = {"type": "array", "prefixItems": list(cells.values()), "minItems": len(cells), "maxItems": len(cells)}
-    record = {"type": "object", "properties": cells, "required": list(cells), "additionalProperties": ignore_unknown}
+    required = [column.name for column in columns if column.required]
+    record = {"type": "object", "properties": cells, "required": required, "additionalProperties": ignore_unknown}
     examples = [list(row) for row in manifest.examples.instances[:2]]
     return {
         "type": "array",

@@ -66,7 +66,12 @@ def _run_csv(arguments: argparse.Namespace, store: Store) -> None:
         folds=arguments.folds or 5,
     )
     plan = plans.of_table(table, question, name=name)
-    more = {"unknown": arguments.unknown or "refuse", "examples": not arguments.no_examples, "force": arguments.force}
+    more = {
+        "unknown": arguments.unknown or "refuse",
+        "examples": not arguments.no_examples,
+        "force": arguments.force,
+        **_relaxed(arguments),
+    }
     run(plan, store, promote=not arguments.no_promote, **more)
     report.next_step(name, arguments.csv)
 
@@ -96,6 +101,7 @@ def _run_model(arguments: argparse.Namespace, store: Store) -> None:
             csv_nulls=table.nulls,
             examples=not arguments.no_examples,
             sample=True,
+            **_relaxed(arguments),
             promote=not arguments.no_promote,
             force=arguments.force,
             code=code,
@@ -139,6 +145,10 @@ def run(plan: Plan, store: Store, *, promote: bool, **more: Any) -> None:
 
 def _threads_for(rows: int) -> threadpool_limits:
     return threadpool_limits(1 if rows < _ROWS_FOR_THREADS else None)
+
+
+def _relaxed(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"nullable": arguments.nullable or (), "fractions": arguments.fractions or ()}
 
 
 def _cells(nulls: str | None) -> list[str] | None:

@@ -150,7 +150,7 @@ def lines_of(
 
 def _values(classes: NDArray[np.generic], y: ArrayLike | None) -> list[Any]:
     """The classes as y has them: integers and booleans, where scikit-learn made floats of a dtype with nulls."""
-    values = classes.tolist()
+    values: list[Any] = classes.tolist()
     is_own = isinstance(getattr(y, "dtype", None), pd.api.extensions.ExtensionDtype)
     if classes.dtype.kind != "f" or not is_own or not all(value.is_integer() for value in values):
         return values

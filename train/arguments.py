@@ -25,11 +25,24 @@ three ways, of which one must be given:
   an estimator that was fitted elsewhere, with a sample of its rows: columns and ranges are drawn from these
     python -m train --model model.joblib --sample rows.csv --target species --name penguins
 """
+_RELAXED = ("nullable", "fractions")
 # Which options say something to which way; the others are refused rather than passed over.
 _WAYS: dict[Way, set[str]] = {
     "recipe": {"folds"},
-    "csv": {"target", "name", "drop", "keep", "time_column", "task", "nulls", "unknown", "folds", "no_examples"},
-    "model": {"sample", "target", "name", "nulls", "unknown", "no_examples", "dtype", "yes", "code"},
+    "csv": {
+        "target",
+        "name",
+        "drop",
+        "keep",
+        "time_column",
+        "task",
+        "nulls",
+        "unknown",
+        "folds",
+        "no_examples",
+        *_RELAXED,
+    },
+    "model": {"sample", "target", "name", "nulls", "unknown", "no_examples", "dtype", "yes", "code", *_RELAXED},
 }
 _NEEDED: dict[Way, tuple[str, ...]] = {"recipe": (), "csv": ("target",), "model": ("sample", "name")}
 _TITLES: dict[Way, str] = {"recipe": "a recipe", "csv": "--csv", "model": "--model"}
@@ -79,6 +92,9 @@ def _add_shared(parser: ArgumentParser) -> None:
         choices=("refuse", "pass"),
         help="what becomes of a category that training did not see (default: refuse with --csv, pass with --model)",
     )
+    several: dict[str, Any] = {"nargs": "+", "action": "extend", "metavar": "COLUMN"}
+    group.add_argument("--nullable", **several, help="columns without nulls in which callers may send one")
+    group.add_argument("--fractions", **several, help="columns of whole numbers in which callers may send fractions")
     # None is what tells an option that was left out from one that was said in the wrong place.
     group.add_argument("--no-examples", action="store_true", default=None, help="show made-up rows, no real ones")
 

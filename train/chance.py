@@ -86,7 +86,7 @@ def _is_guess(predicted: NDArray[Any], known: NDArray[np.intp], codes: NDArray[n
     right = weights[codes] * (known[codes] == predicted)
     shuffled = (draw.permutation(codes) for _ in range(_PERMUTATIONS))
     as_good = sum(float((weights[each] * (known[each] == predicted)).sum()) >= right.sum() - 1e-12 for each in shuffled)
-    return (as_good + 1) / (_PERMUTATIONS + 1) > _SIGNIFICANT
+    return bool((as_good + 1) / (_PERMUTATIONS + 1) > _SIGNIFICANT)
 
 
 def _reason(estimator: Any, rows: Rows, predicted: NDArray[Any], true: NDArray[np.intp], chance: float) -> str:

@@ -99,13 +99,17 @@ def prove(asked: Asked, rows: Rows, *, tolerance: float) -> tuple[list[list[obje
 
 def _prove_converted(asked: Asked, rows: Rows, *, tolerance: float) -> None:
     """
-    Compare the answers for a table of another library with those for the pandas DataFrame that was made of it.
+    Compare the answers for what was passed as X, such as a table of polars, with those for what was made of it.
 
     Raises:
-        NotPublishable: They differ, or there are none for a pandas DataFrame.
+        NotPublishable: They differ, or there are none for the latter.
     """
     library = type(rows.given).__module__.partition(".")[0]
-    advice = f"a server calls the model with what pandas makes of a table of {library}: fit it on X.to_pandas()"
+    advice = (
+        "nullable and fractions make other dtypes of whole numbers and booleans: fit it on X with these dtypes"
+        if library in {"pandas", "numpy"}
+        else f"a server calls the model with what pandas makes of a table of {library}: fit it on X.to_pandas()"
+    )
     first = rows.take(np.arange(min(PROVED, len(rows.frame))))
     expected = _offline(asked, Rows(rows.given[:PROVED], first.frame))
     try:

@@ -175,10 +175,12 @@ def _categories(name: str, known: "pd.Series[Any]", unknown: str, more: Sequence
         if levels.dtype.kind not in "iufbO" and not isinstance(levels.dtype, pd.StringDtype):
             raise NotPublishable(f"column {name!r} has categories of dtype {levels.dtype}: {_advice(levels.dtype)}")
         counts = counts.reindex(levels)
-        more = {"levels": str(levels.dtype), "ordered": bool(known.dtype.ordered)}
-        return {"categories": _counted(name, counts), "unknown": unknown, **more}
-    counts = counts.reindex([*counts.index, *(value for value in dict.fromkeys(more) if value not in counts.index)])
-    return {"categories": _counted(name, counts.fillna(0).astype(int).sort_index()), "unknown": unknown}
+        dtype = {"levels": str(levels.dtype), "ordered": bool(known.dtype.ordered)}
+        return {"categories": _counted(name, counts), "unknown": unknown, **dtype}
+    absent = [value for value in dict.fromkeys(more) if value not in counts.index]
+    if absent:
+        counts = counts.reindex([*counts.index, *absent], fill_value=0)
+    return {"categories": _counted(name, counts.sort_index()), "unknown": unknown}
 
 
 def _counted(name: str, counts: "pd.Series[Any]") -> tuple[Category, ...]:

@@ -27,6 +27,7 @@ from train.evaluate import Evaluation, evaluate
 from train.examples import PROVED, TOLERANCE, Asked, choose, examples_of, invented, prove
 from train.isolation import load_elsewhere
 from train.profile import MOST_CATEGORIES, profile_column, profile_spread
+from train.relaxations import not_required, prove_relaxed, relaxed, with_nulls
 from train.rows import Rows, as_rows, evenly
 
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib")
@@ -45,6 +46,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     unknown: Unknown = "refuse",
     categories: Mapping[str, Sequence[Any]] | None = None,
     csv_nulls: Sequence[str] = (),
+    nullable: Sequence[str] = (),
+    fractions: Sequence[str] = (),
     examples: bool = True,
     sample: bool = False,
     compiled: bool = True,
@@ -75,6 +78,9 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
             leaves it to the estimator.
         categories: By column the texts that it may hold besides those in X, where X is a sample.
         csv_nulls: Cells of a CSV that mean null besides the empty one, such as "NA".
+        nullable: Columns without nulls in X in which callers may send one; it is shown that the model predicts such
+            rows, as a pipeline that imputes does.
+        fractions: Columns of whole numbers in which callers may send fractions, if the model predicts such rows.
         examples: Whether rows of training may be shown as examples; if not, they are made up.
         sample: Whether X are only some rows such as it was fitted on. Card, `show`, OpenAPI and errors then call what
             they know of the columns that of a sample.
@@ -112,11 +118,16 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     if task == "regression" and labels is not None:
         raise NotPublishable("labels are for classes, and a regressor has none")
     lines = lines_of(estimator.classes_, labels, y) if task == "classification" else ()
+    rows = relaxed(rows, nullable=nullable, fractions=fractions)
     described = _columns(rows, unknown, real=examples, sample=sample, categories=categories or {})
-    signature = Signature(container=rows.container, columns=described, csv_nulls=_cells(csv_nulls))
+    signature = Signature(
+        container=rows.container, columns=with_nulls(described, nullable), csv_nulls=_cells(csv_nulls)
+    )
     _check_names(signature, lines)
     asked = Asked(estimator, label_map([line.label for line in lines]), signature)
     table, answers = prove(asked, rows, tolerance=tolerance)
+    prove_relaxed(asked, table, nullable=nullable, fractions=fractions)
+    asked = not_required(asked, table, answers)
     warning = chance_warning(estimator, rows.sample(PROVED), answers, _sample(y))
     pickled, modules = own_code.pickled(estimator)
     own = own_code.collect(modules, code)
@@ -126,7 +137,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     promise = _promise(
         task=task,
         estimator=repr(estimator),
-        signature=signature,
+        signature=asked.signature,
         classes=tuple(line.label for line in lines),
         tolerance=tolerance,
         scores={**(evaluation.scores if evaluation else {}), **(scores or {})},

@@ -23,7 +23,7 @@ class Rows:
     Attributes:
         data: As it was passed, lists made arrays: what the estimator was fitted on.
         frame: The same under column names; an array of texts has become objects.
-        given: The table of another library, such as polars, that `data` was made of; None if there was none.
+        given: What `data` was made of, where the estimator was fitted on that: a table of polars, or other dtypes.
     """
 
     data: Fitted
@@ -74,8 +74,9 @@ def as_rows(X: pd.DataFrame | ArrayLike, columns: Sequence[str] | None = None) -
     """
     if isinstance(columns, str):
         raise NotPublishable(f"columns is one text: pass a list of names, [{columns!r}]")
-    if hasattr(X, "to_pandas"):
-        return replace(as_rows(X.to_pandas(), columns), given=X)
+    to_pandas: Any = getattr(X, "to_pandas", None)
+    if to_pandas is not None:
+        return replace(as_rows(to_pandas(), columns), given=X)
     if hasattr(X, "collect"):
         raise NotPublishable(f"X is a {type(X).__name__}, which has no rows yet: pass X.collect()")
     if isinstance(X, pd.DataFrame):

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from artifacts.csv_names import added_columns
 from artifacts.errors import printable
 from artifacts.signature import Batch, Signature
-from artifacts.values import Fault
+from artifacts.values import Fault, builder
 from serve.errors import InvalidInput
 from serve.tabular.blocks import Block, PlainBlock, RecordBlock
 from serve.tabular.cells import reader
@@ -53,6 +53,7 @@ class CsvSource:
         refuse_foreign(file.read(HEAD_BYTES))
         _check_encoding(file)
         self._signature = signature
+        self._required = [column.name for column in signature.columns if column.required]
         self._options = options
         self._file = file
         self._has_rows = False
@@ -64,12 +65,13 @@ class CsvSource:
         self._limits = LineLimits(options.max_cell_bytes, self._answered, self.delimiter)
         self._odd_limits = replace(self._limits, part=_ODD_PART)
         names = [name.strip() for name in self.header]
-        self._places = [names.index(name) for name in signature.names]
+        sent = [column for column in signature.columns if column.required or column.name in names]
+        self._places = [names.index(column.name) for column in sent]
         nulls = options.nulls.union(signature.csv_nulls)
-        self._readers = [reader(column, nulls) for column in signature.columns]
-        casts = [
-            cast_of(column, read, nulls, options) for column, read in zip(signature.columns, self._readers, strict=True)
-        ]
+        self._readers = [reader(column, nulls) for column in sent]
+        casts = [cast_of(column, read, nulls, options) for column, read in zip(sent, self._readers, strict=True)]
+        # What the model ignores may be left out of the file.
+        self._absent = [(place, column) for place, column in enumerate(signature.columns) if column.name not in names]
         self._cells = PlainCells(Cutter(len(names), self.delimiter), self._places, casts)
 
     def blocks(self) -> Iterator[Block]:
@@ -97,7 +99,7 @@ class CsvSource:
                 continue
             if not first:
                 raise InvalidInput("csv-columns", "the CSV is empty: its first line must name the columns")
-            if _names(first[0].cells).keys() >= set(self._signature.names):
+            if _names(first[0].cells).keys() >= set(self._required):
                 return first[0].cells, delimiter
             found.append(first[0].cells)
         if not found:
@@ -106,7 +108,7 @@ class CsvSource:
 
     def _misnamed(self, header: list[str]) -> InvalidInput:
         named = _names(header)
-        missing = [name for name in self._signature.names if name not in named][:_MOST_NAMED]
+        missing = [name for name in self._required if name not in named][:_MOST_NAMED]
         return InvalidInput(
             "csv-columns",
             f"the first line must name the model's columns, separated by comma, semicolon or tab; missing: "
@@ -173,6 +175,8 @@ class CsvSource:
             if are_few(plain):
                 return None
             kept, arrays = kept.kept(good), [array[good] for array in arrays]
+        for place, column in self._absent:
+            arrays.insert(place, builder(column)([column.example] * len(kept.numbers)))
         batch = Batch(self._signature.table(arrays), np.ones(len(kept.numbers), dtype=bool), ())
         if plain.all():
             return PlainBlock(kept, batch, None, plain, self.delimiter)
@@ -231,6 +235,8 @@ class CsvSource:
         ]
         columns = list(zip(*fitting, strict=True)) or [()] * width
         table = [read(columns[place]) for read, place in zip(self._readers, self._places, strict=True)]
+        for place, column in self._absent:
+            table.insert(place, [column.example] * len(fitting))
         batch = self._signature.check(
             table, rows=rows, size=len(cells), faults=faults, max_digits=self._options.max_digits
         )

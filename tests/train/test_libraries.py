@@ -83,7 +83,8 @@ def test_an_unfitted_catboost_model_is_refused(store: Store) -> None:
 @pytest.mark.parametrize(("dtype", "classes"), [("Int64", (0, 1)), ("boolean", (False, True))])
 def test_a_target_of_pandas_own_dtypes_is_published(store: Store, dtype: str, classes: tuple[Any], made: str) -> None:
     """scikit-learn makes floats of it; callers are told what stood in y."""
-    y = LONG.astype({"Int64": "int64[pyarrow]", "boolean": "bool[pyarrow]"}[dtype] if made == "pyarrow" else dtype)
+    arrow = {"Int64": "int64[pyarrow]", "boolean": "bool[pyarrow]"}[dtype]
+    y = LONG.astype(pd.api.types.pandas_dtype(arrow if made == "pyarrow" else dtype))
     estimator = LogisticRegression().fit(X, y)
 
     manifest = publish(estimator, X, y, name="model", store=store, held_back=(X, y))
@@ -96,7 +97,7 @@ def test_a_target_of_pandas_own_dtypes_is_published(store: Store, dtype: str, cl
 @pytest.mark.parametrize("dtype", ["string", "str", "category"])
 def test_a_target_of_texts_is_published_in_every_dtype(store: Store, dtype: str) -> None:
     """Its classes are these texts."""
-    y = LONG.map({True: "long", False: "short"}).astype(dtype)
+    y = LONG.map({True: "long", False: "short"}).astype(pd.api.types.pandas_dtype(dtype))
 
     manifest = publish(LogisticRegression().fit(X, y), X, y, name="model", store=store)
 
@@ -135,8 +136,10 @@ def test_a_polars_series_of_texts_is_published(store: Store) -> None:
 
 def test_a_polars_table_without_rows_yet_is_refused(store: Store) -> None:
     """A LazyFrame is a plan, and the message says how to make a table of it."""
+    lazy: Any = pl.from_pandas(X).lazy()
+
     with pytest.raises(NotPublishable, match=r"X is a LazyFrame, which has no rows yet: pass X\.collect\(\)"):
-        publish(LogisticRegression().fit(X, LONG), pl.from_pandas(X).lazy(), name="model", store=store)
+        publish(LogisticRegression().fit(X, LONG), lazy, name="model", store=store)
 
 
 def _squared(table: Any) -> Any:

@@ -43,7 +43,7 @@ def limits_of(manifest: Manifest, evaluation: Evaluation | None) -> Iterator[Lim
     yield Limit(
         "Columns",
         "Each of them once: a missing or an unknown column is refused. A vector has them in the order above; an object "
-        "and a CSV name them, in any order.",
+        "and a CSV name them, in any order." + _optional(columns),
     )
     if manifest.task == "classification":
         yield Limit("Answers", _answers(manifest))
@@ -65,6 +65,11 @@ def _nulls(columns: Sequence[Column], csv_nulls: Sequence[str], saw: str) -> str
     others = f" Anywhere else a null is refused, because {saw} none there." if len(able) < len(columns) else ""
     which = "Every column takes a null" if not others else f"A null is taken in {names(able, most=_MOST_NAMED)}"
     return f"{which}.{others} In a CSV an empty cell is a null{also}."
+
+
+def _optional(columns: Sequence[Column]) -> str:
+    ignored = [column.name for column in columns if not column.required]
+    return f" The model ignores {names(ignored, most=_MOST_NAMED)}, which may be left out there." if ignored else ""
 
 
 def _categories(columns: Sequence[Column], saw: str) -> Iterator[Limit]:
