@@ -68,8 +68,8 @@ async def lifespan(
             yield
     finally:
         watching.cancel()
-        parts.threads.close()
         loading.cancel()
+        parts.threads.close()
         if shared:
             await shared.close()
         if access_log:

@@ -109,7 +109,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, trials: 
 
 
 def _replace_process() -> None:
-    """Shut this process down as SIGTERM does; what supervises it starts a new one, with all of its threads."""
+    """Shut this process down as SIGTERM does; the supervisor starts a new one, with all of its threads."""
     _log.error("process ends", reason="half of its threads are lost to calls of models that do not return")
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -164,6 +164,7 @@ def test_good_models_are_served_while_a_bad_one_is_tried(tmp_path: Path) -> None
             crashing.publish(store, tmp_path / act, model=act, load=act)
     env = environment(artifacts=store.root, state=tmp_path / "state", log_format="json", workers=2)
     with Server(env, is_awaited=False) as server:
+        assert within(25, lambda: not _refuses(server.port))
         api = Api(server, server.bearer())
         good = api.predict(GOOD, "/api/v1/models/tiny/predict")
         while_trying = api.predict(GOOD, "/api/v1/models/sleep/predict")
