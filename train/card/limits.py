@@ -73,9 +73,11 @@ def _optional(columns: Sequence[Column]) -> str:
 
 
 def _categories(columns: Sequence[Column], saw: str) -> Iterator[Limit]:
+    # It may well know a category that a sample lacks.
+    news = "" if any(column.sampled for column in columns) else ", which knows nothing of it"
     for unknown, what in (
         ("refuse", f"A category other than those that {saw} is refused"),
-        ("pass", f"A category other than those that {saw} is left to the estimator"),
+        ("pass", f"A category other than those that {saw} is left to the estimator{news}"),
     ):
         which = [column.name for column in columns if column.kind == "category" and column.unknown == unknown]
         if which:
