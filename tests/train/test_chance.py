@@ -49,6 +49,7 @@ def test_an_estimator_of_scaled_rows_that_is_published_with_raw_ones_is_a_warnin
     """In the output, the manifest, `show` and the card, with the reason."""
     manifest = publish(SCALED, WINE.data.to_numpy(), WINE.target, name="wine", store=store)
 
+    assert manifest.publication is not None
     (warning,) = manifest.publication.warnings
     assert warning.startswith(
         "the model is no better than chance on the 178 rows of X: balanced accuracy is 0.333, and chance reaches "
