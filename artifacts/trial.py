@@ -202,6 +202,8 @@ class _Child:
                 stderr=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
+                # Arrow's own allocator reserves 1 GiB, which would be taken for the version's.
+                env={**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"},
             )
         self._replies = self._socket.makefile("rb")
         self._is_new = True
