@@ -21,6 +21,9 @@ from train.rows import Rows
 
 TOLERANCE = 1e-9
 EXAMPLES = 32
+# Of a table with many columns fewer rows are kept, so that the values are no more than these, or the rows than those.
+_EXAMPLE_CELLS = 64_000
+_FEWEST_EXAMPLES = 4
 # So many rows are sent the way of a caller and compared.
 PROVED = 10_000
 # And so many of them are sent each by itself.
@@ -196,14 +199,20 @@ def choose(table: Sequence[Sequence[object]], answers: Answer) -> list[list[Any]
     """Up to 32 of the rows, spread evenly over what the model answers for them; a list a column."""
     told = answers.labels
     order = np.argsort(told if isinstance(told[0], float) else told.astype(str), kind="stable")
-    chosen = np.unique(order[np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).astype(int)])
+    most = _examples(len(table))
+    chosen = np.unique(order[np.linspace(0, len(order) - 1, min(most, len(order))).astype(int)])
     return [[column[row] for row in chosen] for column in table]
+
+
+def _examples(columns: int) -> int:
+    return min(EXAMPLES, max(_FEWEST_EXAMPLES, _EXAMPLE_CELLS // columns))
 
 
 def invented(signature: Signature) -> list[list[Scalar]]:
     """Rows that nobody is: each value drawn from what its column takes, for itself; a list a column."""
     draw = np.random.default_rng(_SEED)
-    return [[invent(column, draw) for _ in range(EXAMPLES)] for column in signature.columns]
+    most = _examples(len(signature.columns))
+    return [[invent(column, draw) for _ in range(most)] for column in signature.columns]
 
 
 def examples_of(asked: Asked, table: Sequence[Sequence[Any]]) -> Examples:
