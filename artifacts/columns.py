@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from artifacts.errors import shown
+from artifacts.number_formats import NumberFormat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +61,7 @@ class Column(BaseModel):
         unknown: What becomes of a text that is none of the categories: refused, or passed to the estimator.
         example: A value that works.
         sampled: Whether nulls, range and categories are those of a sample of rows; what training saw is unknown then.
+        numbers: How a CSV writes the numbers of this column; None is as JSON does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,6 +80,7 @@ class Column(BaseModel):
     unknown: Unknown = "refuse"
     example: Scalar = None
     sampled: bool = False
+    numbers: NumberFormat | None = None
 
     @property
     def known(self) -> list[bool | int | float | str]:
@@ -107,6 +110,8 @@ class Column(BaseModel):
         # Found here, a column that nothing can hold is a manifest's mistake; later it would be every request's.
         if (self.minimum is None) != (self.maximum is None):
             raise ValueError("minimum and maximum come together")
+        if self.numbers and self.kind not in {"float", "integer"}:
+            raise ValueError(f"a column of kind {self.kind} has no number format")
         if self.dtype in _PANDAS[self.kind]:
             if self.dtype == "category" and not self._has_levels():
                 raise ValueError("the levels of a category are no distinct values of their dtype")

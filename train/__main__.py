@@ -16,6 +16,7 @@ from artifacts.output import piped
 from artifacts.settings import complaints
 from train import fitted, own_code, plans, report, tables, trials
 from train.arguments import parse
+from train.cells import NULLS, CellRules
 from train.errors import ModelNotLoaded, TrainError
 from train.evaluate import demand
 from train.plans import Plan, Question
@@ -56,7 +57,7 @@ def _run_recipe(arguments: argparse.Namespace, store: Store) -> None:
 
 def _run_csv(arguments: argparse.Namespace, store: Store) -> None:
     name = check_name(tables.model_name(arguments.csv) if arguments.name is None else arguments.name)
-    table = tables.read(arguments.csv, nulls=_cells(arguments.nulls), sought=(arguments.target,))
+    table = tables.read(arguments.csv, rules=_rules(arguments), sought=(arguments.target,))
     question = Question(
         target=arguments.target,
         task=arguments.task,
@@ -80,7 +81,7 @@ def _run_model(arguments: argparse.Namespace, store: Store) -> None:
     name = check_name(arguments.name)
     fitted.demand_file(arguments.model)
     sought = () if arguments.target is None else (arguments.target,)
-    table = tables.read(arguments.sample, nulls=_cells(arguments.nulls), sought=sought)
+    table = tables.read(arguments.sample, rules=_rules(arguments), sought=sought)
     code = arguments.code or ()
     sys.path[:0] = own_code.folders(code)
     _confirm(arguments.model, yes=bool(arguments.yes))
@@ -99,6 +100,7 @@ def _run_model(arguments: argparse.Namespace, store: Store) -> None:
             unknown=arguments.unknown or "pass",
             categories=sample.categories,
             csv_nulls=table.nulls,
+            number_formats=table.number_formats,
             examples=not arguments.no_examples,
             sample=True,
             **_relaxed(arguments),
@@ -136,6 +138,8 @@ def run(plan: Plan, store: Store, *, promote: bool, **more: Any) -> None:
             held_back=(rows.X_held, rows.y_held),
             scores=trial.cross_validated,
             csv_nulls=plan.csv_nulls,
+            number_formats=plan.number_formats,
+            unlabelled=plan.unlabelled,
             promote=promote,
             source=plan.source,
             store=store,
@@ -151,8 +155,14 @@ def _relaxed(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"nullable": arguments.nullable or (), "fractions": arguments.fractions or ()}
 
 
-def _cells(nulls: str | None) -> list[str] | None:
-    return None if nulls is None else [cell for cell in nulls.split(",") if cell]
+def _rules(arguments: argparse.Namespace) -> CellRules:
+    """How cells are read, as far as the options say it."""
+    usual = NULLS if arguments.nulls is None else arguments.nulls.split(",")
+    return CellRules(
+        nulls=frozenset(["", *usual, *(arguments.null or ())]),
+        decimal=arguments.decimal,
+        thousands=arguments.thousands,
+    )
 
 
 def _confirm(path: Path, *, yes: bool) -> None:

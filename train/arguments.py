@@ -25,24 +25,15 @@ three ways, of which one must be given:
   an estimator that was fitted elsewhere, with a sample of its rows: columns and ranges are drawn from these
     python -m train --model model.joblib --sample rows.csv --target species --name penguins
 """
-_RELAXED = ("nullable", "fractions")
+_CELLS = {"nulls", "null", "decimal", "thousands"}
+_RELAXED = {"nullable", "fractions"}
 # Which options say something to which way; the others are refused rather than passed over.
 _WAYS: dict[Way, set[str]] = {
     "recipe": {"folds"},
-    "csv": {
-        "target",
-        "name",
-        "drop",
-        "keep",
-        "time_column",
-        "task",
-        "nulls",
-        "unknown",
-        "folds",
-        "no_examples",
-        *_RELAXED,
-    },
-    "model": {"sample", "target", "name", "nulls", "unknown", "no_examples", "dtype", "yes", "code", *_RELAXED},
+    "csv": {"target", "name", "drop", "keep", "time_column", "task", "unknown", "folds", "no_examples"}
+    | _CELLS
+    | _RELAXED,
+    "model": {"sample", "target", "name", "unknown", "no_examples", "dtype", "yes", "code"} | _CELLS | _RELAXED,
 }
 _NEEDED: dict[Way, tuple[str, ...]] = {"recipe": (), "csv": ("target",), "model": ("sample", "name")}
 _TITLES: dict[Way, str] = {"recipe": "a recipe", "csv": "--csv", "model": "--model"}
@@ -86,7 +77,19 @@ def _add_shared(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("with --csv or --model")
     group.add_argument("--target", metavar="COLUMN", help="what is predicted; with --model, to score the sample")
     group.add_argument("--name", help="the model's name (default with --csv: the file's)")
-    group.add_argument("--nulls", metavar="A,B", help='cells that mean null besides the empty one: "NA,?"')
+    group.add_argument("--null", nargs="+", action="extend", metavar="CELL", help="cells that mean null too: n.d.")
+    group.add_argument("--nulls", metavar="A,B", help='all cells that mean null, instead of NA and its like: "NA,?"')
+    group.add_argument(
+        "--decimal",
+        choices=(".", ","),
+        help="the decimal mark (default: a point; a comma too where all cells of a column have one and no comma "
+        "separates columns)",
+    )
+    group.add_argument(
+        "--thousands",
+        choices=(",", ".", " ", "'"),
+        help="what separates groups of three digits (default: whatever all cells of a column have)",
+    )
     group.add_argument(
         "--unknown",
         choices=("refuse", "pass"),

@@ -43,5 +43,7 @@ def moments(values: "pd.Series[Any]") -> "pd.Series[Any]":
         readings = [pd.to_datetime(texts, errors="coerce", utc=True, **way) for way in ways]
     best: pd.Series[Any] = max(readings, key=lambda reading: int(reading.notna().sum()))
     if not best.notna().any():
-        raise NothingToLearn(f"column {values.name!r} holds neither dates nor numbers: rows cannot be put in its order")
+        raise NothingToLearn(
+            f"column {values.name!r} holds neither dates nor numbers: write them as 2026-12-31, or leave out the option"
+        )
     return best

@@ -2,24 +2,23 @@
 
 import re
 import shlex
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from train import dates
-from train.tables import kind_of
+from train.cells import Reading
+from train.tables import Table, kind_of
 
 _NAMELESS = re.compile(r"Unnamed: \d+")
 _ID_NAME = re.compile(r"(?i:(?:.*[\W_])?(?:id|uuid|guid|index|idx|key|nr|row|serial|number))|.*[a-z](?:Id|ID)")
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 # Fewer rows than these are all different by chance.
 _FEWEST = 20
 # A column is said to be what all of its cells are but for so few.
 _NEARLY_ALL = 0.95
-_MOSTLY_NUMBERS = 0.8
-_MOST_ODD_CELLS = 3
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,18 @@ class Hazard:
     advice: str = ""
     column: str | None = None
 
+    def __str__(self) -> str:
+        return f"{self.what} ({self.advice})" if self.advice else self.what
+
 
 def unfit(X: pd.DataFrame, *, keep: Collection[str] = ()) -> list[Hazard]:
-    """The columns that a model must not see; those to keep are kept, whatever they look like, if they hold anything."""
+    """
+    The columns that a model must not see.
+
+    Args:
+        X: The rows to learn from.
+        keep: Columns that are kept whatever they look like, if they hold anything.
+    """
     found = []
     for label, values in X.items():
         name = str(label)
@@ -81,23 +89,30 @@ def _is_id(name: str, known: "pd.Series[Any]") -> bool:
     return bool(counts or (is_whole and _ID_NAME.fullmatch(name)))
 
 
-def suspicions(X: pd.DataFrame) -> Iterator[Hazard]:
-    """The columns of texts that would be numbers, but for how they are written."""
-    for name, values in X.items():
-        if values.dtype.kind in "iufb" or kind_of(values) == "boolean":
-            continue
-        known = values.dropna()
-        if float(known.str.fullmatch(_DECIMAL_COMMA).mean()) >= _NEARLY_ALL:
-            yield Hazard(f"column {name!r} is text: its numbers have a decimal comma", "write them with a point")
-            continue
-        odd = known[pd.to_numeric(known, errors="coerce").isna()]
-        if len(odd) and len(odd) <= (1 - _MOSTLY_NUMBERS) * len(known) and odd.nunique() <= _MOST_ODD_CELLS:
-            cells = sorted(odd.unique())
-            named = ", ".join(map(repr, cells))
-            yield Hazard(
-                f"column {name!r} is text, and would be numbers but for {named} in {len(odd)} of {len(known)} rows",
-                f"if this means null: --nulls {shlex.quote(','.join(cells))}",
-            )
+def suspicion(table: Table, name: str, reading: Reading) -> Hazard | None:
+    """What keeps a column of texts from being numbers, if it nearly is."""
+    if not reading.is_nearly_numbers:
+        return None
+    if not reading.strays:
+        return Hazard(
+            f"column {name!r} is text: its numbers have {reading.numbers.words}, where a comma separates the columns",
+            "--decimal ,",
+        )
+    named = [*map(_short, reading.strays[:_MOST_NAMED]), *(["..."] if len(reading.strays) > _MOST_NAMED else [])]
+    lines = table.lines_of(name, reading.strays)
+    where = f"on line {lines[0]}" if len(lines) == 1 else f"in {len(lines)} rows, first on line {lines[0]}"
+    return Hazard(
+        f"column {name!r} is text, and would be numbers but for {', '.join(named)} {where}",
+        _null_advice(reading.strays),
+    )
+
+
+def _null_advice(cells: Collection[str]) -> str:
+    if len(cells) > _MOST_NAMED:
+        return "correct these cells, or name with --null those that mean null"
+    # After a blank, argparse takes what begins with a dash for an option.
+    options = [f"--null{'=' if cell.startswith('-') else ' '}{shlex.quote(cell)}" for cell in cells]
+    return f"if this means null: {' '.join(options)}"
 
 
 def _short(value: object) -> str:

@@ -22,7 +22,7 @@ def parted(task: Task, X: pd.DataFrame, y: "pd.Series[Any]", *, in_time: bool = 
         NothingToLearn: There are too few rows for the classes.
     """
     if task == "classification" and not in_time and round(HELD * len(y)) < y.nunique():
-        raise NothingToLearn(f"{len(y)} rows are too few to hold back one of each of {y.nunique()} classes")
+        raise NothingToLearn(f"{len(y)} rows are too few to hold back one of each of {y.nunique()} classes: join some")
     rows = split(task, X, y, held=HELD, in_time=in_time)
     if in_time:
         rows, hazards = _without_new_classes(rows)
@@ -31,8 +31,9 @@ def parted(task: Task, X: pd.DataFrame, y: "pd.Series[Any]", *, in_time: bool = 
     alone = [str(name) for name in X if _alone(rows.X[name], rows.X_held[name]).any()]
     if alone:
         names = ", ".join(map(repr, alone))
-        what = f"held-back rows alone hold some nulls or categories of {names}: a server will refuse such rows"
-        hazards.append(Hazard(what, "--unknown pass leaves new categories to the model"))
+        hazards.append(
+            Hazard(f"held-back rows alone hold some nulls or categories of {names}: none of them is learned")
+        )
     return rows, hazards
 
 
@@ -71,7 +72,9 @@ def _without_new_classes(rows: Split) -> tuple[Split, list[Hazard]]:
         return rows, []
     names = ", ".join(map(repr, rows.y_held[new].unique().tolist()))
     if new.all():
-        raise NothingToLearn(f"all of the latest rows are of classes that no earlier row has: {names}")
+        raise NothingToLearn(
+            f"all of the latest rows are of classes that no earlier row has: {names}; leave out --time-column"
+        )
     what = f"rows of classes that no earlier row has ({names}) are left out: {new.sum()} of the latest {len(new)}"
     return replace(rows, X_held=rows.X_held[~new], y_held=rows.y_held[~new]), [Hazard(what)]
 

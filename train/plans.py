@@ -2,21 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.base import is_regressor
 
+from artifacts.number_formats import NumberFormat, number_of
 from train import dates, defaults
 from train.admission import Task
+from train.cells import Reading
 from train.errors import NothingToLearn
 from train.fit import Split, split
-from train.hazards import Hazard, suspicions, unfit
+from train.hazards import Hazard, suspicion, unfit
 from train.leaks import leaks
 from train.parting import folds_for, parted
 from train.recipes import Recipe
-from train.tables import Table
-from train.targets import Target, target_of
+from train.tables import Table, formats_of, nulls_of
+from train.targets import target_of
+
+_MOST_NAMED = 8
+_REMOVE = "remove them from the file: the server answers each with an error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,8 @@ class Plan:
         thresholds: The least value of each score on held-back rows.
         source: Where the rows are from.
         csv_nulls: Cells of a CSV that mean null besides the empty one.
+        number_formats: How a CSV writes numbers, by column, where not as JSON does.
+        unlabelled: Rows that teach nothing: those held back, and those whose target is missing or too rare.
         notes: What was found out, for people.
         hazards: What would have misled the model, or still may.
     """
@@ -43,6 +52,8 @@ class Plan:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     labels: Sequence[str] | None = None
     csv_nulls: Sequence[str] = ()
+    number_formats: Mapping[str, NumberFormat] = field(default_factory=dict)
+    unlabelled: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
     hazards: tuple[Hazard, ...] = ()
 
@@ -101,49 +112,130 @@ def of_table(table: Table, question: Question, *, name: str) -> Plan:
     """
     table.demand(question.target, *question.drop, *question.keep, *question.by_time)
     if question.target in question.drop:
-        raise NothingToLearn(f"{question.target!r} is what is to be predicted, and cannot be dropped")
-    frame, timeless = _in_order(table.frame, question.time_column)
-    target = target_of(frame[question.target], task=question.task, nulls=table.nulls)
-    X, unfits = _features(frame.loc[target.y.index], question)
-    hazards = [*timeless, *target.hazards, *unfits, *suspicions(X), *leaks(X, target.y, target.task)]
+        raise NothingToLearn(
+            f"{question.target!r} is what is to be predicted, and cannot be dropped: leave it out of --drop"
+        )
+    try:
+        return _plan(table, question, name=name)
+    except NothingToLearn as error:
+        nulls = table.nulls
+        raise NothingToLearn(f"{error}; {_null_words(nulls)}" if nulls else str(error)) from error
+
+
+def _plan(table: Table, question: Question, *, name: str) -> Plan:
+    order, timeless = _in_order(table, question.time_column)
+    told = table.reading(question.target)
+    target = target_of(
+        table.values(question.target, told, order),
+        task=question.task,
+        nulls=nulls_of(table, {question.target: told}),
+        doubt=suspicion(table, question.target, told),
+    )
+    # What the columns hold is judged by the rows that teach: a footer, say, has no target.
+    taught = target.y.index
+    readings = {
+        name: table.reading(name, taught)
+        for name in table.columns
+        if name not in {question.target, *question.drop, *question.by_time}
+    }
+    X, unfits = _features(table, readings, taught, question)
+    readings = {str(name): readings[str(name)] for name in X}
+    doubts = [hazard for name, reading in readings.items() if (hazard := suspicion(table, name, reading))]
+    hazards = [*_repeated(table), *timeless, *target.hazards, *unfits, *doubts, *leaks(X, target.y, target.task)]
     rows, lone = parted(target.task, X, target.y, in_time=bool(question.by_time))
     folds, fewer = folds_for(rows, question.folds)
+    unlabelled, misfits = _unlabelled(table, readings, rows.X.index)
     return Plan(
         name=name,
         rows=rows,
         estimator=defaults.pipeline(target.task, rows.X),
         folds=folds,
         source=table.source,
-        csv_nulls=table.nulls,
-        notes=_notes(table, target),
-        hazards=(*hazards, *lone, *fewer),
+        csv_nulls=nulls_of(table, readings),
+        number_formats=formats_of(readings),
+        unlabelled=unlabelled,
+        notes=(f"{target.task}: {target.reason}", *_notes(table, {question.target: told, **readings})),
+        hazards=(*hazards, *misfits, *lone, *fewer),
     )
 
 
-def _notes(table: Table, target: Target) -> tuple[str, ...]:
-    task = f"{target.task}: {target.reason}"
-    if not table.nulls:
-        return (task,)
-    return (task, f"read as null, here and by the server: an empty cell, {', '.join(map(repr, table.nulls))}")
+def _null_words(nulls: Sequence[str]) -> str:
+    return f"read as null: an empty cell, {', '.join(map(repr, nulls))}"
 
 
-def _in_order(frame: pd.DataFrame, time_column: str | None) -> tuple[pd.DataFrame, list[Hazard]]:
+def _notes(table: Table, readings: Mapping[str, Reading]) -> list[str]:
+    """What is read otherwise than it stands: nulls and numbers."""
+    nulls = nulls_of(table, readings)
+    found = [f"read as null, here and by the server: an empty cell, {', '.join(map(repr, nulls))}"] if nulls else []
+    formats = sorted(formats_of(readings).items(), key=lambda item: item[1].words)
+    for words, group in groupby(formats, key=lambda item: item[1].words):
+        columns = [(name, *_shown(table, name, numbers)) for name, numbers in group]
+        named = ", ".join(f"{name!r} ({cell!r} is {value})" for name, cell, value in columns[:_MOST_NAMED] if cell)
+        more = f", and {len(columns) - _MOST_NAMED} more" if len(columns) > _MOST_NAMED else ""
+        found.append(f"read as numbers with {words}, here and by the server: {named}{more}")
+    return found
+
+
+def _shown(table: Table, name: str, numbers: NumberFormat) -> tuple[str, int | float]:
+    """A cell that is not written as in JSON, and its value."""
+    read = ((cell.strip(), numbers.read(cell, strict=True)) for cell in table.columns[name].different)
+    spelled = [(cell, value) for cell, value in read if value is not None and number_of(cell) is None]
+    return next(iter(spelled), ("", 0))
+
+
+def _repeated(table: Table) -> list[Hazard]:
+    if not table.repeated:
+        return []
+    return [Hazard(f"rows that repeat the header are left out: {_listed(table.repeated)}", _REMOVE)]
+
+
+def _in_order(table: Table, time_column: str | None) -> tuple["pd.Index[Any]", list[Hazard]]:
     """The rows as they came, or those that have a time, in its order."""
+    index = table.index
     if time_column is None:
-        return frame, []
-    moments = dates.moments(frame[time_column])
+        return index, []
+    moments = dates.moments(table.values(time_column, table.reading(time_column)))
     order = moments.dropna().sort_values(kind="stable").index
-    gone = len(frame) - len(order)
-    what = f"rows without a date or number in {time_column!r} are left out: {gone} of {len(frame)}"
-    return frame.loc[order], [Hazard(what, "write all of them alike, such as 2026-12-31")] if gone else []
+    gone = len(index) - len(order)
+    what = f"rows without a date or number in {time_column!r} are left out: {gone} of {len(index)}"
+    return order, [Hazard(what, "write all of them alike, such as 2026-12-31")] if gone else []
 
 
-def _features(frame: pd.DataFrame, question: Question) -> tuple[pd.DataFrame, list[Hazard]]:
+def _features(
+    table: Table, readings: Mapping[str, Reading], rows: "pd.Index[Any]", question: Question
+) -> tuple[pd.DataFrame, list[Hazard]]:
     """The columns to learn from."""
-    X = frame.drop(columns=list({question.target, *question.drop, *question.by_time}))
-    unfits = unfit(X, keep=question.keep)
+    X = pd.DataFrame({name: table.values(name, reading, rows) for name, reading in readings.items()}, index=rows)
+    # Of numbers with a stray cell among them no two may be alike, and they are no ids for that.
+    nearly = [name for name, reading in readings.items() if reading.is_nearly_numbers]
+    unfits = unfit(X, keep=[*question.keep, *nearly])
     X = X.drop(columns=[hazard.column for hazard in unfits])
     if X.empty:
-        reasons = "; ".join(hazard.what for hazard in unfits) or "the target is its only column"
+        reasons = (
+            "; ".join(map(str, unfits)) or "the target is its only column, and others must be there to predict it from"
+        )
         raise NothingToLearn(f"no column is left to learn from: {reasons}")
     return X, unfits
+
+
+def _unlabelled(
+    table: Table, readings: Mapping[str, Reading], taught: "pd.Index[Any]"
+) -> tuple[pd.DataFrame, list[Hazard]]:
+    """The other rows, without those whose cells are not what their columns hold, such as totals and units."""
+    others = table.index[~table.index.isin(taught)]
+    values = {name: table.values(name, reading, others) for name, reading in readings.items()}
+    fits = pd.Series(True, index=others)
+    for name, reading in readings.items():
+        cells = table.cells(name, others)
+        fits &= values[name].notna() | np.array([*map(reading.is_null, cells.different)])[cells.places]
+    unlabelled = pd.DataFrame(values)[fits]
+    lines = table.lines[others[~fits]].tolist()
+    if not lines:
+        return unlabelled, []
+    what = f"rows that teach nothing and do not fit their columns, such as totals or units: {_listed(lines)}"
+    return unlabelled, [Hazard(what, _REMOVE)]
+
+
+def _listed(lines: Sequence[int]) -> str:
+    more = ", ..." if len(lines) > _MOST_NAMED else ""
+    return f"{len(lines)}, on line {', '.join(map(str, lines[:_MOST_NAMED]))}{more}"

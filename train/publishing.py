@@ -18,6 +18,7 @@ from artifacts.columns import Unknown
 from artifacts.csv_names import added_columns
 from artifacts.description import published
 from artifacts.manifest import Examples, Label, Training, check_name
+from artifacts.number_formats import NumberFormat
 from train import card, own_code
 from train.admission import Task, check_target, container_of, lines_of, task_of
 from train.chance import chance_warning
@@ -29,6 +30,7 @@ from train.isolation import load_elsewhere
 from train.profile import MOST_CATEGORIES, profile_column, profile_spread
 from train.relaxations import not_required, prove_relaxed, relaxed, with_nulls
 from train.rows import Rows, as_rows, evenly
+from train.unlabelled import widened
 
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib")
 
@@ -48,6 +50,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     csv_nulls: Sequence[str] = (),
     nullable: Sequence[str] = (),
     fractions: Sequence[str] = (),
+    number_formats: Mapping[str, NumberFormat] | None = None,
+    unlabelled: pd.DataFrame | None = None,
     examples: bool = True,
     sample: bool = False,
     compiled: bool = True,
@@ -81,6 +85,9 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         nullable: Columns without nulls in X in which callers may send one; it is shown that the model predicts such
             rows, as a pipeline that imputes does.
         fractions: Columns of whole numbers in which callers may send fractions, if the model predicts such rows.
+        number_formats: How a CSV writes the numbers of a column, by its name, where not as JSON does.
+        unlabelled: Other rows that callers may send, with the columns of X: their nulls and categories are accepted
+            too, where the estimator predicts them. They change no type and no range.
         examples: Whether rows of training may be shown as examples; if not, they are made up.
         sample: Whether X are only some rows such as it was fitted on. Card, `show`, OpenAPI and errors then call what
             they know of the columns that of a sample.
@@ -120,11 +127,12 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     lines = lines_of(estimator.classes_, labels, y) if task == "classification" else ()
     rows = relaxed(rows, nullable=nullable, fractions=fractions)
     described = _columns(rows, unknown, real=examples, sample=sample, categories=categories or {})
-    signature = Signature(
-        container=rows.container, columns=with_nulls(described, nullable), csv_nulls=_cells(csv_nulls)
-    )
+    described = with_nulls(_with_formats(described, number_formats or {}), nullable)
+    signature = Signature(container=rows.container, columns=described, csv_nulls=_cells(csv_nulls))
     _check_names(signature, lines)
     asked = Asked(estimator, label_map([line.label for line in lines]), signature)
+    if unlabelled is not None:
+        asked = widened(asked, rows, unlabelled)
     table, answers = prove(asked, rows, tolerance=tolerance)
     prove_relaxed(asked, table, nullable=nullable, fractions=fractions)
     asked = not_required(asked, table, answers)
@@ -145,7 +153,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         requires=load_elsewhere(pickled, own, rows.sample(8).data),
         code=tuple(own.sources),
         examples=examples_of(asked, choose(table, answers)) if examples else _made_up(asked),
-        reference={column.name: profile_spread(rows.frame[column.name], column) for column in signature.columns},
+        reference={column.name: profile_spread(rows.frame[column.name], column) for column in asked.signature.columns},
         training=_training(rows, y, evaluation, source),
         execution=compilation.execution if compilation else None,
         warnings=(warning,) if warning else (),
@@ -217,6 +225,14 @@ def _columns(
         for name, dtype in dtypes.items()
     )
     return tuple(column.model_copy(update={"sampled": sample}) for column in columns)
+
+
+def _with_formats(columns: tuple[Column, ...], formats: Mapping[str, NumberFormat]) -> tuple[Column, ...]:
+    """The columns with the way in which a CSV writes their numbers."""
+    strange = formats.keys() - {column.name for column in columns if column.kind in {"float", "integer"}}
+    if strange:
+        raise NotPublishable(f"number_formats names {min(strange)!r}, which is no column of numbers")
+    return tuple(column.model_copy(update={"numbers": formats.get(column.name)}) for column in columns)
 
 
 def _cells(csv_nulls: Sequence[str]) -> tuple[str, ...]:

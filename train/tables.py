@@ -1,12 +1,13 @@
-"""A CSV file as a frame, its cells read as the server will read them."""
+"""A CSV file as a frame, its cells read as the server reads them."""
 
 import codecs
 import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
@@ -14,34 +15,42 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from artifacts.csv_names import NAMELESS
+from artifacts.number_formats import PLAIN, NumberFormat
+from train.cells import CellRules, Cells, Reading, reading_of
 from train.errors import ColumnMissing, TableUnreadable
 from train.profile import CATEGORY_SHARE, MOST_CATEGORIES
 
 Kind: TypeAlias = Literal["number", "boolean", "category", "text"]
 
 DELIMITERS = ",;\t"
-# What stands in the place of an empty cell of the header.
-NAMELESS = "Unnamed: {place}"
 _LONGEST_NAME = 64
 # Its square, and the sum of many such, is still a float.
 _LARGEST = 1e100
+# So many records at a time become columns, which take less memory.
+_BLOCK = 50_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """
     The rows of one CSV file.
 
     Attributes:
         source: The file's name.
-        frame: Numbers, booleans and texts; a null is NaN, and booleans with nulls are objects.
-        nulls: Which cells were read as null, the empty one apart.
+        columns: The cells of each column.
+        lines: Shape (rows,), the line on which each row begins.
+        rules: How cells are read.
+        repeated: The lines that repeat the header and are no rows.
     """
 
     source: str
-    frame: pd.DataFrame
-    nulls: tuple[str, ...] = ()
+    columns: Mapping[str, Cells]
+    lines: NDArray[np.intp]
+    rules: CellRules
+    repeated: tuple[int, ...] = ()
 
     def demand(self, *names: str) -> None:
         """
@@ -50,19 +59,90 @@ class Table:
         Raises:
             ColumnMissing: Some of them are not there.
         """
-        missing = [name for name in names if name not in self.frame.columns]
+        missing = [name for name in names if name not in self.columns]
         if missing:
-            raise ColumnMissing(*missing, columns=self.frame.columns.tolist(), source=self.source)
+            raise ColumnMissing(*missing, columns=list(self.columns), source=self.source)
+
+    @property
+    def index(self) -> pd.RangeIndex:
+        """The rows, by their number."""
+        return pd.RangeIndex(len(self.lines))
+
+    def cells(self, name: str, rows: "pd.Index[Any] | None" = None) -> Cells:
+        """The cells of a column in these rows, or in all of them."""
+        return self.columns[name] if rows is None else self.columns[name][rows.to_numpy(dtype=np.intp)]
+
+    def reading(self, name: str, rows: "pd.Index[Any] | None" = None) -> Reading:
+        """How the cells of a column are read, judged by these rows, or by all of them."""
+        return reading_of(self.cells(name, rows), self.rules)
+
+    def values(self, name: str, reading: Reading, rows: "pd.Index[Any] | None" = None) -> "pd.Series[Any]":
+        """
+        The values of a column in these rows, or in all of them.
+
+        Raises:
+            TableUnreadable: A number is too large to be squared.
+        """
+        values = reading.values(self.cells(name, rows)).rename(name)
+        values.index = self.index if rows is None else rows
+        largest = values.abs().max() if values.dtype.kind == "f" else 0
+        if largest > _LARGEST:
+            raise TableUnreadable(
+                f"{self.source} has {largest:g} in column {name!r}, and no model learns from numbers beyond "
+                f"{_LARGEST:g}: correct it, or leave it empty"
+            )
+        return values
+
+    def lines_of(self, name: str, cells: Collection[str]) -> list[int]:
+        """The lines of the rows with these cells in a column, blanks around them apart."""
+        wanted = [cell.strip() in cells for cell in self.columns[name].different]
+        found: list[int] = self.lines[np.array(wanted)[self.columns[name].places]].tolist()
+        return found
+
+    @cached_property
+    def readings(self) -> dict[str, Reading]:
+        """How each column is read, judged by all rows."""
+        return {name: self.reading(name) for name in self.columns}
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """All columns as values; a null is NaN, and booleans with nulls are objects."""
+        return pd.DataFrame({name: self.values(name, reading) for name, reading in self.readings.items()})
+
+    @property
+    def nulls(self) -> tuple[str, ...]:
+        """Which cells of the frame were read as null, the empty one apart."""
+        return nulls_of(self, self.readings)
+
+    @property
+    def number_formats(self) -> dict[str, NumberFormat]:
+        """How the numbers of the frame are written, where that is not as JSON does."""
+        return formats_of(self.readings)
 
 
-def read(path: Path, *, nulls: Sequence[str] | None = None, sought: Sequence[str] = ()) -> Table:
+def nulls_of(table: Table, readings: Mapping[str, Reading]) -> tuple[str, ...]:
+    """Which cells of these columns are read as null, the empty one apart."""
+    found = [reading.found_nulls(table.cells(name)) for name, reading in readings.items()]
+    return tuple(sorted(set().union(*found)))
+
+
+def formats_of(readings: Mapping[str, Reading]) -> dict[str, NumberFormat]:
+    """The number formats that differ from JSON's, by column."""
+    return {
+        name: reading.numbers
+        for name, reading in readings.items()
+        if reading.kind == "number" and reading.numbers != PLAIN
+    }
+
+
+def read(path: Path, *, rules: CellRules | None = None, sought: Sequence[str] = ()) -> Table:
     """
     Read a CSV file.
 
     Args:
         path: UTF-8 with or without a byte order mark; its first line names the columns, separated by comma,
             semicolon or tab, whichever yields the most of the columns that are sought.
-        nulls: Cells that mean null besides the empty one; None are those that pandas takes for null.
+        rules: How cells are read; the delimiter is found here.
         sought: Names that the header should have.
 
     Raises:
@@ -70,12 +150,8 @@ def read(path: Path, *, nulls: Sequence[str] | None = None, sought: Sequence[str
     """
     text = _decoded(_bytes(path), path.name)
     header, delimiter = _header(text, sought, path.name)
-    _check_lines(text, delimiter, len(header), path.name)
-    told = {} if nulls is None else {"keep_default_na": False, "na_values": ["", *nulls]}
-    frame = _parsed(text, header, delimiter, **told)
-    raw = _parsed(text, header, delimiter, dtype="str", na_filter=False)
-    gone = {cell for name in header for cell in raw[name][frame[name].isna()].unique()}
-    return Table(path.name, _without_oddities(frame, path.name), tuple(sorted(gone - {""})))
+    rules = replace(rules or CellRules(), comma_separates=delimiter == ",")
+    return _table(_records(text, delimiter, path.name), header, path.name, rules)
 
 
 def kind_of(values: "pd.Series[Any]") -> Kind:
@@ -128,7 +204,9 @@ def _records(text: str, delimiter: str, source: str) -> Iterator[tuple[int, list
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise TableUnreadable(f"{source} cannot be read on line {line}: {error}") from error
+            raise TableUnreadable(
+                f"{source} cannot be read on line {line}: {error}; quote a whole cell, and double the quotes within it"
+            ) from error
         if cells is None:
             return
         if cells:
@@ -159,34 +237,31 @@ def _header(text: str, sought: Sequence[str], source: str) -> tuple[list[str], s
     return [name or NAMELESS.format(place=place) for place, name in enumerate(header)], delimiter
 
 
-def _check_lines(text: str, delimiter: str, width: int, source: str) -> None:
-    rows = -1
-    for line, cells in _records(text, delimiter, source):
-        if len(cells) != width:
-            raise TableUnreadable(f"{source} has {len(cells)} cells on line {line}, and its header has {width}")
-        rows += 1
-    if not rows:
+def _table(records: Iterator[tuple[int, list[str]]], header: list[str], source: str, rules: CellRules) -> Table:
+    names, width = [cell.strip() for cell in next(records)[1]], len(header)
+    lines, repeated = list[int](), list[int]()
+    # Of each column, the different cells in the order in which they come.
+    seen: list[dict[str, int]] = [{} for _ in header]
+    blocks: list[list[NDArray[np.intp]]] = [[] for _ in header]
+    while block := list(islice(records, _BLOCK)):
+        rows = []
+        for line, cells in block:
+            if len(cells) != width:
+                raise TableUnreadable(
+                    f"{source} has {len(cells)} cells on line {line}, and its header has {width}: fill up the line, or "
+                    "quote cells that hold what separates them"
+                )
+            is_header = [cell.strip() for cell in cells] == names
+            (repeated if is_header else lines).append(line)
+            rows += [] if is_header else [cells]
+        for known, places, column in zip(seen, blocks, zip(*rows, strict=True), strict=False):
+            places.append(np.array([known.setdefault(cell, len(known)) for cell in column], dtype=np.intp))
+    if not lines:
         raise TableUnreadable(f"{source} has a header and no rows")
-
-
-def _parsed(text: str, header: list[str], delimiter: str, **more: Any) -> pd.DataFrame:
-    frame: pd.DataFrame = pd.read_csv(
-        io.StringIO(text, newline=""), sep=delimiter, names=header, header=0, index_col=False, low_memory=False, **more
-    )
-    return frame
-
-
-def _without_oddities(frame: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Whole numbers that no dtype of integers holds become floats; what cannot be squared is refused."""
-    for name in frame:
-        if frame[name].dtype == object and {int, np.int64}.intersection(map(type, frame[name].dropna())):
-            frame[name] = frame[name].astype(float)
-        if frame[name].dtype.kind != "f":
-            continue
-        largest = frame[name].abs().max()
-        if largest > _LARGEST:
-            raise TableUnreadable(
-                f"{source} has {largest:g} in column {name!r}, and no model learns from numbers beyond {_LARGEST:g}: "
-                "correct it, or leave it empty"
-            )
-    return frame
+    columns = {
+        name: Cells(np.concatenate(places), tuple(known))
+        for name, stated, places, known in zip(header, names, blocks, seen, strict=True)
+        # A column without a name and without values is what trailing commas leave.
+        if stated or any(map(str.strip, known))
+    }
+    return Table(source, columns, np.array(lines), rules, tuple(repeated))

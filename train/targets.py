@@ -9,7 +9,7 @@ import pandas as pd
 
 from train.admission import Task
 from train.errors import NothingToLearn
-from train.hazards import Hazard, suspicions
+from train.hazards import Hazard
 
 # Fewer rows cannot both teach and judge.
 FEWEST_ROWS = 10
@@ -38,7 +38,13 @@ class Target:
     hazards: tuple[Hazard, ...]
 
 
-def target_of(column: "pd.Series[Any]", *, task: Task | None = None, nulls: Sequence[str] = ()) -> Target:
+def target_of(
+    column: "pd.Series[Any]",
+    *,
+    task: Task | None = None,
+    nulls: Sequence[str] = (),
+    doubt: Hazard | None = None,
+) -> Target:
     """
     What a column asks for.
 
@@ -46,27 +52,25 @@ def target_of(column: "pd.Series[Any]", *, task: Task | None = None, nulls: Sequ
         column: As it was read.
         task: Classification or regression; None finds out by the values.
         nulls: The cells that were read as null, for people.
+        doubt: Why its texts may be numbers, if they may.
 
     Raises:
         NothingToLearn: It has too few rows, or nothing in it differs, or it does not suit the task.
     """
     known = plain(column.dropna())
     if known.empty:
-        raise NothingToLearn(f"column {column.name!r} has no value at all: there is nothing to predict")
-    if task is None:
-        _demand_clear(known)
+        raise NothingToLearn(f"column {column.name!r} has no value at all: choose another --target")
+    if task is None and doubt:
+        raise NothingToLearn(f"{doubt.what}; {doubt.advice}, or take its texts for classes: --task classification")
     hazards = _absent(column, known, nulls)
     found, reason = _task_of(known)
     task = task or found
     y, rare = (_numbers(known), []) if task == "regression" else _classes(known)
     if len(y) < FEWEST_ROWS:
-        raise NothingToLearn(f"{len(y)} rows tell {column.name!r}: fewer than {FEWEST_ROWS} cannot teach and judge")
+        raise NothingToLearn(
+            f"{len(y)} rows tell {column.name!r}: fewer than {FEWEST_ROWS} cannot teach and judge; find more"
+        )
     return Target(task, y, reason, (*hazards, *rare))
-
-
-def _demand_clear(known: "pd.Series[Any]") -> None:
-    for hazard in suspicions(known.to_frame()):
-        raise NothingToLearn(f"{hazard.what}; {hazard.advice}, or take its texts for classes: --task classification")
 
 
 def plain(known: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -100,19 +104,24 @@ def _task_of(known: "pd.Series[Any]") -> tuple[Task, str]:
 
 def _numbers(known: "pd.Series[Any]") -> "pd.Series[Any]":
     if known.dtype.kind not in "iuf":
-        raise NothingToLearn(f"{known.name!r} holds {known.tolist()[0]!r}, and regression predicts numbers")
+        raise NothingToLearn(
+            f"{known.name!r} holds {known.tolist()[0]!r}, and regression predicts numbers: --task classification"
+        )
     if known.nunique() < 2:
-        raise NothingToLearn(f"{known.name!r} is always the same: there is nothing to predict")
+        raise NothingToLearn(f"{known.name!r} is always the same: choose another --target")
     return known
 
 
 def _classes(known: "pd.Series[Any]") -> tuple["pd.Series[Any]", list[Hazard]]:
     """The rows of the classes that have enough of them."""
     if known.dtype.kind == "f":
-        raise NothingToLearn(f"{known.name!r} holds {known.tolist()[0]}: classes are texts, whole numbers or booleans")
+        raise NothingToLearn(
+            f"{known.name!r} holds {known.tolist()[0]}: classes are texts, whole numbers or booleans; --task regression"
+        )
     counts = known.value_counts()
     if len(counts) > _CLASSES_SHARE * len(known) and len(counts) > 2:
-        raise NothingToLearn(f"{known.name!r} holds {len(counts)} values in {len(known)} rows: no classes")
+        advice = "--task regression" if known.dtype.kind in "iuf" else "choose another --target"
+        raise NothingToLearn(f"{known.name!r} holds {len(counts)} values in {len(known)} rows: no classes; {advice}")
     rare = counts[counts < FEWEST_OF_A_CLASS]
     hazards = [
         Hazard(
@@ -123,5 +132,5 @@ def _classes(known: "pd.Series[Any]") -> tuple["pd.Series[Any]", list[Hazard]]:
         for value, count in rare.items()
     ]
     if len(counts) - len(rare) < 2:
-        raise NothingToLearn(f"{known.name!r} has not two classes of {FEWEST_OF_A_CLASS} rows: nothing to tell apart")
+        raise NothingToLearn(f"{known.name!r} has not two classes of {FEWEST_OF_A_CLASS} rows: choose another --target")
     return known[~known.isin(rare.index)], hazards

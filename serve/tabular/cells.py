@@ -1,6 +1,5 @@
 """The cells of one CSV column, read as JSON would have brought their values."""
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
@@ -8,14 +7,12 @@ from typing import TypeAlias
 from pydantic_core import from_json
 
 from artifacts.columns import Column
+from artifacts.number_formats import number_of
 from artifacts.values import FloatLiteral, takes_integers
-from serve.tabular.options import NUMBER
 
 Reader: TypeAlias = Callable[[Sequence[str]], Sequence[object]]
+ReadNumber: TypeAlias = Callable[[str], int | float | None]
 
-_WHOLE = re.compile(r"[+-]?[0-9]+")
-# A whole number of more digits than this is cut: it is refused as too long all the same.
-_LONGEST_WHOLE = 1_000
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -32,7 +29,11 @@ def reader(column: Column, nulls: frozenset[str]) -> Reader:
         return _texts(column, nulls)
     if column.kind == "boolean" or kinds == {bool}:
         return lambda cells: [_boolean(cell.strip(), nulls) for cell in cells]
-    return partial(_numbers, nulls=nulls, is_exact=takes_integers(column))
+    is_exact = takes_integers(column)
+    real = FloatLiteral if is_exact else float
+    if column.numbers:
+        return partial(_each, nulls=nulls, read=partial(column.numbers.read, real=real))
+    return partial(_numbers, nulls=nulls, read=partial(number_of, real=real), is_exact=is_exact)
 
 
 def _texts(column: Column, nulls: frozenset[str]) -> Reader:
@@ -50,10 +51,10 @@ def _boolean(cell: str, nulls: frozenset[str]) -> object:
     return None if not cell or cell in nulls else _BOOLEANS.get(cell.lower(), cell)
 
 
-def _numbers(cells: Sequence[str], *, nulls: frozenset[str], is_exact: bool) -> Sequence[object]:
-    decimal = FloatLiteral if is_exact else float
+def _numbers(cells: Sequence[str], *, nulls: frozenset[str], read: ReadNumber, is_exact: bool) -> Sequence[object]:
+    """Numbers that are written as JSON does."""
     if nulls and not nulls.isdisjoint(map(str.strip, cells)):
-        return [_number(cell, nulls, decimal) for cell in cells]
+        return _each(cells, nulls=nulls, read=read)
     try:
         # All cells at once: a cell can only pass as one number, since "1,2" would make the list longer.
         values = from_json("[" + ",".join(cells) + "]")
@@ -62,18 +63,17 @@ def _numbers(cells: Sequence[str], *, nulls: frozenset[str], is_exact: bool) -> 
     plain = {int} if is_exact else {int, float}
     if isinstance(values, list) and len(values) == len(cells) and plain.issuperset(map(type, values)):
         return values
+    return _each(cells, nulls=nulls, read=read)
+
+
+def _each(cells: Sequence[str], *, nulls: frozenset[str], read: ReadNumber) -> Sequence[object]:
     # What is wrong once is often wrong in every row.
-    known = {cell: _number(cell, nulls, decimal) for cell in set(cells)}
+    known = {cell: _number(cell.strip(), nulls, read) for cell in set(cells)}
     return [known[cell] for cell in cells]
 
 
-def _number(cell: str, nulls: frozenset[str], decimal: type[float]) -> object:
-    text = cell.strip()
+def _number(text: str, nulls: frozenset[str], read: ReadNumber) -> object:
     if not text or text in nulls:
         return None
-    if not NUMBER.fullmatch(text):
-        return text
-    if not _WHOLE.fullmatch(text):
-        return decimal(text)
-    digits = text.lstrip("+-0")[:_LONGEST_WHOLE] or "0"
-    return -int(digits) if text[0] == "-" else int(digits)
+    number = read(text)
+    return text if number is None else number

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
-from artifacts.csv_names import added_columns
+from artifacts.csv_names import added_columns, distinct_names
 from artifacts.errors import printable
 from artifacts.signature import Batch, Signature
 from artifacts.values import Fault, builder
@@ -89,7 +89,7 @@ class CsvSource:
         broken: list[InvalidInput] = []
         self._file.seek(0)
         begin = len(_MARK) if self._file.read(len(_MARK)) == _MARK else 0
-        for delimiter in DELIMITERS:
+        for delimiter in self._delimiters():
             self._offset, self._line = begin, 1
             try:
                 first = self._records(delimiter, rows=1)
@@ -105,6 +105,12 @@ class CsvSource:
         if not found:
             raise broken[0]
         raise self._misnamed(max(found, key=len))
+
+    def _delimiters(self) -> str:
+        """Those that may separate cells, the likeliest first: a comma inside numbers is seldom a delimiter too."""
+        formats = [column.numbers for column in self._signature.columns if column.numbers]
+        has_comma = any(numbers.decimal == "," for numbers in formats)
+        return "".join(sorted(DELIMITERS, key=",".__eq__)) if has_comma else DELIMITERS
 
     def _misnamed(self, header: list[str]) -> InvalidInput:
         named = _names(header)
@@ -127,16 +133,10 @@ class CsvSource:
         return f"; rename {', '.join(meant)}" if meant else ""
 
     def _check_header(self, added: Sequence[str]) -> None:
-        names = [name.strip() for name in self.header]
+        names = [name.strip() for name in distinct_names(self.header)]
         most = max(self._options.max_columns, len(self._signature.names))
         if len(names) > most:
             raise InvalidInput("too-many-features", f"the CSV has more than {most} columns")
-        if names.count("") > 1:
-            raise InvalidInput(
-                "csv-columns",
-                f"the first line has {names.count('')} columns without a name: name them, or remove them from every "
-                "line, as delimiters at the end of lines",
-            )
         if len(set(names)) < len(names):
             raise InvalidInput("csv-columns", "the first line names a column twice")
         taken = [name for name in added if name.strip() in names]

@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from artifacts.csv_names import added_columns, as_text
+from artifacts.number_formats import NUMBER
 from serve.tabular import arrays
 from serve.tabular.blocks import PlainBlock, RecordBlock
 from serve.tabular.csv_source import CsvSource
 from serve.tabular.decimals import decimal, decimals
-from serve.tabular.options import FORMULA_BLANKS, FORMULA_SIGNS, NUMBER, CsvOptions
+from serve.tabular.options import FORMULA_BLANKS, FORMULA_SIGNS, CsvOptions
 
 # What ends a row while it is written: Python before 3.13 quotes a cell for the characters of its line terminator only,
 # and a bare \r would end the row for whoever reads it. The NUL, which no cell has, tells it from a \r\n in a cell.

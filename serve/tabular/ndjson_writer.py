@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
-from artifacts.csv_names import added_columns
+from artifacts.csv_names import added_columns, distinct_names
 from serve.errors import InvalidInput
 from serve.tabular import arrays
 from serve.tabular.blocks import PlainBlock, RecordBlock
@@ -42,7 +42,7 @@ class NdjsonWriter:
         Raises:
             InvalidInput: The names are too long for that.
         """
-        self._names = [*source.header, *added_columns(classes)]
+        self._names = [*distinct_names(source.header), *added_columns(classes)]
         if len(to_json(source.header)) > options.max_cell_bytes:
             raise InvalidInput("csv-columns", "the names are too long to stand in every line: ask for text/csv")
         self._width = len(source.header)

@@ -1,11 +1,8 @@
 """How CSV is read and written."""
 
-import re
 from dataclasses import dataclass
 
 DELIMITERS = ",;\t"
-# Possessive: nothing is tried twice, so that a long cell takes time in proportion to its length.
-NUMBER = re.compile(r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 # What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"): four signs, in full width too, and
 # the characters that it skips before one.
 FORMULA_SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"

@@ -12,10 +12,11 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from artifacts.columns import Column
+from artifacts.number_formats import NUMBER
 from artifacts.values import Array, Check, Fault
 from serve.tabular import arrays
 from serve.tabular.cells import Reader
-from serve.tabular.options import NUMBER, CsvOptions
+from serve.tabular.options import CsvOptions
 
 Good: TypeAlias = NDArray[np.bool_]
 _TEXT = pa.string()
@@ -138,7 +139,7 @@ def cast_of(column: Column, read: Reader, nulls: frozenset[str], options: CsvOpt
         options: What a number may be.
     """
     check = Check(column)
-    if column.kind in {"float", "integer"} and column.dtype != "object":
+    if column.kind in {"float", "integer"} and column.dtype != "object" and not column.numbers:
         return _Numbers(column, nulls, options.max_digits)
     spellings = _spellings(column, nulls)
     if spellings:

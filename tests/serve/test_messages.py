@@ -150,11 +150,10 @@ def test_too_many_rows_belong_into_a_csv(api: Api) -> None:
     (table(LINE, header="sepal_lenght,sepal_width,petal_length,petal_width"), "csv-columns",
      "rename sepal_lenght to sepal_length"),
     (table(LINE, LINE).replace(b"\n", b""), "csv-columns", "send it with --data-binary"),
-    (table(f"{LINE},,", header=f"{HEADER},,"), "csv-columns", "2 columns without a name"),
     (table(f"{LINE},K\xf6ln", header=f"{HEADER},town").decode().encode("latin-1"), "csv-encoding",
      "iconv -f WINDOWS-1252 -t UTF-8"),
     (table(LINE).decode().encode("utf-16"), "csv-encoding", "iconv -f UTF-16 -t UTF-8"),
-], ids=["spelling", "typing error", "line breaks", "trailing commas", "WINDOWS-1252", "UTF-16"])  # fmt: skip
+], ids=["spelling", "typing error", "line breaks", "WINDOWS-1252", "UTF-16"])  # fmt: skip
 def test_a_csv_is_refused_with_its_remedy(api: Api, body: bytes, code: str, part: str) -> None:
     """As training on the same file would advise."""
     answer = api.post_csv(body)

@@ -19,6 +19,7 @@ from pydantic_core import to_json
 
 from artifacts import Column, Signature
 from artifacts.columns import Category
+from artifacts.number_formats import NumberFormat
 from artifacts.signature import Batch
 from artifacts.values import Fault
 from serve.errors import InvalidInput
@@ -39,6 +40,7 @@ OPTIONS = CsvOptions(
 )
 COLOURS = tuple(Category(value=value, count=1) for value in ("red", "NA", "dark blue"))
 SIZES = tuple(Category(value=value, count=1) for value in (1, 5, -9))
+PRICES = NumberFormat(decimal=",", thousands=".", percent=True, currency="€", parentheses=True)
 COLUMNS = (
     Column(name="length", kind="float", dtype="float64", nullable=False),
     Column(name="width", kind="float", dtype="float32", nullable=True),
@@ -48,6 +50,8 @@ COLUMNS = (
     Column(name="colour", kind="category", dtype="str", levels="str", nullable=True, categories=COLOURS),
     Column(name="size", kind="category", dtype="category", levels="int64", nullable=False, categories=SIZES),
     Column(name="note", kind="text", dtype="object", nullable=True),
+    Column(name="price", kind="float", dtype="float64", nullable=True, numbers=PRICES),
+    Column(name="visits", kind="integer", dtype="int64", nullable=False, numbers=NumberFormat(thousands=",")),
 )  # fmt: skip
 NAMES = [column.name for column in COLUMNS]
 # In every kind of column: what is right there, and what is right nowhere or only for a reader that knows our rules.
@@ -60,6 +64,8 @@ RIGHT = {
     "colour": ["red", "NA", "dark blue"],
     "size": ["1", "5", "-9"],
     "note": ["quick", "é", "a b", "NA"],
+    "price": ["12.5%", "€1.200%", "(5%)", "-7 €%", "-9", ""],
+    "visits": ["1200", "7", "5.0", "-3"],
     "more": ["", "x", "NA", "ü"],
 }
 ODD = [
@@ -68,7 +74,7 @@ ODD = [
     "9" * 21, "9" * 400, "9007199254740992", "9223372036854775808", "tRue", " true", "Red", "1.0", "5.00", "=1+1", "@x",
     "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x",
     "-x", "+", "'", "\\", "\x01", "\x0b5", "\x85", "\u2028", "\ufeff", "\ufeff5", "\xa05", "٣", "5 1", "\U0001f600",
-    "c" * 200, "c" * 201,
+    "c" * 200, "c" * 201, "6.341", "63.41", "1.234%", "12.34%", "0.5%", "%", "€", "()", "(5)", "1 000",
 ]  # fmt: skip
 cells = st.sampled_from(ODD) | st.text("+-.eE019xinfaNA \t_", max_size=5)
 
@@ -207,6 +213,18 @@ def test_a_cell_is_read_at_once_as_it_is_by_itself_or_left_out(texts: list[str],
     [checked] = batch.data.arrays if not isinstance(batch.data, np.ndarray) else batch.data.T
     assert plain.dtype == checked.dtype
     assert list(map(repr, plain[good].tolist())) == list(map(repr, checked[good[batch.good]].tolist()))
+
+
+def test_decimal_commas_are_no_delimiters_to_a_model_that_reads_them() -> None:
+    """A header of one name has no delimiter that would show which one it is."""
+    weight = Column(name="weight", kind="float", dtype="float64", nullable=False, numbers=NumberFormat(decimal=","))
+    asked = replace(REGRESSOR, signature=Signature(container="frame", columns=(weight,)))
+
+    answered, error = _answered(b"weight\n63,41\n", asked, OPTIONS, as_ndjson=True)
+
+    assert error == ""
+    assert answered.startswith(b'{"weight":"63,41","prediction":')
+    assert b'"error":null' in answered
 
 
 FLOWER = Signature(

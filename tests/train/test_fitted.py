@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import joblib
@@ -20,7 +21,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from train.errors import ColumnMissing, ModelNotLoaded, NotPublishable
 from train.fitted import load, sample_of, scores
-from train.tables import Table
+from train.tables import Table, read
 
 X = pd.DataFrame({"sepal length": np.arange(20.0), "width": np.arange(20.0) ** 2})
 Y = pd.Series(["short", "long"] * 10, name="kind")
@@ -41,7 +42,9 @@ class Nameless(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
 
 def table(**columns: Any) -> Table:
     """A sample as it was read."""
-    return Table("rows.csv", pd.DataFrame(columns))
+    with TemporaryDirectory() as folder:
+        pd.DataFrame(columns).to_csv(Path(folder) / "rows.csv", index=False)
+        return read(Path(folder) / "rows.csv")
 
 
 def file(folder: Path, content: bytes) -> Path:
@@ -123,8 +126,8 @@ def test_lightgbm_writes_names_its_own_way() -> None:
     named = LGBMClassifier(n_estimators=1, verbose=-1, n_jobs=1).fit(X, Y)
     nameless = LGBMClassifier(n_estimators=1, verbose=-1, n_jobs=1).fit(X.to_numpy(), Y)
 
-    frame = sample_of(named, Table("rows.csv", X_int)).data
-    array = sample_of(nameless, Table("rows.csv", X_int))
+    frame = sample_of(named, table(**X_int)).data
+    array = sample_of(nameless, table(**X_int))
 
     assert isinstance(frame, pd.DataFrame)
     assert frame.equals(X)
@@ -227,4 +230,4 @@ def test_scores_say_that_they_are_of_the_sample() -> None:
 
     assert told["sample_r2"] == pytest.approx(1)
     assert all(name.startswith("sample_") for name in told)
-    assert scores(model, sample_of(model, Table("rows.csv", X))) == {}
+    assert scores(model, sample_of(model, table(**X))) == {}

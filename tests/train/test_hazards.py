@@ -1,13 +1,16 @@
 """What would mislead a model is told by name, with advice, and nothing else is."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from train.hazards import suspicions, unfit
+from train.cells import CellRules
+from train.hazards import Hazard, suspicion, unfit
 from train.recipes import all_recipes
+from train.tables import read
 
 ROWS = 40
 SHUFFLED = np.random.default_rng(0).permutation(ROWS)
@@ -108,30 +111,45 @@ def test_real_tables_lose_nothing(name: str) -> None:
     X, _ = all_recipes()[name].load()
 
     assert unfit(X) == []
-    assert list(suspicions(X)) == []
 
 
-def test_nearly_numbers_are_named() -> None:
-    """A few cells make texts of a column of numbers: most likely they mean null."""
-    frame = pd.DataFrame({"horsepower": [str(90 + row) for row in range(ROWS - 4)] + ["?"] * 3 + ["-"]})
-
-    [hazard] = suspicions(frame)
-
-    assert hazard.what == "column 'horsepower' is text, and would be numbers but for '-', '?' in 4 of 40 rows"
-    assert hazard.advice == "if this means null: --nulls '-,?'"
-    assert hazard.column is None
-
-
-def test_decimal_commas_are_named() -> None:
-    """A server reads points only."""
-    [hazard] = suspicions(pd.DataFrame({"price": [f"{row},50" for row in range(ROWS)]}))
-
-    assert hazard.what == "column 'price' is text: its numbers have a decimal comma"
+def suspected(folder: Path, *cells: str, delimiter: str = ",") -> Hazard | None:
+    """What is said of a column with these cells."""
+    path = folder / "rows.csv"
+    path.write_text(f"x{delimiter}y\n" + "".join(f'"{cell}"{delimiter}0\n' for cell in cells))
+    table = read(path, rules=CellRules())
+    return suspicion(table, "x", table.reading("x"))
 
 
 @pytest.mark.parametrize(
-    "values", [["a", "b"] * 20, ["1", "x"] * 20, [1.0] * ROWS, np.array([True, np.nan] * 20, dtype=object)]
+    ("cells", "what", "advice"),
+    [
+        (["n.d."], "'n.d.' on line 22", "--null n.d."),
+        (["?", "?", "-"], "'?', '-' in 3 rows, first on line 22", "--null '?' --null=-"),
+        (["a", "b", "c", "d"], "'a', 'b', 'c', ... in 4 rows, first on line 22", "correct these cells, or name with"),
+    ],
+    ids=["one", "two", "many"],
 )
-def test_texts_are_not_suspected(values: Any) -> None:
-    """Texts, a mixture of both, numbers and booleans are what they are."""
-    assert list(suspicions(pd.DataFrame({"kind": values}))) == []
+def test_nearly_numbers_are_named(tmp_path: Path, cells: list[str], what: str, advice: str) -> None:
+    """A few cells make texts of a column of numbers: which, where, and the option that makes nulls of them."""
+    hazard = suspected(tmp_path, *(f"{row},000" for row in range(1, 21)), *cells)
+
+    assert hazard is not None
+    assert hazard.what == f"column 'x' is text, and would be numbers but for {what}"
+    assert advice in hazard.advice
+    assert hazard.column is None
+
+
+def test_decimal_commas_are_named_where_commas_separate_columns(tmp_path: Path) -> None:
+    """They are read if an option says so."""
+    hazard = suspected(tmp_path, *(f"{row},50" for row in range(20)))
+
+    assert hazard is not None
+    assert hazard.what == "column 'x' is text: its numbers have a decimal comma, where a comma separates the columns"
+    assert hazard.advice == "--decimal ,"
+
+
+@pytest.mark.parametrize("cells", [["a", "b"] * 20, ["1", "x"] * 20, ["1.5", "2"], ["true", ""], ["01", "02"]])
+def test_texts_are_not_suspected(tmp_path: Path, cells: list[str]) -> None:
+    """Texts, a mixture of both, numbers, booleans and codes are what they are."""
+    assert suspected(tmp_path, *cells) is None

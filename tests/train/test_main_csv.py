@@ -135,10 +135,10 @@ def test_hazards_are_told_before_they_are_learned(
         "column 'day' holds dates, and is left out",
         "column 'currency' is always 'EUR', and is left out",
         "column 'empty' has no value at all, and is left out",
-        "column 'visits' is text, and would be numbers but for '?' in 2 of 87 rows",
+        "column 'visits' is text, and would be numbers but for '?' in 3 rows, first on line 2",
         "column 'state' by itself predicts 'sold' with a score of 1.0000",
     ]
-    for advice in ("--keep invoice", "--time-column day", "callers need not send it", "--nulls '?'", "--drop state"):
+    for advice in ("--keep invoice", "--time-column day", "callers need not send it", "--null '?'", "--drop state"):
         assert f"{advice})\n" in told
     assert told.index("warning") < told.index("fold 1") < told.index("published sales-2026 version 1 in ")
     assert "; not promoted: " in told
@@ -208,4 +208,7 @@ def test_a_broken_file_is_no_traceback(tmp_path: Path) -> None:
     told = run("train", "--csv", str(tmp_path / "rows.csv"), "--target", "kind", env=environment(artifacts=tmp_path))
 
     assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr == "not published: rows.csv has 1 cells on line 3, and its header has 2\n"
+    assert told.stderr == (
+        "not published: rows.csv has 1 cells on line 3, and its header has 2: fill up the line, or quote cells "
+        "that hold what separates them\n"
+    )

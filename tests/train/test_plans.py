@@ -1,5 +1,7 @@
 """From a recipe or from any table to what is learned, and by what it is judged."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,16 +11,23 @@ import pytest
 from train.errors import ColumnMissing, NothingToLearn
 from train.plans import Question, of_recipe, of_table
 from train.recipes import all_recipes
-from train.tables import Table
+from train.tables import Table, read
 
 ROWS = 60
 CHANCE = np.random.default_rng(0)
 
 
-def table(**more: Any) -> Table:
-    """A table with a good column, a target and these columns."""
-    frame = pd.DataFrame({"good": CHANCE.normal(size=ROWS), "kind": ["a", "b"] * 30, **more})
-    return Table("rows.csv", frame, ("NA",))
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[..., Table]:
+    """Reads a CSV with a good column, which has a null, a target and these columns."""
+
+    def table(**more: Any) -> Table:
+        frame = pd.DataFrame({"good": CHANCE.normal(size=ROWS), "kind": ["a", "b"] * 30, **more})
+        frame["good"] = frame["good"].astype(object).where(frame.index != ROWS // 2, "NA")
+        frame.to_csv(tmp_path / "rows.csv", index=False)
+        return read(tmp_path / "rows.csv")
+
+    return table
 
 
 @pytest.mark.parametrize("name", list(all_recipes()))
@@ -34,7 +43,7 @@ def test_a_recipe_says_it_all(name: str) -> None:
     assert plan.hazards == ()
 
 
-def test_a_table_is_found_out() -> None:
+def test_a_table_is_found_out(table: Callable[..., Table]) -> None:
     """Task, nulls and columns come from the values; each thing that is left out is told."""
     plan = of_table(table(id=np.arange(ROWS), same=1, code=[0, 1] * 30), Question("kind"), name="mine")
 
@@ -52,7 +61,7 @@ def test_a_table_is_found_out() -> None:
     assert (plan.name, plan.source, plan.csv_nulls, plan.folds) == ("mine", "rows.csv", ("NA",), 5)
 
 
-def test_what_is_dropped_is_not_learned() -> None:
+def test_what_is_dropped_is_not_learned(table: Callable[..., Table]) -> None:
     """Neither are the target and the time column; what is dropped raises no warning."""
     question = Question("kind", drop=("id", "same"), time_column="day")
     plan = of_table(table(id=np.arange(ROWS), same=1, day=np.arange(ROWS)[::-1]), question, name="mine")
@@ -63,14 +72,14 @@ def test_what_is_dropped_is_not_learned() -> None:
     assert plan.rows.X_held.index.tolist() == list(range(11, -1, -1))
 
 
-def test_what_is_kept_is_learned() -> None:
+def test_what_is_kept_is_learned(table: Callable[..., Table]) -> None:
     """A column that only looks like an id can be kept."""
     plan = of_table(table(year=np.arange(ROWS) + 1960), Question("kind", keep=("year",)), name="mine")
 
     assert plan.rows.X.columns.tolist() == ["good", "year"]
 
 
-def test_rows_without_a_time_are_left_out() -> None:
+def test_rows_without_a_time_are_left_out(table: Callable[..., Table]) -> None:
     """They are counted, and the others stand in their order."""
     days = [f"2026-{1 + row % 12:02}-01" if row else "soon" for row in range(ROWS)]
 
@@ -80,7 +89,7 @@ def test_rows_without_a_time_are_left_out() -> None:
     assert plan.hazards[0].what == "rows without a date or number in 'day' are left out: 1 of 60"
 
 
-def test_rare_classes_mean_fewer_folds() -> None:
+def test_rare_classes_mean_fewer_folds(table: Callable[..., Table]) -> None:
     """A class of four rows has three to learn from, and so three folds."""
     plan = of_table(table(kind=["a", "b"] * 28 + ["c"] * 4), Question("kind"), name="mine")
 
@@ -97,7 +106,7 @@ def test_rare_classes_mean_fewer_folds() -> None:
         Question("kind", time_column="knid"),
     ],
 )
-def test_columns_must_be_there(question: Question) -> None:
+def test_columns_must_be_there(table: Callable[..., Table], question: Question) -> None:
     """Each column that is named is looked for before anything is done."""
     with pytest.raises(ColumnMissing, match=r"no column 'knid'; it has good, kind\. Did you mean 'kind'"):
         of_table(table(), question, name="mine")
@@ -111,7 +120,9 @@ def test_columns_must_be_there(question: Question) -> None:
         ({"kind": "a"}, (), "has not two classes"),
     ],
 )
-def test_something_must_be_left(more: dict[str, Any], drop: tuple[str, ...], reason: str) -> None:
+def test_something_must_be_left(
+    table: Callable[..., Table], more: dict[str, Any], drop: tuple[str, ...], reason: str
+) -> None:
     """Without columns or classes there is nothing to learn, and the message says why."""
     with pytest.raises(NothingToLearn, match=reason):
         of_table(table(**more), Question("kind", drop=drop), name="mine")

@@ -1,5 +1,6 @@
 """A CSV becomes the frame that the server would read too, or is refused with the line that is wrong."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from artifacts.manifest import NAME
+from train.cells import NULLS, CellRules
 from train.errors import ColumnMissing, TableUnreadable
 from train.tables import kind_of, model_name, read
 
@@ -65,7 +67,7 @@ def test_what_was_read_as_null_is_told(write: Write) -> None:
 
 def test_the_nulls_can_be_named(write: Write) -> None:
     """Named tokens take the place of pandas' own: what means null elsewhere is a text here."""
-    table = read(write("a,b\n1,NA\n?,x\n-999,\n"), nulls=["?", "-999"])
+    table = read(write("a,b\n1,NA\n?,x\n-999,\n"), rules=CellRules(frozenset({"", "?", "-999"})))
 
     assert table.frame["a"].tolist()[0] == 1.0
     assert table.frame["a"].isna().tolist() == [False, True, True]
@@ -97,7 +99,7 @@ def test_the_nulls_can_be_named(write: Write) -> None:
 def test_what_is_no_table_is_refused(write: Write, content: str | bytes, reason: str) -> None:
     """The message names the file, the line or byte, and what is wrong there."""
     with pytest.raises(TableUnreadable, match=f"^rows.csv {reason}"):
-        read(write(content))
+        _ = read(write(content)).frame
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -118,8 +120,8 @@ def test_a_column_that_is_not_there_is_named(write: Write) -> None:
 
 
 def test_nameless_columns_keep_their_place(write: Write) -> None:
-    """The index that pandas writes has no name in the header."""
-    assert read(write(",a,\n0,1,\n1,2,\n")).frame.columns.tolist() == ["Unnamed: 0", "a", "Unnamed: 2"]
+    """The index that pandas writes has no name in the header; what trailing commas leave is no column."""
+    assert read(write(",a,\n0,1,\n1,2,\n")).frame.columns.tolist() == ["Unnamed: 0", "a"]
 
 
 def test_numbers_too_long_for_an_integer_are_floats(write: Write) -> None:
@@ -175,3 +177,34 @@ def test_numbers_are_read_to_the_last_digit(write: Write) -> None:
     values: pd.Series[Any] = read(write("a,b\n" + "".join(f"{cell},1\n" for cell in cells))).frame["a"]
 
     assert values.tolist() == [float(cell) for cell in cells]
+
+
+def test_the_nulls_are_those_of_pandas() -> None:
+    """A file that pandas.read_csv reads means the same here."""
+    texts = [*NULLS, "NAN", "none", "-", "."]
+    frame = pd.read_csv(io.StringIO("text,more\n" + "".join(f"{text},1\n" for text in texts)))
+
+    assert frame["text"].isna().tolist() == [text in NULLS for text in texts]
+
+
+def test_rows_that_repeat_the_header_are_no_rows(write: Write) -> None:
+    """Files that were joined have one in the middle."""
+    table = read(write("a,b\n1,x\na, b\n2,y\n"))
+
+    assert table.frame["a"].tolist() == [1, 2]
+    assert table.repeated == (3,)
+
+
+def test_types_are_judged_by_the_rows_that_are_named(write: Write) -> None:
+    """A footer makes no text of a column."""
+    table = read(write("a,b\n1,x\n2,y\nTotal,\n"))
+
+    rows = pd.RangeIndex(2)
+
+    assert table.reading("a").kind == "text"
+    assert table.values("a", table.reading("a", rows), rows).tolist() == [1, 2]
+
+
+def test_columns_without_a_name_and_a_value_are_none(write: Write) -> None:
+    """What trailing commas leave behind is no column."""
+    assert list(read(write("a,b,,\n1,x,,\n2,y, ,\n")).columns) == ["a", "b"]

@@ -8,6 +8,7 @@ import pytest
 
 from train.admission import Task
 from train.errors import NothingToLearn
+from train.hazards import Hazard
 from train.targets import target_of
 
 
@@ -38,8 +39,12 @@ def test_the_task_is_found_out(values: Any, task: str, reason: str) -> None:
 
 
 def test_texts_that_are_nearly_numbers_can_be_classes() -> None:
-    """Whoever says so gets them; without a word they are refused."""
-    assert target_of(column(["0", "1", "2", "3", "?"] * 5), task="classification").y.nunique() == 5
+    """An option makes classes of them; without it they are refused with that advice."""
+    digits, doubt = column(["0", "1", "2", "3", "?"] * 5), Hazard("it would be numbers", "--null '?'")
+
+    assert target_of(digits, task="classification", doubt=doubt).y.nunique() == 5
+    with pytest.raises(NothingToLearn, match=r"it would be numbers; --null '\?', or take its texts for classes"):
+        target_of(digits, doubt=doubt)
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -93,12 +98,6 @@ def test_a_class_too_rare_is_left_out() -> None:
         (["a"] * 20, None, "has not two classes of 3 rows"),
         ([1.5] * 20, None, "is always the same"),
         ([f"name {number}" for number in range(20)], None, "holds 20 values in 20 rows: no classes"),
-        ([f"{row % 3},50" for row in range(20)], None, "decimal comma; write them with a point, or take its texts for"),
-        (
-            [*map(str, range(20)), "?"],
-            None,
-            r"would be numbers but for '\?' in 1 of 21 rows; if this means null: --nulls",
-        ),
         (["a", "b"] * 10, "regression", "holds 'a', and regression predicts numbers"),
         ([True, False] * 10, "regression", "holds True, and regression predicts numbers"),
         ([0.5, 1.5] * 10, "classification", "holds 0.5: classes are texts, whole numbers or booleans"),
