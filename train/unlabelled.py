@@ -1,5 +1,6 @@
 """Rows that nothing was learned from: their nulls and categories, accepted where the estimator predicts them."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -30,26 +31,27 @@ def widened(asked: Asked, rows: Rows, unlabelled: pd.DataFrame) -> Asked:
         raise NotPublishable(f"unlabelled has no column {missing[0]!r}: it needs those of X")
     first = [column[0] for column in rows.take(np.array([0])).values()]
     for place, column in enumerate(asked.signature.columns):
-        values = _new_values(column, unlabelled[column.name])
-        if not values:
-            continue
-        columns = list(asked.signature.columns)
-        columns[place] = _wider(column, values)
-        wider = replace(asked, signature=Signature.model_validate({**dict(asked.signature), "columns": tuple(columns)}))
-        table: list[list[object]] = [[value] * len(values) for value in first]
-        table[place] = list(values)
-        if _predicts(wider, table):
-            asked = wider
+        for values in _new_values(column, unlabelled[column.name]):
+            columns = list(asked.signature.columns)
+            columns[place] = _wider(columns[place], values)
+            signature = Signature.model_validate({**dict(asked.signature), "columns": tuple(columns)})
+            table: list[list[object]] = [[value] * len(values) for value in first]
+            table[place] = list(values)
+            wider = replace(asked, signature=signature)
+            asked = wider if _predicts(wider, table) else asked
     return asked
 
 
-def _new_values(column: Column, values: "pd.Series[Any]") -> list[Scalar]:
-    """What a column does not accept yet: a null, and categories."""
+def _new_values(column: Column, values: "pd.Series[Any]") -> Iterator[list[Scalar]]:
+    """What a column does not accept yet: a null, then categories."""
     known = values.dropna()
-    new: list[Scalar] = [None] if len(known) < len(values) and not column.nullable else []
-    if column.kind == "category" and column.unknown == "refuse" and column.dtype != "category":
-        new += sorted(set(known.tolist()) - set(column.known), key=str)
-    return new
+    if len(known) < len(values) and not column.nullable:
+        yield [None]
+    if column.kind != "category" or column.unknown != "refuse" or column.dtype == "category":
+        return
+    new = set(known.tolist()) - set(column.known)
+    if new:
+        yield sorted(new, key=str)
 
 
 def _wider(column: Column, values: list[Scalar]) -> Column:
