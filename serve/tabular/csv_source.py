@@ -127,7 +127,8 @@ class CsvSource:
         if not re.search(b"[\r\n]", self._file.read(_CHUNK)):
             return "; the CSV is a single line: curl -d removes line breaks, send it with --data-binary"
         # A few of them: to compare every pair of many long names would take seconds.
-        spelled = {_plain(name): name[:_LONGEST_NAME] for name in islice(named, _MOST_COMPARED)}
+        others = [name for name in named if name not in self._signature.names]
+        spelled = {_plain(name): name[:_LONGEST_NAME] for name in others[:_MOST_COMPARED]}
         near = {name: get_close_matches(_plain(name), spelled, n=1) for name in missing}
         meant = [f"{printable(spelled[found[0]])} to {name}" for name, found in near.items() if found]
         return f"; rename {', '.join(meant)}" if meant else ""

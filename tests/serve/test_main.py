@@ -152,7 +152,7 @@ def test_keys_that_cannot_be_do_not_start(tmp_path: Path, settings: dict[str, st
         ("secret_key", "short", "too short"),
         ("port", "http", "SEPAL_PORT"),
         ("max_rows", "0", "SEPAL_MAX_ROWS"),
-        ("csv_nulls", "NA", "csv_nulls"),
+        ("csv_nulls", '["NA"', "SEPAL_CSV_NULLS"),
         ("database_url", "mysql://short'", "SEPAL_DATABASE_URL"),
     ],
 )

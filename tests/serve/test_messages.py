@@ -162,6 +162,13 @@ def test_a_csv_is_refused_with_its_remedy(api: Api, body: bytes, code: str, part
     assert part in answer.json()["detail"]
 
 
+def test_a_column_of_the_model_is_not_to_be_renamed(api: Api) -> None:
+    """A name that is right is no misspelling of one that is missing, however alike the two are."""
+    answer = api.post_csv(table("3.5,1.4,0.2", header=HEADER.partition(",")[2]))
+
+    assert answer.json()["detail"].endswith("missing: sepal_length")
+
+
 def test_a_decimal_comma_is_told_in_its_row(api: Api) -> None:
     """The row, its column, and how to write the number; the other rows are answered."""
     answer = api.post_csv(table(LINE.replace(",", ";"), "5,1;3,5;1,4;0,2", header=HEADER.replace(",", ";")))
