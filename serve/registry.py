@@ -186,10 +186,10 @@ class Registry:
             ModelUnavailable: The store has that version, and it could not be loaded, or not yet.
         """
         served = self.show(name or self.default())
-        if served.is_loading:
-            raise ModelUnavailable("the model is still being loaded; try again in a few seconds")
         version = version_of(CHAMPION if reference is None else reference, served.aliases)
         if served.reason or version in served.failures:
+            if served.is_loading:
+                raise ModelUnavailable("the model is still being loaded; try again in a few seconds")
             raise ModelUnavailable("the model could not be loaded; the server's log says why")
         if version is None or version not in served.versions:
             raise VersionNotLoaded("the server has not loaded this version: when it starts, it loads what aliases name")

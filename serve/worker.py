@@ -85,7 +85,14 @@ def main() -> None:
     registry = Registry(default=settings.default_model)
     server = Server(_config(settings, registry, trials), registry, channel)
     threading.Thread(target=server.follow, args=[channel], daemon=True).start()
-    server.run([socket.socket(fileno=int(descriptor)) for descriptor in descriptors])
+    code = 0
+    try:
+        server.run([socket.socket(fileno=int(descriptor)) for descriptor in descriptors])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    sys.stdout.flush()
+    # Without a wait for threads: a trial may take 30 s, and a call of a model need not return at all.
+    os._exit(code)
 
 
 def _config(settings: Settings, registry: Registry, trials: Trials) -> uvicorn.Config:

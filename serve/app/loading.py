@@ -93,7 +93,7 @@ class Loader:
 
     async def _names(self) -> Sequence[str]:
         """The models of the store, waited for while it cannot be read."""
-        while (names := await to_thread.run_sync(self._look)) is None:
+        while (names := await to_thread.run_sync(self._look, abandon_on_cancel=True)) is None:
             if not self._registry.is_away:
                 self._registry.replace([], is_away=True)
                 _log.error("the model store cannot be read", store=str(self._store.root), again_s=self._again_s)
@@ -113,8 +113,9 @@ class Loader:
                 tasks.start_soon(self._load_one, name)
 
     async def _load_one(self, name: str) -> None:
-        await to_thread.run_sync(self._try, name, limiter=self._trying)
-        served = await to_thread.run_sync(self._load_model, name, limiter=self._loading)
+        # A shutdown does not wait for a trial, whose child ends once its time is up.
+        await to_thread.run_sync(self._try, name, limiter=self._trying, abandon_on_cancel=True)
+        served = await to_thread.run_sync(self._load_model, name, limiter=self._loading, abandon_on_cancel=True)
         self._registry.put(served)
         self._loaded += 1
         self._report(served)

@@ -116,8 +116,7 @@ def test_processes_that_share_their_results_try_a_version_once(tmp_path: Path) -
     (tmp_path / "verdicts").mkdir()
     both = [Trials(verdicts=tmp_path / "verdicts") for _ in range(2)]
     stores = [Store(tmp_path / "store", trials=trials) for trials in both]
-    crashing.publish(stores[0], tmp_path / "model")
-    (tmp_path / "model" / "load").write_text("exit")
+    crashing.publish(Store(tmp_path / "store"), tmp_path / "model", load="exit")
     before = len(crashing.loads(tmp_path / "model"))
     crashing.publish(Store(tmp_path / "store"), tmp_path / "other", model="other")
 
