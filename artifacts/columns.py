@@ -47,11 +47,11 @@ class Category(BaseModel):
 
 class Column(BaseModel):
     """
-    One column as training saw it: what it holds, and what it may not hold.
+    One column: what it holds, and what it may not hold, as the rows that were learned from, or a sample of them, show.
 
     Attributes:
         dtype: As numpy or pandas names it; `U` is numpy's array of texts.
-        nullable: Whether training saw a null, or its publisher showed that the model takes one.
+        nullable: Whether these rows have a null, or its publisher showed that the model takes one.
         required: Whether callers must send it; the model ignores one that they need not.
         null: What a null was in a column of dtype object: `nan` or `none`.
         minimum, maximum: The range of the numbers, or of the lengths of a text in characters.
@@ -60,7 +60,7 @@ class Column(BaseModel):
         ordered: Whether their order means something.
         unknown: What becomes of a text that is none of the categories: refused, or passed to the estimator.
         example: A value that works.
-        sampled: Whether nulls, range and categories are those of a sample of rows; what training saw is unknown then.
+        sampled: Whether nulls, range and categories are those of a sample of rows; those of training are unknown then.
         numbers: How a CSV writes the numbers of this column; None is as JSON does.
     """
 

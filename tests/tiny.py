@@ -23,10 +23,11 @@ WEIGHTS = [2.5, 4.5, 6.0, 40.0, 44.0, 50.5]
 
 
 class Fickle(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Gives other probabilities whenever it is asked."""
+    """Returns other probabilities at every call."""
 
     def predict_proba(self, X: Any) -> Any:
-        return super().predict_proba(X) + np.random.default_rng().normal(scale=0.01)
+        other = super().predict_proba(X) + np.random.default_rng().uniform(0.01, 0.02, size=(len(X), 2))
+        return other / other.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True, slots=True)

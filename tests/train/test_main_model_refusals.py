@@ -134,7 +134,7 @@ def test_a_first_step_without_names_is_handed_the_whole_table(
     """It gets the columns of the file in their order, and says itself what it misses."""
     assert _bring(tmp_path, "nameless", X) == 1
     assert "takes one column of texts" not in (told := capsys.readouterr().err)
-    assert "classes that are defined in a notebook" in told
+    assert "the file then travels with the model" in told
 
     table = X.rename(columns={"size": "length"}).assign(y=Y)
     table.to_csv(tmp_path / "rows.csv", index=False)
