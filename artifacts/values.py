@@ -270,15 +270,23 @@ def _category(column: Column) -> Judge:
     return judge
 
 
-def _number(value: object) -> int | float | Wrong:
+def _number(value: object, column: Column) -> int | float | Wrong:
     if isinstance(value, str):
         is_named = value.strip().lower().lstrip("+-") in {"nan", "inf", "infinity"}
         if is_named:
             return Wrong("non-finite")
-        return Wrong("not-a-number", ": write a decimal point, not a comma" if _DECIMAL_COMMA.fullmatch(value) else "")
+        return Wrong("not-a-number", _hint(column, value))
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Wrong("not-a-number")
     return value if isinstance(value, int) or isfinite(value) else Wrong("non-finite")
+
+
+def _hint(column: Column, text: str) -> str:
+    """How the number that a text may have been meant as is written."""
+    if column.numbers:
+        return f", in a CSV with {column.numbers.words}"
+    has_comma = column.kind == "float" and _DECIMAL_COMMA.fullmatch(text)
+    return ": write a decimal point, not a comma" if has_comma else ""
 
 
 def _is_nan(value: object) -> bool:
@@ -296,7 +304,7 @@ def _integer(column: Column) -> Judge:
     bounds = None if column.dtype == "object" else np.iinfo(column.dtype.lower())
 
     def judge(value: object) -> Scalar | Wrong:
-        number = _number(value)
+        number = _number(value, column)
         if isinstance(number, Wrong):
             return number
         whole = _whole(number)
@@ -323,7 +331,7 @@ def _float(column: Column) -> Judge:
             return False
 
     def judge(value: object) -> Scalar | Wrong:
-        number = _number(value)
+        number = _number(value, column)
         if isinstance(number, Wrong):
             return number
         if not fits(number):

@@ -133,8 +133,8 @@ def _supervise(settings: Settings, listeners: list[socket.socket]) -> int:
             port = listeners[0].getsockname()[1]
             print_welcome(settings.model_copy(update={"port": port}), **report)
 
-    # Workers read the settings anew, and each has its share of what all of them are allowed.
-    os.environ["SEPAL_WORKERS"] = str(settings.workers)
+    # Workers read the settings anew: what the command line overrules is the same for them.
+    os.environ.update({f"SEPAL_{name.upper()}": str(getattr(settings, name)) for name in ("host", "port", "workers")})
     with tempfile.TemporaryDirectory(prefix="sepal-") as folder:
         if settings.workers > 1:
             # One worker counts in its memory, which is quicker; its counters start anew when it is replaced.

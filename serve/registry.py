@@ -165,8 +165,13 @@ class Registry:
             ModelNotFound: None is set, and there is not exactly one.
             ModelUnavailable: The store cannot be read, so nobody knows.
         """
-        if self._default:
+        if self._default in self._models:
             return self._default
+        if self._default:
+            self._demand_store()
+            raise ModelNotFound(
+                "the store does not have the default model of this server: name one, /models/<model>/predict"
+            )
         if len(self._models) == 1:
             return next(iter(self._models))
         self._demand_store()

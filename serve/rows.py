@@ -1,5 +1,6 @@
 """What was sent as `instances`, turned into a checked batch or into a list of mistakes."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -194,13 +195,18 @@ def _listed(faults: Sequence[Fault], names: Sequence[str], *, sent: Any, most: i
         message = fault.message
         if sent is not None and column >= 0 and fault.code != "missing-column":
             value = sent[row][column] if isinstance(sent[row], list) else sent[row][fault.column]
-            message += f", got {_cut(repr(value))}"
+            message += f", got {_cut(_shown(value))}"
         found.append(Mistake(row, fault.column, fault.code, message))
     return found
 
 
 def _short(text: str) -> str:
     return _cut(printable(text[: _LONGEST_ECHO + 1]))
+
+
+def _shown(value: object) -> str:
+    """A value in JSON's words, a text in quotes of ours."""
+    return repr(value) if isinstance(value, str) else json.dumps(value, default=repr)
 
 
 def _cut(printable: str) -> str:

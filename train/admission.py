@@ -96,6 +96,8 @@ def check_target(estimator: Any, task: Task, rows: Rows, y: ArrayLike | None) ->
         raise NotPublishable(f"y has {told.shape[1]} outputs: publish one model an output")
     if told.size != len(rows.frame):
         raise NotPublishable(f"X has {len(rows.frame)} rows and y has {told.size}")
+    if nulls := int(pd.isna(told).sum()):
+        raise NotPublishable(f"y has {nulls} nulls: leave out the rows that have no target")
     if task == "regression":
         return
     strange = sorted(set(told.ravel().tolist()) - set(estimator.classes_.tolist()), key=repr)

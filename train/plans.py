@@ -1,5 +1,6 @@
 """What is to be learned, from which rows, and judged by which: drawn up from a recipe, or from any table."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import is_regressor
 
-from artifacts.number_formats import NumberFormat, number_of
+from artifacts.number_formats import PLAIN, NumberFormat, number_of
 from train import dates, defaults
 from train.admission import Task
 from train.cells import Reading
@@ -23,6 +24,8 @@ from train.tables import Table, formats_of, nulls_of
 from train.targets import target_of
 
 _MOST_NAMED = 8
+# A number whose only points are such as separate thousands.
+_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 _REMOVE = "remove them from the file: the server answers each with an error"
 
 
@@ -173,13 +176,31 @@ def _notes(table: Table, readings: Mapping[str, Reading]) -> list[str]:
         named = ", ".join(f"{name!r} ({cell!r} is {value})" for name, cell, value in columns[:_MOST_NAMED] if cell)
         more = f", and {len(columns) - _MOST_NAMED} more" if len(columns) > _MOST_NAMED else ""
         found.append(f"read as numbers with {words}, here and by the server: {named}{more}")
-    return found
+    return found + _doubtful_points(table, readings)
+
+
+def _doubtful_points(table: Table, readings: Mapping[str, Reading]) -> list[str]:
+    """Columns whose points may separate thousands, as another column of the file has a decimal comma."""
+    if all(numbers.decimal != "," for numbers in formats_of(readings).values()):
+        return []
+    return [
+        f"{name!r} is read with a decimal point ({cells[0]!r} is {number_of(cells[0])}); if points separate thousands: "
+        "--thousands ."
+        for name, reading in readings.items()
+        if reading.kind == "number" and reading.numbers == PLAIN and (cells := _grouped(table, name))
+    ]
+
+
+def _grouped(table: Table, name: str) -> list[str]:
+    """The cells of a column that have a point, if three digits follow every one of them."""
+    cells = [cell.strip() for cell in table.columns[name].counts if "." in cell]
+    return cells if all(map(_GROUPED.fullmatch, cells)) else []
 
 
 def _shown(table: Table, name: str, numbers: NumberFormat) -> tuple[str, int | float]:
     """A cell that is not written as in JSON, and its value."""
     read = ((cell.strip(), numbers.read(cell, strict=True)) for cell in table.columns[name].different)
-    spelled = [(cell, value) for cell, value in read if value is not None and number_of(cell) is None]
+    spelled = [(cell, value) for cell, value in read if value is not None and number_of(cell) != value]
     return next(iter(spelled), ("", 0))
 
 

@@ -464,5 +464,5 @@ def test_a_reader_that_goes_away_is_no_failure(root: Path, command: str) -> None
     )  # fmt: skip
     os.close(writing)
 
-    # argparse passes over what it cannot print.
+    # argparse ignores what it cannot print.
     assert (ended.returncode in ({0, 141} if "--help" in command else {141}), ended.stderr) == (True, "")

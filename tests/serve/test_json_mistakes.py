@@ -190,7 +190,7 @@ def mistakes_of_query(answer: Any) -> list[str]:
     ("value", "shown"),
     [
         ("five", "'five'"),
-        (True, "True"),
+        (True, "true"),
         ("\u202e\n<b>\xe9", "'\\u202e\\n<b>\xe9'"),
         ("x" * 100, "'" + "x" * 62 + "…"),
         ([[1]], "[[1]]"),

@@ -320,6 +320,7 @@ def test_the_banner_names_a_model_that_can_be_asked(store: Path, tmp_path: Path)
         assert any("/models/iris/predict" in line for line in lines)
         assert server.line("unknown default model")["level"] == "warning"
         assert asked.status_code == 404
+        assert "does not have the default model of this server" in asked.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -489,6 +490,7 @@ def test_threads_that_the_environment_names_are_kept() -> None:
     """Whoever set a variable meant it."""
     code = """
 import os
+import numpy
 from serve.listening import limit_threads
 from threadpoolctl import threadpool_info
 limit_threads(1, workers=1)

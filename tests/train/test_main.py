@@ -1,8 +1,11 @@
 """The command line of training, and the way of one model through it."""
 
 import hashlib
+import os
 import re
 import shlex
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -269,3 +272,19 @@ def test_what_is_told_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr()
     assert told.out == "warning: a\\u001b[2J published\\u202e[red] (b\\u009b)\n"
     assert told.err == "not published: c\\u001b]0;d\\u0007 published\n"
+
+
+def test_a_reader_that_goes_away_does_not_stop_a_publication(tmp_path: Path) -> None:
+    """With `| head -1` the model is published all the same, and the exit code says so."""
+    env = environment(artifacts=tmp_path / "store", state=tmp_path / "state")
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "train", "iris"],
+        check=False, cwd=ROOT, env=env, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=100,
+    )  # fmt: skip
+    os.close(writing)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert Store(tmp_path / "store").versions("iris") == [1]

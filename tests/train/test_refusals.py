@@ -57,6 +57,7 @@ def store(tmp_path: Path) -> Store:
         (None, X, Y, "NoneType is not a fitted scikit-learn estimator"),
         (FITTED, X[["width", "length"]], Y, "not those that the estimator was fitted on, in their order"),
         (FITTED, X.iloc[:39], Y, "X has 39 rows and y has 40"),
+        (FITTED, X, Y.where(X["length"] > 0), r"y has \d+ nulls: leave out the rows that have no target"),
         (FITTED, X.assign(width=pd.to_datetime("2026-01-01")), Y, "column 'width' has dtype datetime64"),
         (FITTED, X.replace({"width": {X["width"][0]: np.inf}}), Y, "column 'width' holds an infinity"),
         (LogisticRegression().fit(X, Y.astype(float)), X, Y, "texts, integers or booleans: convert y before fitting"),
@@ -64,7 +65,7 @@ def store(tmp_path: Path) -> Store:
         (Stubborn().fit(X, Y), X, Y, r"cannot be pickled \(I stay here\)"),
         (make_pipeline(FunctionTransformer(lambda X: X), LogisticRegression()).fit(X, Y), X, Y, "pickled .*: lambdas"),
     ],
-    ids=str.split("none order short datetime infinity floats fickle stubborn lambda"),
+    ids=str.split("none order short nulls datetime infinity floats fickle stubborn lambda"),
 )
 def test_what_cannot_be_served_is_refused(store: Store, estimator: Any, X: Any, y: Any, advice: str) -> None:
     """Whatever stands in the way is named with what to do, and nothing is written."""
