@@ -39,6 +39,7 @@ _TEXTS = {str, type(None)}
 _LONGEST_NAMED = 32
 # Possessive, as a text may be long.
 _DECIMAL_COMMA = re.compile(r"\s*+[+-]?+[0-9]++,[0-9]++\s*+")
+_NON_FINITE = re.compile(r"\s*[+-]*(?:nan|inf|infinity)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,23 +271,22 @@ def _category(column: Column) -> Judge:
     return judge
 
 
-def _number(value: object, column: Column) -> int | float | Wrong:
+def _number(value: object, hint: str, comma_hint: str) -> int | float | Wrong:
     if isinstance(value, str):
-        is_named = value.strip().lower().lstrip("+-") in {"nan", "inf", "infinity"}
-        if is_named:
+        if _NON_FINITE.fullmatch(value):
             return Wrong("non-finite")
-        return Wrong("not-a-number", _hint(column, value))
+        return Wrong("not-a-number", comma_hint if "," in value and _DECIMAL_COMMA.fullmatch(value) else hint)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Wrong("not-a-number")
     return value if isinstance(value, int) or isfinite(value) else Wrong("non-finite")
 
 
-def _hint(column: Column, text: str) -> str:
-    """How the number that a text may have been meant as is written."""
+def _hints(column: Column) -> tuple[str, str]:
+    """How the numbers of a column are written, for a text that is none, and for one that is but for a decimal comma."""
     if column.numbers:
-        return f", in a CSV with {column.numbers.words}"
-    has_comma = column.kind == "float" and _DECIMAL_COMMA.fullmatch(text)
-    return ": write a decimal point, not a comma" if has_comma else ""
+        spelling = f", in a CSV with {column.numbers.words}"
+        return spelling, spelling
+    return "", ": write a decimal point, not a comma" if column.kind == "float" else ""
 
 
 def _is_nan(value: object) -> bool:
@@ -302,9 +302,10 @@ def _whole(number: float) -> int | None:
 
 def _integer(column: Column) -> Judge:
     bounds = None if column.dtype == "object" else np.iinfo(column.dtype.lower())
+    hints = _hints(column)
 
     def judge(value: object) -> Scalar | Wrong:
-        number = _number(value, column)
+        number = _number(value, *hints)
         if isinstance(number, Wrong):
             return number
         whole = _whole(number)
@@ -319,6 +320,7 @@ def _integer(column: Column) -> Judge:
 def _float(column: Column) -> Judge:
     dtype = np.dtype("float64" if column.dtype == "object" else column.dtype.lower())
     most = float(np.finfo(dtype).max)
+    hints = _hints(column)
 
     def fits(number: float) -> bool:
         if abs(number) <= most:
@@ -331,7 +333,7 @@ def _float(column: Column) -> Judge:
             return False
 
     def judge(value: object) -> Scalar | Wrong:
-        number = _number(value, column)
+        number = _number(value, *hints)
         if isinstance(number, Wrong):
             return number
         if not fits(number):

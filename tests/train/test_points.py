@@ -6,18 +6,12 @@ import pytest
 
 from train.__main__ import main
 
+DOUBTFUL = "'price' is read with a decimal point ('1.600' is 1.6); if points separate thousands: --thousands ."
+
 
 @pytest.mark.parametrize(
     ("options", "price", "read"),
-    [
-        (
-            [],
-            "1.642",
-            "'price' is read with a decimal point ('1.642' is 1.642); if points separate thousands: --thousands .",
-        ),
-        (["--thousands", "."], "1.642", "'price' ('1.642' is 1642)"),
-        ([], "1.64", None),
-    ],
+    [([], "1.{}", DOUBTFUL), (["--thousands", "."], "1.{}", "'price' ('1.600' is 1600)"), ([], "1.0{}", None)],
 )
 def test_three_digits_after_every_point_are_worth_a_line(
     tmp_path: Path,
@@ -29,7 +23,7 @@ def test_three_digits_after_every_point_are_worth_a_line(
 ) -> None:
     """Where another column has a decimal comma, a point is likely to separate thousands; with the option, it does."""
     monkeypatch.setenv("SEPAL_ARTIFACTS", str(tmp_path / "store"))
-    rows = [f"{price};{place},5;{'ab'[place > 30]}" for place in range(60)]
+    rows = [f"{price.format(600 + place)};{place},5;{'ab'[place > 30]}" for place in range(60)]
     (tmp_path / "rows.csv").write_text("\n".join(["price;discount;y", *rows]))
 
     assert (
