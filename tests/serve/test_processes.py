@@ -178,7 +178,7 @@ def test_the_parent_is_small(api: Api) -> None:
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
 
     assert not any(f"/{library}/" in maps for library in ("sklearn", "scipy", "pandas", "pyarrow"))
-    assert int(status["VmRSS"].split()[0]) < 120 * 1024
+    assert int(status["VmRSS"].split()[0]) < 128 * 1024
 
 
 def test_good_models_are_served_while_a_bad_one_is_tried(tmp_path: Path) -> None:
