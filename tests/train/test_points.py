@@ -27,7 +27,21 @@ def test_three_digits_after_every_point_are_worth_a_line(
     (tmp_path / "rows.csv").write_text("\n".join(["price;discount;y", *rows]))
 
     assert (
-        main(["--csv", str(tmp_path / "rows.csv"), "--target", "y", "--name", "points", "--no-promote", *options]) == 0
+        main(
+            [
+                "--csv",
+                str(tmp_path / "rows.csv"),
+                "--target",
+                "y",
+                "--name",
+                "points",
+                "--no-promote",
+                "--keep",
+                "price",
+                *options,
+            ]
+        )
+        == 0
     )
 
     report = " ".join(capsys.readouterr().out.split())
