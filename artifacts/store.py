@@ -390,6 +390,7 @@ class Store:
             tuple(key.text for key in trusted),
             engine,
             self._policy,
+            sum(manifest.sizes.values()),
         )
         digest = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
         return (self._trials or shared()).check(candidate, digest=digest)

@@ -51,6 +51,7 @@ class Candidate:
 
     Attributes:
         trusted: The public keys whose signatures are valid, as text.
+        size: Bytes of its files, as its manifest lists them.
     """
 
     root: str
@@ -60,6 +61,7 @@ class Candidate:
     trusted: tuple[str, ...]
     engine: Engine
     versions: Policy
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +297,7 @@ def main() -> None:
 def _limited(request: dict[str, Any]) -> Reply:
     time_s, memory_bytes = request.pop("time_s"), request.pop("memory_bytes")
     candidate = Candidate(**request)
-    memory_bytes = max(memory_bytes, _TIMES_ITS_SIZE * _size(candidate))
+    memory_bytes = max(memory_bytes, _TIMES_ITS_SIZE * candidate.size)
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     # The parent kills a child that takes too long; a child whose parent has gone ends by this alarm.
     signal.setitimer(signal.ITIMER_REAL, time_s + 1)
@@ -305,13 +307,6 @@ def _limited(request: dict[str, Any]) -> Reply:
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
         signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _size(candidate: Candidate) -> int:
-    """Bytes of a version's files, as far as they can be seen."""
-    with suppress(OSError), os.scandir(Path(candidate.root) / candidate.model / candidate.folder) as files:
-        return sum(file.stat(follow_symlinks=False).st_size for file in files)
-    return 0
 
 
 def _limit_memory(more: int, hard: int) -> None:

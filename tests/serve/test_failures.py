@@ -24,8 +24,11 @@ def broken(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ap
     folder = tmp_path_factory.mktemp("temporary")
     env = environment(artifacts=store, state=tmp_path_factory.mktemp("state"), log_format="json")
     with Server({**env, "TMPDIR": str(folder)}) as running:
+        api = Api(running, running.bearer())
+        # Where files go is decided with the first of them.
+        assert api.post_csv(LARGE).status_code == 200
         shutil.rmtree(folder)
-        yield Api(running, running.bearer())
+        yield api
 
 
 def test_a_failure_is_told_without_its_reason(broken: Api) -> None:
