@@ -6,10 +6,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from artifacts.keys import generate
 from tests.server import Api, Server, environment, run, unmeasured
+
+
+# How long an example takes is the machine's affair, and not what a test asserts.
+hypothesis.settings.register_profile("sepal", deadline=None)
+hypothesis.settings.load_profile("sepal")
 
 
 def pytest_configure(config: pytest.Config) -> None:
