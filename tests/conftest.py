@@ -12,7 +12,6 @@ import pytest
 from artifacts.keys import generate
 from tests.server import Api, Server, environment, run, unmeasured
 
-
 # How long an example takes is the machine's affair, and not what a test asserts.
 hypothesis.settings.register_profile("sepal", deadline=None)
 hypothesis.settings.load_profile("sepal")
