@@ -99,7 +99,9 @@ def test_threads_that_do_not_return_are_reported(served: Api) -> None:
 
     assert (answer.status_code, slug(answer)) == (504, "deadline-exceeded")
     assert _took_s(began) < DEADLINE_S + SLACK_S
-    health = _health(served)
+    # The answer may be there a moment before the call is overdue.
+    while (health := _health(served))["status"] == "ok":
+        assert _took_s(began) < 2 * (DEADLINE_S + SLACK_S)
     assert health["status"] == "degraded"
     assert health["detail"] == "1 of 4 threads are in calls of models that do not return in time"
     assert value(served, "sepal_model_threads_overdue") == 1
