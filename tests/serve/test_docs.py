@@ -69,17 +69,21 @@ def test_authorize_and_try_it_out_work(server: Server, tmp_path: Path) -> None:
             await page.get_by_text("select all").click()
             await page.locator(".modal-btn.authorize").first.click()
             await page.get_by_role("button", name="Close").first.click()
-            operation = page.locator(OPERATION)
-            await operation.locator(".opblock-summary").click()
-            await operation.get_by_role("button", name="Try it out").click()
-            await operation.get_by_role("button", name="Execute").click()
-
-            answer = operation.locator(".live-responses-table .highlight-code").first
+            answer = await _executed(page)
             await expect(answer).to_contain_text('"predictions"', timeout=20_000)
             await expect(answer).to_contain_text('"setosa"')
             await page.screenshot(path=tmp_path / "docs.png", full_page=True)
 
     anyio.run(try_it_out)
+
+
+async def _executed(page: Any) -> Any:
+    """Call the operation with its own example; the place of the answer."""
+    operation = page.locator(OPERATION)
+    await operation.locator(".opblock-summary").click()
+    await operation.get_by_role("button", name="Try it out").click()
+    await operation.get_by_role("button", name="Execute").click()
+    return operation.locator(".live-responses-table .highlight-code").first
 
 
 def test_a_token_can_be_pasted(server: Server) -> None:
@@ -92,12 +96,7 @@ def test_a_token_can_be_pasted(server: Server) -> None:
             await page.locator("#auth-bearer-value").fill(server.token("predict"))
             await page.get_by_role("button", name="Apply credentials").last.click()
             await page.get_by_role("button", name="Close").first.click()
-            operation = page.locator(OPERATION)
-            await operation.locator(".opblock-summary").click()
-            await operation.get_by_role("button", name="Try it out").click()
-            await operation.get_by_role("button", name="Execute").click()
-
-            answer = operation.locator(".live-responses-table .highlight-code").first
+            answer = await _executed(page)
             await expect(answer).to_contain_text('"setosa"', timeout=20_000)
 
     anyio.run(paste)
