@@ -84,6 +84,7 @@ class Protocol(HttpToolsProtocol):
         self._is_deaf = False
         self._is_closing = False
         self._write_whole = self.write_whole
+        self._will_close = self.will_close
 
     # --- the transport ---
 
@@ -196,6 +197,7 @@ class Protocol(HttpToolsProtocol):
         self.headers = []
         scope: Any = self.scope
         scope["write_whole"] = self._write_whole
+        scope["will_close"] = self._will_close
 
     def _check_head(self) -> None:
         """Once for each target and host that a connection asks for."""
@@ -252,6 +254,14 @@ class Protocol(HttpToolsProtocol):
         cycle.message_event.set()
         cycle.on_response()
         return True
+
+    def will_close(self, scope: object) -> bool:
+        """Return whether more of the body is still to come than is read after a response, so that this one says so."""
+        cycle = self.cycle
+        if cycle.scope is not scope or not cycle.more_body:
+            return False
+        length = next((value for name, value in cycle.scope["headers"] if name == b"content-length"), b"0")
+        return int(length) - self._received > UNWANTED_BYTES
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1

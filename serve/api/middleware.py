@@ -30,6 +30,8 @@ _WHOLE = b"".join(
 )
 # What is for everybody says itself how long it may be kept.
 _PUBLIC_HEADERS = _HEADERS[:1]
+# A client that knows sends its next request on another connection, where it is not lost.
+_CLOSE = ((b"connection", b"close"),)
 
 _log = structlog.get_logger("serve.access")
 
@@ -142,7 +144,9 @@ class _Exchange:
             self.status = message["status"]
             request_id = (b"x-request-id", self._scope["request_id"].encode())
             headers = _PUBLIC_HEADERS if self._scope.get("is_for_everybody") else _HEADERS
-            message["headers"] = [*message["headers"], *headers, *rates.headers(self._scope), request_id]
+            will_close = self._scope.get("will_close")
+            ends = _CLOSE if will_close and will_close(self._scope) else ()
+            message["headers"] = [*message["headers"], *headers, *rates.headers(self._scope), request_id, *ends]
         return self._send(message)
 
 

@@ -117,9 +117,9 @@ def test_a_thread_that_returns_late_is_used_again(served: Api) -> None:
         assert (answer.status_code, slug(answer)) == (504, "deadline-exceeded")
         assert _took_s(began) < DEADLINE_S + SLACK_S
 
-    while value(served, "sepal_model_threads_overdue"):
-        assert _health(served)["status"] in {"ok", "degraded"}
-    assert _health(served)["status"] == "ok"
+    # The last answer may be there a moment before its call is overdue.
+    while value(served, "sepal_model_threads_overdue") or _health(served)["status"] != "ok":
+        assert _took_s(began) < 2 * (DEADLINE_S + SLACK_S)
     assert served.predict([GOOD], _path("naps")).status_code == 200
 
 
