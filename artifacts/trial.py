@@ -11,6 +11,7 @@ import json
 import os
 import queue
 import resource
+import select
 import signal
 import socket
 import subprocess  # nosec B404  # runs this very Python on this very module
@@ -20,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeAlias
 
 from artifacts import bundle
@@ -38,6 +40,8 @@ WAIT_S = 2.0
 _START_S = 60.0
 # A child that has nothing to do for this long ends.
 _IDLE_S = 60.0
+# A version's time leaves out what it waits for a processor on a busy machine; it takes at most this many times as long.
+_WAITING_FACTOR = 4
 _BEGAN = b"began\n"
 _MIB = 2**20
 
@@ -88,7 +92,8 @@ class Trials:
         Set the limits.
 
         Args:
-            time_s: How long a version may take to load and to predict its own examples.
+            time_s: How long a version may take to load and to predict its own examples, waiting for a processor not
+                included.
             memory_bytes: How much memory it may need for that.
             wait_s: How long to wait for a busy child before starting another one.
             verdicts: Folder in which processes that share it keep their results: each version is tried once.
@@ -207,7 +212,8 @@ class _Child:
                 # Arrow's own allocator reserves 1 GiB, which would be taken for the version's.
                 env={**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"},
             )
-        self._replies = self._socket.makefile("rb")
+        # Without a buffer nothing that has arrived is hidden from `_is_due`.
+        self._replies = self._socket.makefile("rb", buffering=0)
         self._is_new = True
         self.is_usable = True
 
@@ -216,12 +222,11 @@ class _Child:
         was_new, self._is_new, self.is_usable = self._is_new, False, False
         if not self._begins(request):
             return _refusal("the process that should load it first does not start") if was_new else None
-        self._socket.settimeout(time_s)
-        try:
-            line = self._replies.readline()
-        except TimeoutError:
+        if not self._replies_within(time_s):
             self._kill()
             return _refusal(f"loading it takes longer than {time_s:g} s")
+        try:
+            line = self._replies.readline()
         except ConnectionResetError:
             line = b""
         if not line:
@@ -237,6 +242,26 @@ class _Child:
             return self._replies.readline() == _BEGAN
         except (TimeoutError, BrokenPipeError, ConnectionResetError):
             return False
+
+    def _replies_within(self, time_s: float) -> bool:
+        """Wait for the reply, or the end of the process."""
+        began, before_s = monotonic(), self._waited_s()
+        replies = select.poll()
+        replies.register(self._socket, select.POLLIN)
+        while True:
+            waited_s = min(self._waited_s() - before_s, (_WAITING_FACTOR - 1) * time_s)
+            left_s = began + time_s + waited_s - monotonic()
+            if left_s <= 0:
+                return False
+            if replies.poll(1000 * left_s):
+                return True
+
+    def _waited_s(self) -> float:
+        """How long the process has waited for a processor so far; 0 where the system does not count it."""
+        try:
+            return int(Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[1]) / 1e9
+        except OSError:
+            return 0.0
 
     def _end(self) -> str:
         code = self._process.wait()
@@ -300,7 +325,7 @@ def _limited(request: dict[str, Any]) -> Reply:
     memory_bytes = max(memory_bytes, _TIMES_ITS_SIZE * candidate.size)
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     # The parent kills a child that takes too long; a child whose parent has gone ends by this alarm.
-    signal.setitimer(signal.ITIMER_REAL, time_s + 1)
+    signal.setitimer(signal.ITIMER_REAL, _WAITING_FACTOR * time_s + 1)
     _limit_memory(memory_bytes, hard)
     try:
         return _tried(candidate, memory_bytes)

@@ -22,6 +22,12 @@ def _raises(error: type[BaseException]) -> Callable[[], None]:
     return fail
 
 
+def _work(for_s: float) -> None:
+    until = time.process_time() + for_s
+    while time.process_time() < until:
+        pass
+
+
 ACTS: dict[str, Callable[[], object]] = {
     "KeyboardInterrupt": _raises(KeyboardInterrupt),
     "SystemExit": _raises(SystemExit),
@@ -32,6 +38,7 @@ ACTS: dict[str, Callable[[], object]] = {
     "exit": lambda: os._exit(7),
     "sleep": lambda: time.sleep(3600),
     "memory": lambda: np.ones(4 * 2**30, dtype=np.uint8),
+    "work": lambda: _work(0.5),
 }
 _NAMES = list(ACTS)
 

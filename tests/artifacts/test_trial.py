@@ -1,7 +1,11 @@
 """Versions are loaded in a child process first, with limits."""
 
+import os
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -58,6 +62,25 @@ def test_a_version_that_never_loads_is_given_up(store: Store, tmp_path: Path) ->
 
     tried = crashing.loads(tmp_path / "model")[before:]
     assert not any(Path(f"/proc/{pid}").exists() for pid in tried)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process waits for a processor")
+def test_a_busy_machine_gives_a_version_longer(store: Store, tmp_path: Path) -> None:
+    """What a version waits for a processor is left out of its time: it loads, in more seconds than that."""
+    crashing.publish(store, tmp_path / "model", load="work")
+    here, began = os.sched_getaffinity(0), time.monotonic()
+
+    with ExitStack() as started:
+        trials = started.enter_context(closing(Trials(time_s=1.5)))
+        # The child and the others share one processor.
+        os.sched_setaffinity(0, {min(here)})
+        started.callback(os.sched_setaffinity, 0, here)
+        for _ in range(4):
+            busy = started.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            started.callback(busy.kill)
+        assert Store(store.root, trials=trials).check("crashing", 1).key
+
+    assert time.monotonic() - began > 1.5
 
 
 def test_what_cannot_be_loaded_is_not_published(store: Store, tmp_path: Path) -> None:
