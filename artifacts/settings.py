@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -10,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from artifacts.errors import KeyInvalid, shown
+from artifacts.hints import did_you_mean
 from artifacts.signing import parse_keys
 
 Engine: TypeAlias = Literal["auto", "sklearn"]
@@ -141,8 +141,7 @@ def misspelt(known: Iterable[str]) -> Iterator[str]:
     names = {f"{_PREFIX}{name}".upper() for name in known}
     for name in sorted(name.upper() for name in _given(ArtifactSettings) if not name.startswith(_OTHERS)):
         if name.startswith(_PREFIX.upper()) and name not in names:
-            meant = get_close_matches(name, names, n=1)
-            yield f"{shown(name)} is no setting" + (f"; did you mean {meant[0]}?" if meant else "")
+            yield f"{shown(name)} is no setting{did_you_mean(name, names)}"
 
 
 def _given(settings: type[BaseSettings]) -> Mapping[str, str | None]:

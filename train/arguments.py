@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from artifacts.hints import did_you_mean
 from train.recipes import all_recipes
 
 Way: TypeAlias = Literal["recipe", "csv", "model"]
@@ -62,7 +63,7 @@ def parser() -> ArgumentParser:
 
 def _add_ways(parser: ArgumentParser) -> None:
     known = sorted(all_recipes())
-    parser.add_argument("recipe", nargs="?", choices=known, metavar="RECIPE", help=f"one of {', '.join(known)}")
+    parser.add_argument("recipe", nargs="?", type=_recipe, metavar="RECIPE", help=f"one of {', '.join(known)}")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="a table to learn from, UTF-8 with a header")
     parser.add_argument("--model", type=Path, metavar="FILE", help="a fitted estimator, as joblib wrote it")
     parser.add_argument("--folds", type=int, metavar="N", help="parts of the cross-validation (default: 5)")
@@ -71,6 +72,14 @@ def _add_ways(parser: ArgumentParser) -> None:
         "--force", action="store_true", help="move the champion although the key that signs is new to the model"
     )
     parser.add_argument("--if-empty", action="store_true", help="do nothing if the store has a model already")
+
+
+def _recipe(name: str) -> str:
+    known = sorted(all_recipes())
+    if name not in known:
+        hint = did_you_mean(name, known) or f"; the recipes are {', '.join(known)}"
+        raise argparse.ArgumentTypeError(f"unknown recipe {name!r}{hint}")
+    return name
 
 
 def _add_shared(parser: ArgumentParser) -> None:

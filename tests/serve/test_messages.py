@@ -68,6 +68,18 @@ def test_a_login_is_a_form(api: Api, path: str, headers: dict[str, str]) -> None
     assert "send a form" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["predict", "predict/csv"])
+def test_a_misspelled_model_is_named_to_those_who_may_list_models(api: Api, path: str) -> None:
+    """The 404 suggests a model only to a token of the scope `models:read`."""
+    url = f"/api/v1/models/irsi/{path}"
+    may_list = api.server.client.post(url, headers=api.headers)
+    may_not = api.server.client.post(url, headers=api.server.bearer("predict", "batch"))
+
+    assert (may_list.status_code, may_not.status_code) == (404, 404)
+    assert may_list.json()["detail"].endswith("; did you mean iris?")
+    assert "iris" not in may_not.text
+
+
 @pytest.mark.parametrize(("query", "name", "code", "message"), [
     ("probability=false", "probability", "unknown-name", "unknown; did you mean probabilities?"),
     ("Version=1", "Version", "unknown-name", "unknown; did you mean version?"),
