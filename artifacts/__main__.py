@@ -20,13 +20,13 @@ from artifacts.settings import ArtifactSettings, complaints
 from artifacts.store import CHAMPION, Store
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, program: str = "python -m artifacts") -> int:
     """Run one command; 0 if all is well, 1 if an artifact is not, 2 if a setting or an argument is wrong."""
-    return piped(partial(_main, argv))
+    return piped(partial(_main, argv, program))
 
 
-def _main(argv: Sequence[str] | None) -> int:
-    arguments = _parser().parse_args(argv)
+def _main(argv: Sequence[str] | None, program: str) -> int:
+    arguments = _parser(program).parse_args(argv)
     try:
         settings = ArtifactSettings()
     except ValidationError as error:
@@ -41,8 +41,8 @@ def _main(argv: Sequence[str] | None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m artifacts", description=__doc__)
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description="The store from the command line.")
     parser.add_argument("--store", type=Path, default=None, help="the store's folder (default: SEPAL_ARTIFACTS)")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="every version of every model, a line each")

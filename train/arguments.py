@@ -11,6 +11,7 @@ from train.recipes import all_recipes
 
 Way: TypeAlias = Literal["recipe", "csv", "model"]
 
+PROGRAM = "python -m train"
 DESCRIPTION = "Make a model and publish it: from a recipe, from any CSV file, or from a file with a fitted estimator."
 
 EXAMPLES = """
@@ -40,20 +41,20 @@ _NEEDED: dict[Way, tuple[str, ...]] = {"recipe": (), "csv": ("target",), "model"
 _TITLES: dict[Way, str] = {"recipe": "a recipe", "csv": "--csv", "model": "--model"}
 
 
-def parse(argv: Sequence[str] | None) -> tuple[Way, argparse.Namespace]:
+def parse(argv: Sequence[str] | None, *, program: str = PROGRAM) -> tuple[Way, argparse.Namespace]:
     """Which way was chosen, and its options; what makes no sense ends the program with exit code 2."""
-    known = parser()
+    known = parser(program)
     arguments = known.parse_args(argv)
     return _check(known, arguments), arguments
 
 
-def parser() -> ArgumentParser:
+def parser(program: str = PROGRAM) -> ArgumentParser:
     """All that can be said, whichever way."""
     made = ArgumentParser(
-        prog="python -m train",
+        prog=program,
         usage="%(prog)s RECIPE | --csv FILE --target COLUMN | --model FILE --sample FILE --name NAME [options]",
         description=DESCRIPTION,
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.replace(PROGRAM, program),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for add in (_add_ways, _add_shared, _add_of_table, _add_of_model):
