@@ -41,7 +41,7 @@ def _main(argv: Sequence[str] | None, program: str) -> int:
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        print("\n".join(complaints(error)), file=sys.stderr)
+        print("\n".join(complaints(error, Settings)), file=sys.stderr)
         return 2
     except SettingsError as error:
         print(f"a setting is not the JSON that it must be: {error}", file=sys.stderr)
