@@ -60,6 +60,30 @@ def test_an_error_names_the_variable_and_an_example(
     assert line.endswith(f", such as {example}")
 
 
+@pytest.mark.parametrize(
+    ("origin", "example"),
+    [
+        ("example.com", "https://example.com"),
+        ("example.com:8443", "https://example.com:8443"),
+        ("https://example.com/", "https://example.com"),
+        ("https://example.com/app?x=1", "https://example.com"),
+        ("//example.com", "https://example.com"),
+        ("https://", "https://example.com"),
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused(monkeypatch: pytest.MonkeyPatch, origin: str, example: str) -> None:
+    """Without a scheme, or with a path, it would match no page: the line shows it as it should be."""
+    monkeypatch.setenv("SEPAL_CORS_ORIGINS", f"https://a.example, {origin}")
+
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+
+    [line] = complaints(refused.value, Settings)
+    assert line == (
+        f"SEPAL_CORS_ORIGINS: expected origins with a scheme and without a path, got '{origin}'; for example {example}"
+    )
+
+
 @pytest.mark.parametrize(("name", "text", "expected", "example"), [
     ("port", "abc", "a whole number, at least 0 and at most 65535", "8000"),
     ("port", "65536", "a whole number, at least 0 and at most 65535", "8000"),
