@@ -158,7 +158,7 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
         if manifest.training.source:
             yield "source", name(manifest.training.source, longest=200)
     if manifest.execution:
-        yield "answered by", executed(manifest.execution)
+        yield "runtime", executed(manifest.execution)
     yield "requires", names(manifest.requires)
     if manifest.code:
         yield "own code", names(manifest.code)

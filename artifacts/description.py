@@ -73,13 +73,15 @@ def learned(training: Training, *, sampled: bool) -> str:
 
 
 def executed(execution: Execution) -> str:
-    """What answers for how many rows: "treelite; from 253 rows on trees"."""
+    """Which runtime predicts how many rows: "treelite for up to 252 rows, trees for more"."""
     sizes = sorted(execution.choice)
-    told = [name(execution.choice[sizes[0]])]
-    for low, high in pairwise(sizes):
-        if execution.choice[low] != execution.choice[high]:
-            told.append(f"from {limit(low, high)} rows on {name(execution.choice[high])}")
-    return "; ".join(told)
+    parts = [
+        f"{name(execution.choice[low])} for up to {limit(low, high) - 1} rows"
+        for low, high in pairwise(sizes)
+        if execution.choice[low] != execution.choice[high]
+    ]
+    last = name(execution.choice[sizes[-1]])
+    return ", ".join([*parts, f"{last} for more" if parts else last])
 
 
 def curl(manifest: Manifest, example: Example) -> str:
