@@ -59,6 +59,11 @@ def _parser(program: str) -> argparse.ArgumentParser:
     for command in (promote, sign, delete):
         command.add_argument("model", help="MODEL@VERSION")
         command.add_argument("--by", default="", help="who the history says it was (default: the system's user)")
+    unalias = commands.add_parser("unalias", help="remove an alias; the version that it names stays")
+    unalias.add_argument("model", help="MODEL")
+    unalias.add_argument("alias", help="ALIAS")
+    unalias.add_argument("--force", action="store_true", help="also if it is the champion, which servers load")
+    unalias.add_argument("--by", default="", help="who the history says it was (default: the system's user)")
     history = commands.add_parser("history", help="what was published, promoted, signed and deleted, by whom and when")
     history.add_argument("model", help="MODEL")
     keygen = commands.add_parser("keygen", help="make a key pair that signs versions; none is ever replaced")
@@ -74,6 +79,7 @@ def _run(store: Store, arguments: argparse.Namespace) -> int:
         "promote": lambda: _promote(store, arguments),
         "sign": lambda: _sign(store, arguments.model, by=arguments.by),
         "delete": lambda: _delete(store, arguments.model, by=arguments.by),
+        "unalias": lambda: _unalias(store, arguments),
         "history": lambda: _history(store, arguments.model),
     }
     return commands[arguments.command]()
@@ -232,6 +238,15 @@ def _delete(store: Store, reference: str, *, by: str) -> int:
     return 0
 
 
+def _unalias(store: Store, arguments: argparse.Namespace) -> int:
+    if arguments.alias == CHAMPION and not arguments.force:
+        print(f"servers load the {CHAMPION}: promote another version, or add --force to remove it", file=sys.stderr)
+        return 2
+    version = store.unalias(arguments.model, arguments.alias, by=arguments.by)
+    print(f"{arguments.alias} of {arguments.model} is removed; it was version {version}")
+    return 0
+
+
 def _history(store: Store, model: str) -> int:
     for event in store.history(model):
         print(_told(event) if event else "(a line that was cut short)")
@@ -240,7 +255,7 @@ def _history(store: Store, model: str) -> int:
 
 def _told(event: Event) -> str:
     what = f"{event.event:<9}  version {event.version}  key {name(event.key)}"
-    moved = f"  {name(event.alias)}: {event.before or 'nothing'} to {event.after}" if event.alias else ""
+    moved = f"  {name(event.alias)}: {event.before or 'nothing'} to {event.after or 'nothing'}" if event.alias else ""
     return f"{event.at:%Y-%m-%d %H:%M:%S}  {name(event.by)}  {what}{moved}"
 
 
