@@ -14,6 +14,7 @@ from artifacts.description import curl, example_of, executed, learned, name, nam
 from artifacts.errors import ArtifactError, KeyInvalid
 from artifacts.history import Event
 from artifacts.keys import demand_absolute, generate, public_half
+from artifacts.local_server import api, token_command
 from artifacts.manifest import Manifest
 from artifacts.output import piped
 from artifacts.settings import ArtifactSettings, complaints
@@ -133,7 +134,7 @@ def _show(store: Store, reference: str, *, card: bool) -> int:
         print(f"card        {folder / CARD}")
     example = example_of(manifest)
     if example is not None:
-        print(f"ask it\n  TOKEN=$(make -s token)\n  {curl(manifest, example)}")
+        print(f"ask it\n  TOKEN=$({token_command()})\n  {curl(manifest, example, api=api())}")
     return 0
 
 

@@ -84,13 +84,13 @@ def executed(execution: Execution) -> str:
     return ", ".join([*parts, f"{last} for more" if parts else last])
 
 
-def curl(manifest: Manifest, example: Example) -> str:
+def curl(manifest: Manifest, example: Example, *, api: str = API) -> str:
     """A command for a shell that asks for the example; what stands in it is data to the shell, whatever it is."""
     body = json.dumps({"instances": [example.instance]}, ensure_ascii=False)
     # A manifest that nobody vouches for may call its model what it likes.
     model = urllib.parse.quote(manifest.model, safe="", errors="replace")
     return (
-        f"curl -s {API}/models/{model}/predict \\\n"
+        f"curl -s {api}/models/{model}/predict \\\n"
         '  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\\n'
         f"  -d {shlex.quote(printable(body))}"
     )

@@ -109,7 +109,7 @@ class ArtifactSettings(BaseSettings):
     @classmethod
     def _environment_is_said(cls, values: Any) -> Any:
         # Elsewhere nothing is the default; here a gap in a template would open what production closes.
-        if not _given(cls).get(f"{_PREFIX}environment", "unsaid"):
+        if not given(cls).get(f"{_PREFIX}environment", "unsaid"):
             raise ValueError("SEPAL_ENVIRONMENT is empty: development or production")
         return values
 
@@ -142,12 +142,12 @@ def misspelt(known: Iterable[str]) -> Iterator[str]:
         known: The names of all settings, without the prefix.
     """
     names = {f"{_PREFIX}{name}".upper() for name in known}
-    for name in sorted(name.upper() for name in _given(ArtifactSettings) if not name.startswith(_OTHERS)):
+    for name in sorted(name.upper() for name in given() if not name.startswith(_OTHERS)):
         if name.startswith(_PREFIX.upper()) and name not in names:
             yield f"{shown(name)} is no setting{did_you_mean(name, names)}"
 
 
-def _given(settings: type[BaseSettings]) -> Mapping[str, str | None]:
+def given(settings: type[BaseSettings] = ArtifactSettings) -> Mapping[str, str | None]:
     """All that the environment and `.env` say, in small letters; the environment wins."""
     dotenv = DotEnvSettingsSource(settings, env_file=env_file(), env_ignore_empty=False)
     return {**dotenv.env_vars, **EnvSettingsSource(settings, env_ignore_empty=False).env_vars}

@@ -79,6 +79,20 @@ def test_show_tells_what_a_version_promises(
     assert any(line.startswith("  model.joblib  sha256 ") for line in lines)
 
 
+def test_show_prints_commands_that_work_there(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside the clone the token is one of `serve token`, and the port is that of the settings."""
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("SEPAL_PORT", "8123")
+
+    assert call(root, "show", "tiny") == 0
+
+    out = capsys.readouterr().out
+    assert "serve token)\n  curl -s http://127.0.0.1:8123/api/v1/models/tiny/predict" in out
+    assert "make" not in out
+
+
 def test_show_knows_a_column_that_training_saw_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A column without a single value is shown as such."""
     signature = tiny.signature()
