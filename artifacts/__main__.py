@@ -14,19 +14,20 @@ from artifacts.description import curl, example_of, executed, learned, name, nam
 from artifacts.errors import ArtifactError, KeyInvalid
 from artifacts.history import Event
 from artifacts.keys import demand_absolute, generate, public_half
+from artifacts.local_server import api, token_command
 from artifacts.manifest import Manifest
 from artifacts.output import piped
 from artifacts.settings import ArtifactSettings, complaints
 from artifacts.store import CHAMPION, Store
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, program: str = "python -m artifacts") -> int:
     """Run one command; 0 if all is well, 1 if an artifact is not, 2 if a setting or an argument is wrong."""
-    return piped(partial(_main, argv))
+    return piped(partial(_main, argv, program))
 
 
-def _main(argv: Sequence[str] | None) -> int:
-    arguments = _parser().parse_args(argv)
+def _main(argv: Sequence[str] | None, program: str) -> int:
+    arguments = _parser(program).parse_args(argv)
     try:
         settings = ArtifactSettings()
     except ValidationError as error:
@@ -41,8 +42,8 @@ def _main(argv: Sequence[str] | None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m artifacts", description=__doc__)
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description="The store from the command line.")
     parser.add_argument("--store", type=Path, default=None, help="the store's folder (default: SEPAL_ARTIFACTS)")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="every version of every model, a line each")
@@ -59,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     for command in (promote, sign, delete):
         command.add_argument("model", help="MODEL@VERSION")
         command.add_argument("--by", default="", help="who the history says it was (default: the system's user)")
+    unalias = commands.add_parser("unalias", help="remove an alias; the version that it names stays")
+    unalias.add_argument("model", help="MODEL")
+    unalias.add_argument("alias", help="ALIAS")
+    unalias.add_argument("--force", action="store_true", help="also if it is the champion, which servers load")
+    unalias.add_argument("--by", default="", help="who the history says it was (default: the system's user)")
     history = commands.add_parser("history", help="what was published, promoted, signed and deleted, by whom and when")
     history.add_argument("model", help="MODEL")
     keygen = commands.add_parser("keygen", help="make a key pair that signs versions; none is ever replaced")
@@ -74,6 +80,7 @@ def _run(store: Store, arguments: argparse.Namespace) -> int:
         "promote": lambda: _promote(store, arguments),
         "sign": lambda: _sign(store, arguments.model, by=arguments.by),
         "delete": lambda: _delete(store, arguments.model, by=arguments.by),
+        "unalias": lambda: _unalias(store, arguments),
         "history": lambda: _history(store, arguments.model),
     }
     return commands[arguments.command]()
@@ -127,7 +134,7 @@ def _show(store: Store, reference: str, *, card: bool) -> int:
         print(f"card        {folder / CARD}")
     example = example_of(manifest)
     if example is not None:
-        print(f"ask it\n  TOKEN=$(make -s token)\n  {curl(manifest, example)}")
+        print(f"ask it\n  TOKEN=$({token_command()})\n  {curl(manifest, example, api=api())}")
     return 0
 
 
@@ -158,7 +165,7 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
         if manifest.training.source:
             yield "source", name(manifest.training.source, longest=200)
     if manifest.execution:
-        yield "answered by", executed(manifest.execution)
+        yield "runtime", executed(manifest.execution)
     yield "requires", names(manifest.requires)
     if manifest.code:
         yield "own code", names(manifest.code)
@@ -232,6 +239,15 @@ def _delete(store: Store, reference: str, *, by: str) -> int:
     return 0
 
 
+def _unalias(store: Store, arguments: argparse.Namespace) -> int:
+    if arguments.alias == CHAMPION and not arguments.force:
+        print(f"servers load the {CHAMPION}: promote another version, or add --force to remove it", file=sys.stderr)
+        return 2
+    version = store.unalias(arguments.model, arguments.alias, by=arguments.by)
+    print(f"{arguments.alias} of {arguments.model} is removed; it was version {version}")
+    return 0
+
+
 def _history(store: Store, model: str) -> int:
     for event in store.history(model):
         print(_told(event) if event else "(a line that was cut short)")
@@ -240,7 +256,7 @@ def _history(store: Store, model: str) -> int:
 
 def _told(event: Event) -> str:
     what = f"{event.event:<9}  version {event.version}  key {name(event.key)}"
-    moved = f"  {name(event.alias)}: {event.before or 'nothing'} to {event.after}" if event.alias else ""
+    moved = f"  {name(event.alias)}: {event.before or 'nothing'} to {event.after or 'nothing'}" if event.alias else ""
     return f"{event.at:%Y-%m-%d %H:%M:%S}  {name(event.by)}  {what}{moved}"
 
 

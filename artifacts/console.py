@@ -1,7 +1,10 @@
 """The command `sepal`: `sepal train ...` runs `python -m train ...`, and so do `sepal artifacts` and `sepal serve`."""
 
-import runpy
 import sys
+from importlib import import_module
+
+from artifacts.errors import shown
+from artifacts.hints import did_you_mean
 
 _PACKAGES = {
     "train": "make a model and publish it",
@@ -17,12 +20,12 @@ def main() -> int:
         print(_usage())
         return 0
     if package not in _PACKAGES:
+        if package:
+            print(f"sepal: unknown command '{shown(package)}'{did_you_mean(package, _PACKAGES)}", file=sys.stderr)
         print(_usage(), file=sys.stderr)
         return 2
-    # The program's own name is what `python -m` would have put here.
-    sys.argv = [package, *arguments]
-    runpy.run_module(package, run_name="__main__", alter_sys=True)
-    return 0
+    code: int = import_module(f"{package}.__main__").main(arguments, program=f"sepal {package}")
+    return code
 
 
 def _usage() -> str:

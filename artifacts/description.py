@@ -73,22 +73,24 @@ def learned(training: Training, *, sampled: bool) -> str:
 
 
 def executed(execution: Execution) -> str:
-    """What answers for how many rows: "treelite; from 253 rows on trees"."""
+    """Which runtime predicts how many rows: "treelite for up to 252 rows, trees for more"."""
     sizes = sorted(execution.choice)
-    told = [name(execution.choice[sizes[0]])]
-    for low, high in pairwise(sizes):
-        if execution.choice[low] != execution.choice[high]:
-            told.append(f"from {limit(low, high)} rows on {name(execution.choice[high])}")
-    return "; ".join(told)
+    parts = [
+        f"{name(execution.choice[low])} for up to {limit(low, high) - 1} rows"
+        for low, high in pairwise(sizes)
+        if execution.choice[low] != execution.choice[high]
+    ]
+    last = name(execution.choice[sizes[-1]])
+    return ", ".join([*parts, f"{last} for more" if parts else last])
 
 
-def curl(manifest: Manifest, example: Example) -> str:
+def curl(manifest: Manifest, example: Example, *, api: str = API) -> str:
     """A command for a shell that asks for the example; what stands in it is data to the shell, whatever it is."""
     body = json.dumps({"instances": [example.instance]}, ensure_ascii=False)
     # A manifest that nobody vouches for may call its model what it likes.
     model = urllib.parse.quote(manifest.model, safe="", errors="replace")
     return (
-        f"curl -s {API}/models/{model}/predict \\\n"
+        f"curl -s {api}/models/{model}/predict \\\n"
         '  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\\n'
         f"  -d {shlex.quote(printable(body))}"
     )

@@ -103,7 +103,8 @@ class ArtifactInUse(ArtifactError):
         self.aliases = sorted(aliases)
         super().__init__(
             f"version {version} of model {shown(model)} is its {_some(self.aliases)}: point the alias at another "
-            "version first, python -m artifacts promote MODEL@VERSION --alias ALIAS"
+            "version first, python -m artifacts promote MODEL@VERSION --alias ALIAS, or remove it, python -m artifacts "
+            "unalias MODEL ALIAS"
         )
 
 

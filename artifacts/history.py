@@ -14,7 +14,7 @@ HISTORY = "history.jsonl"
 _LARGEST = 64 * 2**20
 _LONGEST_NAME = 128
 
-Deed: TypeAlias = Literal["published", "promoted", "signed", "deleted"]
+Deed: TypeAlias = Literal["published", "promoted", "unaliased", "signed", "deleted"]
 
 
 class Event(BaseModel):
@@ -23,7 +23,7 @@ class Event(BaseModel):
 
     Attributes:
         by: Who; the user of the operating system where nobody said.
-        alias: Which pointer moved, `from` where, `to` where; of what moves none, nothing.
+        alias: Which pointer moved, `from` where, `to` where (nowhere if it was removed); of what moves none, nothing.
         version: Which version it is about.
         key: Which key had signed that version; empty where no trusted key had, and it was deleted.
     """
@@ -41,11 +41,11 @@ class Event(BaseModel):
 
 
 class Move(NamedTuple):
-    """An alias that pointed somewhere, or nowhere, and now points elsewhere."""
+    """An alias that pointed somewhere, or nowhere, and now points elsewhere, or nowhere."""
 
     alias: str
     before: int | None
-    after: int
+    after: int | None
 
 
 def write(home: Folder, event: Deed, *, by: str, version: int, key: str, moved: Move | None = None) -> None:

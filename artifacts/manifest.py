@@ -3,10 +3,11 @@
 import json
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
     AwareDatetime,
@@ -190,6 +191,15 @@ class Manifest(Promise, _Identity):
     def publication(self) -> Publication | None:
         """How it was published; None where the manifest was read from a store."""
         return None
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """Yield what a notebook shows of it: all columns and digests are thousands of characters."""
+        yield from (("model", self.model), ("version", self.version), ("task", self.task))
+        yield "columns", len(self.signature.columns)
+        if self.classes:
+            yield "classes", len(self.classes)
+        if self.publication:
+            yield "store", str(self.publication.store)
 
     def with_publication(self, publication: Publication) -> Self:
         """Return the same manifest with these facts; they are no field, so they are neither stored nor compared."""

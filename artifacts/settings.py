@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from artifacts.errors import KeyInvalid, shown
+from artifacts.hints import did_you_mean
 from artifacts.signing import parse_keys
 
 Engine: TypeAlias = Literal["auto", "sklearn"]
@@ -18,6 +19,8 @@ Policy: TypeAlias = Literal["refuse", "warn"]
 _PREFIX = "sepal_"
 # Kubernetes tells every pod of a service of that name, and the tests have switches of their own.
 _OTHERS = ("sepal_service_", "sepal_port_", "sepal_test_")
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def home() -> Path | None:
@@ -106,7 +109,7 @@ class ArtifactSettings(BaseSettings):
     @classmethod
     def _environment_is_said(cls, values: Any) -> Any:
         # Elsewhere nothing is the default; here a gap in a template would open what production closes.
-        if not _given(cls).get(f"{_PREFIX}environment", "unsaid"):
+        if not given(cls).get(f"{_PREFIX}environment", "unsaid"):
             raise ValueError("SEPAL_ENVIRONMENT is empty: development or production")
         return values
 
@@ -139,20 +142,40 @@ def misspelt(known: Iterable[str]) -> Iterator[str]:
         known: The names of all settings, without the prefix.
     """
     names = {f"{_PREFIX}{name}".upper() for name in known}
-    for name in sorted(name.upper() for name in _given(ArtifactSettings) if not name.startswith(_OTHERS)):
+    for name in sorted(name.upper() for name in given() if not name.startswith(_OTHERS)):
         if name.startswith(_PREFIX.upper()) and name not in names:
-            meant = get_close_matches(name, names, n=1)
-            yield f"{shown(name)} is no setting" + (f"; did you mean {meant[0]}?" if meant else "")
+            yield f"{shown(name)} is no setting{did_you_mean(name, names)}"
 
 
-def _given(settings: type[BaseSettings]) -> Mapping[str, str | None]:
+def given(settings: type[BaseSettings] = ArtifactSettings) -> Mapping[str, str | None]:
     """All that the environment and `.env` say, in small letters; the environment wins."""
     dotenv = DotEnvSettingsSource(settings, env_file=env_file(), env_ignore_empty=False)
     return {**dotenv.env_vars, **EnvSettingsSource(settings, env_ignore_empty=False).env_vars}
 
 
-def complaints(error: ValidationError) -> Iterator[str]:
-    """One line a setting that cannot be; the value, which may be a secret, is not in it."""
-    for entry in error.errors(include_url=False, include_input=False):
-        setting = "".join(f"SEPAL_{str(part).upper()}: " for part in entry["loc"][:1])
-        yield f"{setting}{entry['msg'].removeprefix('Value error, ')}"
+def complaints(error: ValidationError, settings: type[BaseSettings] = ArtifactSettings) -> Iterator[str]:
+    """One line for each invalid setting; numbers and choices show the value, which elsewhere may be a secret."""
+    for entry in error.errors(include_url=False):
+        field = settings.model_fields.get(str(entry["loc"][0])) if entry["loc"] else None
+        name = "".join(f"SEPAL_{str(part).upper()}" for part in entry["loc"][:1])
+        expected = _expected(field) if field else ""
+        if field and expected:
+            example = "true" if field.default is None else str(field.default).lower()
+            yield f"{name}: expected {expected}, got '{shown(str(entry['input']))}'; for example {name}={example}"
+            continue
+        yield f"{name}: ".removeprefix(": ") + entry["msg"].removeprefix("Value error, ")
+
+
+def _expected(field: FieldInfo) -> str:
+    """What a number, a switch or a choice must be; empty for other settings."""
+    if get_origin(field.annotation) is Literal:
+        return f"one of {', '.join(get_args(field.annotation))}"
+    kinds = (field.annotation, *get_args(field.annotation))
+    kind = next((words for kind, words in _KINDS.items() if kind in kinds), "")
+    bounds = [
+        f"{words} {getattr(limit, name)}"
+        for name, words in _BOUNDS.items()
+        for limit in field.metadata
+        if hasattr(limit, name)
+    ]
+    return f"{kind}, {' and '.join(bounds)}" if kind and bounds else kind

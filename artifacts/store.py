@@ -308,6 +308,31 @@ class Store:
             aliases = {**pointers.aliases, alias: version}
             self._point(self.root.resolve() / model, pointers.model_copy(update={"aliases": aliases}))
 
+    def unalias(self, model: str, alias: str, *, by: str = "") -> int:
+        """
+        Remove an alias and return the version that it pointed to, which stays.
+
+        Raises:
+            ArtifactMissing: The model has no such alias.
+        """
+        self.versions(check_name(model))
+        with self._turn(model) as home:
+            pointers = self._pointers(model)
+            version = pointers.aliases.get(alias)
+            if version is None:
+                raise ArtifactMissing(model, alias)
+            history.write(
+                home,
+                "unaliased",
+                by=by,
+                version=version,
+                key=self._key_of(model, version),
+                moved=Move(alias, version, None),
+            )
+            aliases = {name: target for name, target in pointers.aliases.items() if name != alias}
+            self._point(self.root.resolve() / model, pointers.model_copy(update={"aliases": aliases}))
+        return version
+
     def sign(self, model: str, version: int, *, by: str = "") -> str:
         """
         Vouch for a version whose files are those that its manifest lists; nothing of it is unpickled.
@@ -351,10 +376,7 @@ class Store:
             naming = [alias for alias, target in pointers.aliases.items() if target == version]
             if naming:
                 raise ArtifactInUse(model, version, naming)
-            key = ""
-            with suppress(ArtifactError):
-                key = self.vouched(model, version)[1]
-            history.write(home, "deleted", by=by, version=version, key=key)
+            history.write(home, "deleted", by=by, version=version, key=self._key_of(model, version))
             path = self.root.resolve() / model
             if pointers.latest < version:
                 self._point(path, pointers.model_copy(update={"latest": version}))
@@ -378,6 +400,12 @@ class Store:
         known = self.versions(model)
         former = history.champions_before(self.history(model), champion, alias=CHAMPION)
         return [version for version in former if version in known]
+
+    def _key_of(self, model: str, version: int) -> str:
+        """The id of the trusted key that signed a version; empty if none did."""
+        with suppress(ArtifactError):
+            return self.vouched(model, version)[1]
+        return ""
 
     def _try(
         self, of: Identity, folder: str, manifest: Manifest, trusted: Sequence[PublicKey], engine: Engine

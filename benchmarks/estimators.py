@@ -193,10 +193,10 @@ def table(done: list[Trial]) -> Iterator[str]:
     )
     yield f"{counts['the same']} answered the same, {counts['refused']} were refused, {counts['wrong']} were wrong.\n"
     yield (
-        "*Answered by* is what was chosen when it was published: `numpy`, `trees` or `treelite` are programs that were "
+        "*Runtime* is what was chosen when it was published: `numpy`, `trees` or `treelite` are programs that were "
         "proved to answer the same ([how](artifacts.md#runtimes)); `sklearn` is the estimator itself, and why.\n"
     )
-    yield "| estimator | answers | largest difference | probabilities | answered by |"
+    yield "| estimator | answers | largest difference | probabilities | runtime |"
     yield "|---|---|---|---|---|"
     for trial in done:
         apart = "" if trial.apart is None else "0" if trial.apart == 0 else f"{trial.apart:.0e}"

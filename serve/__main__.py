@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 DEVELOPMENT_TOKEN_S = 12 * 3600
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, program: str = "python -m serve") -> int:
     """Run one command; 0 if it did what was asked, 2 if a setting or an argument is wrong."""
-    return piped(partial(_main, argv))
+    return piped(partial(_main, argv, program))
 
 
-def _main(argv: Sequence[str] | None) -> int:
-    arguments = _parser().parse_args(argv)
+def _main(argv: Sequence[str] | None, program: str) -> int:
+    arguments = _parser(program).parse_args(argv)
     given = {name: getattr(arguments, name, None) for name in ("host", "port", "workers")}
     for line in misspelt(Settings.model_fields):
         print(line, file=sys.stderr)
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        print("\n".join(complaints(error)), file=sys.stderr)
+        print("\n".join(complaints(error, Settings)), file=sys.stderr)
         return 2
     except SettingsError as error:
         print(f"a setting is not the JSON that it must be: {error}", file=sys.stderr)
@@ -71,8 +71,10 @@ def _command(settings: Settings, arguments: argparse.Namespace) -> int:
     return office.run(settings, arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m serve", description=__doc__)
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program, description="The server from the command line, and who may ask it for what."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="answer over HTTP until SIGTERM or Ctrl-C")
     run.add_argument("--host", help="address to listen on (default: SEPAL_HOST)")

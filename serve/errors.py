@@ -47,7 +47,16 @@ class ServeError(Exception):
 
 
 class ModelNotFound(ServeError):
-    """No model of that name is served."""
+    """
+    No model of that name is served.
+
+    Attributes:
+        hint: The model that was probably meant, for callers who may list the models.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class VersionNotLoaded(ServeError):

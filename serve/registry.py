@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from time import perf_counter
 from types import MappingProxyType
 
 from artifacts import CHAMPION, ArtifactError, Bundle, Store
 from artifacts.errors import ArtifactMissing, ArtifactUnreadable, KeyInvalid, kind_of, shown
+from artifacts.hints import did_you_mean
 from artifacts.signature import Table
 from artifacts.store import version_of
 from serve.errors import ModelNotFound, ModelUnavailable, VersionNotLoaded
@@ -135,10 +135,8 @@ class Registry:
             return "the model store cannot be read; the server tries again every few seconds"
         if not self._default or self._default in self._models:
             return ""
-        meant = get_close_matches(self._default, self._models, n=1)
-        return f"SEPAL_DEFAULT_MODEL: the store has no model '{shown(self._default)}'" + (
-            f"; did you mean '{meant[0]}'?" if meant else ""
-        )
+        hint = did_you_mean(self._default, self._models)
+        return f"SEPAL_DEFAULT_MODEL: the store has no model '{shown(self._default)}'{hint}"
 
     def all(self) -> list[Served]:
         """Every model, by name."""
@@ -154,7 +152,7 @@ class Registry:
         """
         if name not in self._models:
             self._demand_store()
-            raise ModelNotFound("no such model; GET /api/v1/models lists them")
+            raise ModelNotFound("no such model; GET /api/v1/models lists them", hint=did_you_mean(name, self._models))
         return self._models[name]
 
     def default(self) -> str:

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode
 
+from artifacts.errors import shown
 from artifacts.settings import ArtifactSettings, HomePath, in_home
 from artifacts.signing import parse_keys
 from serve import guessable
@@ -263,6 +264,19 @@ class Settings(ArtifactSettings):
         if url.get_secret_value() and not url.get_secret_value().startswith(("redis://", "rediss://")):
             raise ValueError("it must begin with redis:// or rediss://")
         return url
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_complete(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            # Browsers send scheme, host and port, so that anything else would match no page.
+            if origin != "*" and re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", origin) is None:
+                host = shown(re.sub(r"^.*?://|^/+", "", origin).partition("/")[0])
+                raise ValueError(
+                    f"expected origins with a scheme and without a path, got '{shown(origin)}'; "
+                    f"for example https://{host or 'example.com'}"
+                )
+        return origins
 
     @field_validator("trusted_proxies")
     @classmethod

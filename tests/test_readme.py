@@ -1,6 +1,9 @@
 """The README's tour, pasted from top to bottom into a shell; and what else it claims."""
 
+import os
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -33,3 +36,25 @@ def test_the_tour_logs_its_user_in_and_lists_its_model(output: str) -> None:
     assert '"scope":"batch predict"' in output
     assert "published wine version 1" in output
     assert re.search(r"^wine +1 +champion", output, re.MULTILINE)
+
+
+def test_the_tour_waits_for_its_own_server_only(tmp_path: Path) -> None:
+    """Where another server answers on the port, and ours ended for that, the loop prints why and stops."""
+    for name, script in {"make": "echo port 8000 is taken; exit 2", "curl": "echo ready"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    ended = subprocess.run(
+        ["bash"],
+        check=True,
+        cwd=tmp_path,
+        env=env,
+        input=blocks(TOUR, "sh")[0],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+    assert ended.stdout == "port 8000 is taken\n"
+    assert "No such process" in ended.stderr

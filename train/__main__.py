@@ -15,7 +15,7 @@ from artifacts.manifest import check_name
 from artifacts.output import unbroken
 from artifacts.settings import complaints
 from train import fitted, own_code, plans, report, tables, trials
-from train.arguments import parse
+from train.arguments import PROGRAM, parse
 from train.cells import NULLS, CellRules
 from train.errors import ModelNotLoaded, TrainError
 from train.evaluate import demand
@@ -27,14 +27,14 @@ from train.recipes import all_recipes
 _ROWS_FOR_THREADS = 50_000
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
     """Publish one model; 0 if it was published, 1 if not, 2 if the command makes no sense."""
     # A model is published whether or not anyone reads the report.
-    return unbroken(partial(_main, argv))
+    return unbroken(partial(_main, argv, program))
 
 
-def _main(argv: Sequence[str] | None) -> int:
-    way, arguments = parse(argv)
+def _main(argv: Sequence[str] | None, program: str) -> int:
+    way, arguments = parse(argv, program=program)
     try:
         store = Store.of(ArtifactSettings())
     except ValidationError as error:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from artifacts.hints import did_you_mean
 from train.recipes import all_recipes
 
 Way: TypeAlias = Literal["recipe", "csv", "model"]
 
+PROGRAM = "python -m train"
 DESCRIPTION = "Make a model and publish it: from a recipe, from any CSV file, or from a file with a fitted estimator."
 
 EXAMPLES = """
@@ -39,20 +41,20 @@ _NEEDED: dict[Way, tuple[str, ...]] = {"recipe": (), "csv": ("target",), "model"
 _TITLES: dict[Way, str] = {"recipe": "a recipe", "csv": "--csv", "model": "--model"}
 
 
-def parse(argv: Sequence[str] | None) -> tuple[Way, argparse.Namespace]:
+def parse(argv: Sequence[str] | None, *, program: str = PROGRAM) -> tuple[Way, argparse.Namespace]:
     """Which way was chosen, and its options; what makes no sense ends the program with exit code 2."""
-    known = parser()
+    known = parser(program)
     arguments = known.parse_args(argv)
     return _check(known, arguments), arguments
 
 
-def parser() -> ArgumentParser:
+def parser(program: str = PROGRAM) -> ArgumentParser:
     """All that can be said, whichever way."""
     made = ArgumentParser(
-        prog="python -m train",
+        prog=program,
         usage="%(prog)s RECIPE | --csv FILE --target COLUMN | --model FILE --sample FILE --name NAME [options]",
         description=DESCRIPTION,
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.replace(PROGRAM, program),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for add in (_add_ways, _add_shared, _add_of_table, _add_of_model):
@@ -62,7 +64,7 @@ def parser() -> ArgumentParser:
 
 def _add_ways(parser: ArgumentParser) -> None:
     known = sorted(all_recipes())
-    parser.add_argument("recipe", nargs="?", choices=known, metavar="RECIPE", help=f"one of {', '.join(known)}")
+    parser.add_argument("recipe", nargs="?", type=_recipe, metavar="RECIPE", help=f"one of {', '.join(known)}")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="a table to learn from, UTF-8 with a header")
     parser.add_argument("--model", type=Path, metavar="FILE", help="a fitted estimator, as joblib wrote it")
     parser.add_argument("--folds", type=int, metavar="N", help="parts of the cross-validation (default: 5)")
@@ -71,6 +73,14 @@ def _add_ways(parser: ArgumentParser) -> None:
         "--force", action="store_true", help="move the champion although the key that signs is new to the model"
     )
     parser.add_argument("--if-empty", action="store_true", help="do nothing if the store has a model already")
+
+
+def _recipe(name: str) -> str:
+    known = sorted(all_recipes())
+    if name not in known:
+        hint = did_you_mean(name, known) or f"; the recipes are {', '.join(known)}"
+        raise argparse.ArgumentTypeError(f"unknown recipe {name!r}{hint}")
+    return name
 
 
 def _add_shared(parser: ArgumentParser) -> None:

@@ -12,7 +12,8 @@ Why nothing was published.
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
+
+from artifacts.hints import nearest
 
 _MOST_NAMED = 50
 
@@ -29,8 +30,7 @@ class ColumnMissing(TrainError):
     """A table has no column of that name, or has not all of several."""
 
     def __init__(self, *names: str, columns: Sequence[str], source: str) -> None:
-        lower = {column.lower(): column for column in columns}
-        near = [lower[found] for name in names for found in get_close_matches(name.lower(), lower, n=1)]
+        near = [meant for name in names if (meant := nearest(name, columns)) is not None]
         more = ", ..." if len(columns) > _MOST_NAMED else ""
         super().__init__(
             f"{source} has no column {', '.join(map(repr, names))}; it has {', '.join(columns[:_MOST_NAMED])}{more}"

@@ -32,6 +32,10 @@ from train.relaxations import not_required, prove_relaxed, relaxed, with_nulls
 from train.rows import Rows, as_rows, evenly
 from train.unlabelled import widened
 
+_REPEATED = (
+    "held_back has the rows of X: its scores and plots describe rows that the model was fitted on, and not new ones; "
+    "split the rows before fitting, and pass those that were left out"
+)
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib")
 
 
@@ -136,7 +140,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     table, answers = prove(asked, rows, tolerance=tolerance)
     prove_relaxed(asked, table, nullable=nullable, fractions=fractions)
     asked = not_required(asked, table, answers)
-    warning = chance_warning(estimator, rows.sample(PROVED), answers, _sample(y))
+    chance = chance_warning(estimator, rows.sample(PROVED), answers, _sample(y))
+    repeated = _REPEATED if held_back and _is_repeated(held_back[0], X, rows) else ""
     pickled, modules = own_code.pickled(estimator)
     own = own_code.collect(modules, code)
     compilation = compile_model(asked, rows, tolerance=tolerance) if compiled else None
@@ -156,7 +161,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         reference={column.name: profile_spread(rows.frame[column.name], column) for column in asked.signature.columns},
         training=_training(rows, y, evaluation, source),
         execution=compilation.execution if compilation else None,
-        warnings=(warning,) if warning else (),
+        warnings=tuple(filter(None, (chance, repeated))),
     )
     content = Content(
         promise,
@@ -188,6 +193,14 @@ def _as_fitted(held_back: tuple[Any, ArrayLike], rows: Rows) -> tuple[Any, Array
     if list(held.frame.columns) != list(rows.frame.columns):
         raise NotPublishable("held_back has other columns than X")
     return (held.as_array() if rows.container == "array" and held.container == "frame" else held).data, y
+
+
+def _is_repeated(held: Any, X: Any, rows: Rows) -> bool:
+    """Whether the held-back rows are those of X in the same order."""
+    if held is X or len(held) != len(rows.frame):
+        return held is X
+    again = as_rows(held, None if isinstance(held, pd.DataFrame | pd.Series) else list(rows.frame.columns)).frame
+    return again.reset_index(drop=True).equals(rows.frame.reset_index(drop=True))
 
 
 def _judge(estimator: Any, task: Task, held_back: tuple[Any, ArrayLike]) -> Evaluation:

@@ -11,6 +11,7 @@ from rich.progress import track
 from rich.table import Table as Lines
 
 from artifacts.description import printable
+from artifacts.local_server import api, serve_command, token_command
 from train.plans import Plan
 from train.trials import Trial
 
@@ -88,9 +89,8 @@ def sample_scores(found: Mapping[str, float]) -> None:
 
 def next_step(name: str, file: Path) -> None:
     """How to ask the model for the rows of a file, once a server has taken it up."""
-    url = f"http://127.0.0.1:8000/api/v1/models/{name}/predict/csv"
+    url = f"{api()}/models/{name}/predict/csv"
     sent = shlex.quote(f"file=@{file}")
-    console.print("make serve takes it up when it starts; then:", markup=False)
-    console.print(
-        f'  curl -s {url} -H "Authorization: Bearer $(make -s token)" -F {sent}', soft_wrap=True, markup=False
-    )
+    bearer = f"Authorization: Bearer $({token_command()})"
+    console.print(f"{serve_command()} takes it up when it starts; then:", soft_wrap=True, markup=False)
+    console.print(f'  curl -s {url} -H "{bearer}" -F {sent}', soft_wrap=True, markup=False)

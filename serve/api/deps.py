@@ -104,6 +104,7 @@ async def principal(
         raise Unauthenticated("not printable ASCII")
     caller = await parts.callers.verify(token)
     request.scope["caller"] = caller.name
+    request.scope["caller_scopes"] = caller.scopes
     missing = sorted(set(required.scopes) - caller.scopes)
     if missing:
         await rates.ask(request.scope, parts.rates.read, caller.name)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Any
 
@@ -13,13 +12,14 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from artifacts.hints import did_you_mean
 from serve import errors
 from serve.api.deps import PREFIX, REVOKE_PATH, TOKEN_PATH, anybody, parameters_of
-from serve.errors import InvalidInput, InvalidRows, ScopeMissing, ServeError, Unauthenticated
+from serve.errors import InvalidInput, InvalidRows, ModelNotFound, ScopeMissing, ServeError, Unauthenticated
+from serve.users import Scope
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_TEXT = 256
-_LONGEST_NAME = 64
 _OAUTH_PATHS = frozenset({TOKEN_PATH, REVOKE_PATH})
 # RFC 9110, section 15.5.22: it must be said what is needed.
 _UPGRADE = {"Upgrade": "HTTP/1.1", "Connection": "upgrade, close"}
@@ -207,7 +207,10 @@ async def refusal(request: Request, error: Exception) -> Response:
         headers |= _UPGRADE
     if status in _COME_AGAIN:
         headers["Retry-After"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S))
-    return problem(request, status=status, slug=slug, title=kind.title, detail=str(error), headers=headers, **more)
+    detail = str(error)
+    if isinstance(error, ModelNotFound) and Scope.MODELS_READ in request.scope.get("caller_scopes", ()):
+        detail += error.hint
+    return problem(request, status=status, slug=slug, title=kind.title, detail=detail, headers=headers, **more)
 
 
 def _challenge(error: ServeError) -> dict[str, str]:
@@ -268,9 +271,8 @@ def _mistake(entry: Mapping[str, Any], known: Sequence[str]) -> dict[str, str]:
     code, message = _MISTAKES.get(entry["type"], (entry["type"], entry["msg"]))
     message = message.format(**entry.get("ctx", {})) if entry["type"] in _MISTAKES else message[:LONGEST_TEXT]
     if code == "unknown-name" and known:
-        meant = get_close_matches(str(entry["loc"][-1])[:_LONGEST_NAME].lower(), known, n=1)
-        names = f"did you mean {meant[0]}?" if meant else f"the parameters of this path are {', '.join(known)}"
-        message = f"{message}; {names}"
+        hint = did_you_mean(str(entry["loc"][-1]), known)
+        message += hint or f"; the parameters of this path are {', '.join(known)}"
     return {"code": code, "message": message}
 
 

@@ -25,7 +25,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     from serve.security.rotation import Rotation
 
     if not settings.token_keys:
-        print("SEPAL_TOKEN_KEYS names no file", file=sys.stderr)
+        print("SEPAL_TOKEN_KEYS is not set: it must name the file of the keys that sign tokens", file=sys.stderr)
         return 2
     rotation = Rotation(Path(settings.token_keys), secret=settings.secret_key.get_secret_value())
     try:

@@ -115,7 +115,7 @@ class Keys:
         with writing(self._engine) as session:
             key = session.scalar(select(Key).where(Key.id == id_, Key.revoked_at.is_(None)).with_for_update())
             if key is None:
-                raise KeyNotFound(f"there is no key {id_!r} that counts")
+                raise KeyNotFound(f"no valid key has the id {id_!r}; python -m serve keys list")
             key.revoked_at = self._clock()
             self._revocations.revoke(session, {id_: key.expires_at})
             self._audit.note(session, "key-revoked", who=who, subject=f"key:{key.name}", key=id_)

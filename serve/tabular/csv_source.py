@@ -15,6 +15,7 @@ from pydantic_core import to_json
 
 from artifacts.csv_names import added_columns, distinct_names
 from artifacts.errors import printable
+from artifacts.number_formats import number_of
 from artifacts.signature import Batch, Signature
 from artifacts.values import Fault, builder
 from serve.errors import InvalidInput
@@ -114,12 +115,26 @@ class CsvSource:
 
     def _misnamed(self, header: list[str]) -> InvalidInput:
         named = _names(header)
+        if self._is_row(named):
+            more = ", ..." if len(self._required) > _MOST_NAMED else ""
+            return InvalidInput(
+                "csv-columns",
+                "the first line has values: it must be the header, which names the columns; expected: "
+                f"{', '.join(self._required[:_MOST_NAMED])}{more}",
+            )
         missing = [name for name in self._required if name not in named][:_MOST_NAMED]
         return InvalidInput(
             "csv-columns",
             f"the first line must name the model's columns, separated by comma, semicolon or tab; missing: "
             f"{', '.join(missing)}{self._advice(missing, named)}",
         )
+
+    def _is_row(self, named: Collection[str]) -> bool:
+        """Whether the first line looks like a row: it names no column, and has a number or a known category."""
+        if not set(self._signature.names).isdisjoint(named):
+            return False
+        known = {category.value for column in self._signature.columns for category in column.categories}
+        return any(number_of(cell) is not None or cell in known for cell in named)
 
     def _advice(self, missing: Sequence[str], named: Collection[str]) -> str:
         """What may have happened to a header that lacks some names."""

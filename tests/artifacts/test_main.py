@@ -79,6 +79,20 @@ def test_show_tells_what_a_version_promises(
     assert any(line.startswith("  model.joblib  sha256 ") for line in lines)
 
 
+def test_show_prints_commands_that_work_there(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside the clone the token is one of `serve token`, and the port is that of the settings."""
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("SEPAL_PORT", "8123")
+
+    assert call(root, "show", "tiny") == 0
+
+    out = capsys.readouterr().out
+    assert "serve token)\n  curl -s http://127.0.0.1:8123/api/v1/models/tiny/predict" in out
+    assert "make" not in out
+
+
 def test_show_knows_a_column_that_training_saw_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A column without a single value is shown as such."""
     signature = tiny.signature()
@@ -438,6 +452,45 @@ def test_what_an_alias_names_is_not_deleted(root: Path, capsys: pytest.CaptureFi
     assert error.startswith("artifact-in-use: version 1 of model tiny is its champion: point the alias at another")
     assert Store(root).versions("tiny") == [1, 2]
     assert len(Store(root).history("tiny")) == 3
+
+
+def test_unalias_removes_an_alias_and_keeps_its_version(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The history says where it pointed; the version can then be deleted."""
+    assert call(root, "promote", "tiny@2", "--alias", "challenger") == 0
+    capsys.readouterr()
+
+    assert call(root, "unalias", "tiny", "challenger", "--by", "ada") == 0
+
+    store = Store(root)
+    event = store.history("tiny")[-1]
+    assert event is not None
+    assert (event.event, event.version, event.by, event.key) == ("unaliased", 2, "ada", signer().public.id)
+    assert (event.alias, event.before, event.after) == ("challenger", 2, None)
+    assert capsys.readouterr().out == "challenger of tiny is removed; it was version 2\n"
+    assert (store.aliases("tiny"), store.versions("tiny")) == ({"champion": 1}, [1, 2])
+    assert call(root, "history", "tiny") == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("  challenger: 2 to nothing")
+    assert call(root, "delete", "tiny@2") == 0
+
+
+def test_the_champion_is_removed_only_by_force(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With it, the last version of a model can be deleted; its number is not given again."""
+    assert call(root, "unalias", "tiny", "champion") == 2
+    assert "--force" in capsys.readouterr().err
+
+    commands = [["unalias", "tiny", "champion", "--force"], ["delete", "tiny@1"], ["delete", "tiny@2"]]
+
+    assert [call(root, *command) for command in commands] == [0, 0, 0]
+    assert Store(root).models() == []
+    assert tiny.make().publish(Store(root)).version == 3
+
+
+def test_an_alias_that_is_not_there_is_not_removed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor is one of an unknown model."""
+    assert [call(root, "unalias", "tiny", "shadow"), call(root, "unalias", "rose", "shadow")] == [1, 1]
+
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["artifact-missing"] * 2
+    assert Store(root).aliases("tiny") == {"champion": 1}
 
 
 def test_a_version_that_cannot_be_loaded_is_deleted_too(root: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from artifacts import Store
 from artifacts.errors import ArtifactFormat, ArtifactSchema, NameInvalid
 from artifacts.manifest import FORMAT, Examples, Label, Manifest, check_name, parse
 from tests import tiny
@@ -35,6 +37,14 @@ def changed(**fields: Any) -> bytes:
 def typed(values: Any) -> list[tuple[type, object]]:
     """Values with their types, for Python takes 0 for False."""
     return [(type(value), value) for value in values]
+
+
+def test_a_notebook_shows_it_in_a_line(tmp_path: Path) -> None:
+    """The model, the version, how much it has of what, and where it is if it was just published."""
+    regressor = tiny.make_regressor().publish(Store(tmp_path))
+
+    assert repr(manifest()) == "Manifest(model='tiny', version=3, task='classification', columns=2, classes=2)"
+    assert repr(regressor) == f"Manifest(model='tiny', version=1, task='regression', columns=2, store='{tmp_path}')"
 
 
 @pytest.mark.parametrize("labels", [("short", "long"), (0, 1), (False, True), ("0", 0), ("true", True)], ids=repr)

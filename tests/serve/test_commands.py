@@ -111,7 +111,7 @@ def test_sessions_are_listed_and_ended(command: Command) -> None:
         ("keys create a/b", "name of a key"),
         ("keys create robot --expires 367d", "366 days"),
         ("keys create robot --expires 0d", "366 days"),
-        ("keys revoke 0", "no key '0'"),
+        ("keys revoke 0", "no valid key has the id '0'; python -m serve keys list"),
         ("sessions end 0", "no session 0"),
         ("sessions end --user nobody", "no user 'nobody'"),
         ("audit --last 0", "1 or more"),

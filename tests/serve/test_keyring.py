@@ -178,4 +178,5 @@ def test_commands_need_a_file(tmp_path: Path) -> None:
     """Who has no file is told which setting names one."""
     ended = run("serve", "signing-keys", "list", env=environment(state=tmp_path))
 
-    assert (ended.returncode, ended.stderr) == (2, "SEPAL_TOKEN_KEYS names no file\n")
+    message = "SEPAL_TOKEN_KEYS is not set: it must name the file of the keys that sign tokens\n"
+    assert (ended.returncode, ended.stderr) == (2, message)

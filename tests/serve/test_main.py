@@ -316,7 +316,7 @@ def test_the_banner_names_a_model_that_can_be_asked(store: Path, tmp_path: Path)
             ["problem", "aaa@1"],
             ["problem", "SEPAL_DEFAULT_MODEL:"],
         ]
-        assert "  problem   SEPAL_DEFAULT_MODEL: the store has no model 'irsi'; did you mean 'iris'?" in lines
+        assert "  problem   SEPAL_DEFAULT_MODEL: the store has no model 'irsi'; did you mean iris?" in lines
         assert any("/models/iris/predict" in line for line in lines)
         assert server.line("unknown default model")["level"] == "warning"
         assert asked.status_code == 404

@@ -68,6 +68,18 @@ def test_a_login_is_a_form(api: Api, path: str, headers: dict[str, str]) -> None
     assert "send a form" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["predict", "predict/csv"])
+def test_a_misspelled_model_is_named_to_those_who_may_list_models(api: Api, path: str) -> None:
+    """The 404 suggests a model only to a token of the scope `models:read`."""
+    url = f"/api/v1/models/irsi/{path}"
+    may_list = api.server.client.post(url, headers=api.headers)
+    may_not = api.server.client.post(url, headers=api.server.bearer("predict", "batch"))
+
+    assert (may_list.status_code, may_not.status_code) == (404, 404)
+    assert may_list.json()["detail"].endswith("; did you mean iris?")
+    assert "iris" not in may_not.text
+
+
 @pytest.mark.parametrize(("query", "name", "code", "message"), [
     ("probability=false", "probability", "unknown-name", "unknown; did you mean probabilities?"),
     ("Version=1", "Version", "unknown-name", "unknown; did you mean version?"),
@@ -136,6 +148,13 @@ def test_names_are_shown_in_their_letters(city: Api) -> None:
     assert missing.json()["detail"].endswith("missing: größe; rename Größe to größe")
 
 
+def test_a_category_in_the_first_line_is_a_value(city: Api) -> None:
+    """A CSV without a header is recognised by its texts too."""
+    answer = city.post_csv("n.d.;Köln\n1;Köln\n".encode(), f"{CITY}/csv")
+
+    assert answer.json()["detail"].endswith("expected: größe, stadt")
+
+
 def test_too_many_rows_belong_into_a_csv(api: Api) -> None:
     """The limit, and the way round it."""
     answer = api.predict([ROW] * 1001)
@@ -150,10 +169,12 @@ def test_too_many_rows_belong_into_a_csv(api: Api) -> None:
     (table(LINE, header="sepal_lenght,sepal_width,petal_length,petal_width"), "csv-columns",
      "rename sepal_lenght to sepal_length"),
     (table(LINE, LINE).replace(b"\n", b""), "csv-columns", "send it with --data-binary"),
+    (f"{LINE}\n{LINE}\n".encode(), "csv-columns",
+     "it must be the header, which names the columns; expected: sepal_length, sepal_width, petal_length, petal_width"),
     (table(f"{LINE},K\xf6ln", header=f"{HEADER},town").decode().encode("latin-1"), "csv-encoding",
      "iconv -f WINDOWS-1252 -t UTF-8"),
     (table(LINE).decode().encode("utf-16"), "csv-encoding", "iconv -f UTF-16 -t UTF-8"),
-], ids=["spelling", "typing error", "line breaks", "WINDOWS-1252", "UTF-16"])  # fmt: skip
+], ids=["spelling", "typing error", "line breaks", "no header", "WINDOWS-1252", "UTF-16"])  # fmt: skip
 def test_a_csv_is_refused_with_its_remedy(api: Api, body: bytes, code: str, part: str) -> None:
     """As training on the same file would advise."""
     answer = api.post_csv(body)

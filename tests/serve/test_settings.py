@@ -60,6 +60,67 @@ def test_an_error_names_the_variable_and_an_example(
     assert line.endswith(f", such as {example}")
 
 
+@pytest.mark.parametrize(
+    ("origin", "example"),
+    [
+        ("example.com", "https://example.com"),
+        ("example.com:8443", "https://example.com:8443"),
+        ("https://example.com/", "https://example.com"),
+        ("https://example.com/app?x=1", "https://example.com"),
+        ("//example.com", "https://example.com"),
+        ("https://", "https://example.com"),
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused(monkeypatch: pytest.MonkeyPatch, origin: str, example: str) -> None:
+    """Without a scheme, or with a path, it would match no page: the line shows it as it should be."""
+    monkeypatch.setenv("SEPAL_CORS_ORIGINS", f"https://a.example, {origin}")
+
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+
+    [line] = complaints(refused.value, Settings)
+    assert line == (
+        f"SEPAL_CORS_ORIGINS: expected origins with a scheme and without a path, got '{origin}'; for example {example}"
+    )
+
+
+@pytest.mark.parametrize(("name", "text", "expected", "example"), [
+    ("port", "abc", "a whole number, at least 0 and at most 65535", "8000"),
+    ("port", "65536", "a whole number, at least 0 and at most 65535", "8000"),
+    ("workers", "1.5", "a whole number, more than 0", "1"),
+    ("refresh_ttl_s", "31536001", "a whole number, more than 0 and at most 31536000", "604800"),
+    ("revocation_poll_s", "9", "a number, more than 0 and at most 2", "1"),
+    ("open_metrics", "maybe", "true or false", "false"),
+    ("open_docs", "sometimes", "true or false", "true"),
+    ("log_level", "loud", "one of debug, info, warning, error", "info"),
+    ("environment", "prod", "one of development, production", "development"),
+])  # fmt: skip
+def test_a_number_or_a_choice_is_explained(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, expected: str, example: str
+) -> None:
+    """The variable, what was expected, what it got and an example."""
+    variable = f"SEPAL_{name.upper()}"
+    monkeypatch.setenv(variable, text)
+
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+
+    [line] = complaints(refused.value, Settings)
+    assert line == f"{variable}: expected {expected}, got '{text}'; for example {variable}={example}"
+
+
+def test_a_value_that_may_be_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a setting that is a text, only the name and the reason are printed."""
+    monkeypatch.setenv("SEPAL_DATABASE_URL", "mysql://ada:s3cret@db")
+
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+
+    [line] = complaints(refused.value, Settings)
+    assert line.startswith("SEPAL_DATABASE_URL: it must begin with ")
+    assert "s3cret" not in line
+
+
 def test_a_server_ends_in_that_line(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No traceback, and no port that was opened."""
     env = environment(state=tmp_path_factory.mktemp("state"), cors_origins='["https://a.example"')

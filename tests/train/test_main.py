@@ -148,7 +148,8 @@ def test_the_other_recipes_publish_too(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["tulip"], "invalid choice: 'tulip'"),
+        (["tulip"], "unknown recipe 'tulip'; the recipes are breast_cancer, diabetes, iris, penguins"),
+        (["irsi"], "unknown recipe 'irsi'; did you mean iris?"),
         ([], "say one of: a recipe, --csv FILE or --model FILE"),
         (["iris", "--csv", "rows.csv"], "say one of: a recipe, --csv FILE or --model FILE"),
         (["--csv", "rows.csv", "--model", "model.joblib"], "say one of"),

@@ -146,6 +146,28 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     )
 
 
+@pytest.mark.parametrize(
+    ("held", "is_warned"),
+    [(X, True), (X.set_index(X.index + 40), True), (X + 1, False), (X[:20], False)],
+    ids=["the same object", "equal rows", "other rows", "fewer rows"],
+)
+def test_held_back_rows_that_are_those_of_training_are_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], held: pd.DataFrame, is_warned: bool
+) -> None:
+    """In the output, the manifest and the card: their scores say nothing about new rows."""
+    store = Store(tmp_path)
+
+    manifest = publish(FITTED, X, Y, name="leaf", held_back=(held, Y[: len(held)]), compiled=False, store=store)
+
+    card = (tmp_path / "leaf" / "1" / "card.html").read_text()
+    assert manifest.publication is not None
+    for text in (*manifest.publication.warnings, *manifest.warnings):
+        assert text.startswith("held_back has the rows of X: ")
+    assert bool(manifest.warnings) == is_warned
+    assert ("warning: held_back has the rows of X" in capsys.readouterr().out) == is_warned
+    assert ("has the rows of X: its scores" in card) == is_warned
+
+
 def test_columns_of_an_array_have_the_names_that_they_were_given(manifest: Manifest) -> None:
     """An array's columns are named by the publisher, and those with holes may be null."""
     assert manifest.signature.container == "array"

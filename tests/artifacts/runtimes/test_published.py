@@ -236,10 +236,14 @@ def test_nobody_need_compile(tmp_path: Path) -> None:
     ("choice", "told"),
     [
         ({1: "numpy", 64: "numpy", 1000: "numpy"}, "numpy"),
-        ({1: "treelite", 64: "trees", 1000: "trees"}, "treelite; from 9 rows on trees"),
+        ({1: "treelite", 64: "trees", 1000: "trees"}, "treelite for up to 8 rows, trees for more"),
+        (
+            {1: "numpy", 64: "trees", 1000: "sklearn"},
+            "numpy for up to 8 rows, trees for up to 252 rows, sklearn for more",
+        ),
         ({1: "sklearn"}, "sklearn"),
     ],
 )
 def test_what_answers_is_told_in_words(choice: dict[int, str], told: str) -> None:
-    """The terminal and the card say from how many rows on another one answers."""
+    """The terminal and the card name the runtime of small calls, and that of larger ones where it is another."""
     assert executed(Execution(candidates=(), choice=choice)) == told
