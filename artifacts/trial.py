@@ -11,20 +11,17 @@ import json
 import os
 import queue
 import resource
-import select
 import signal
-import socket
-import subprocess  # nosec B404  # runs this very Python on this very module
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import monotonic
-from typing import Any, TypeAlias
+from typing import Any
 
 from artifacts import bundle
+from artifacts.child import WAITING_FACTOR, Child, ChildEnded, ChildLate, Reply, answer_requests
 from artifacts.errors import ArtifactError, ArtifactMissing, ArtifactUnloadable, ArtifactUnreadable, kind_of
 from artifacts.files import Folder
 from artifacts.processes import command
@@ -37,15 +34,7 @@ MEMORY_BYTES = 2**30
 _TIMES_ITS_SIZE = 10
 # How long a version waits for a child that is busy before another child is started.
 WAIT_S = 2.0
-_START_S = 60.0
-# A child that has nothing to do for this long ends.
-_IDLE_S = 60.0
-# A version's time leaves out what it waits for a processor on a busy machine; it takes at most this many times as long.
-_WAITING_FACTOR = 4
-_BEGAN = b"began\n"
 _MIB = 2**20
-
-Reply: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +92,15 @@ class Trials:
         self._wait_s = wait_s
         self._verdicts = verdicts
         self._turn = threading.Lock()
-        self._idle: queue.LifoQueue[_Child] = queue.LifoQueue()
-        self._busy: set[_Child] = set()
+        self._idle: queue.LifoQueue[Child] = queue.LifoQueue()
+        self._busy: set[Child] = set()
 
     def start(self) -> None:
         """Start a child ahead of the first version, unless another process that shares the results has done so."""
         with suppress(FileExistsError):
             if self._verdicts:
                 (self._verdicts / "started").touch(exist_ok=False)
-            self._idle.put(_Child())
+            self._idle.put(_start_child())
 
     def check(self, candidate: Candidate, *, digest: str) -> Checked:
         """
@@ -158,17 +147,27 @@ class Trials:
         request = {**asdict(candidate), "time_s": self._time_s, "memory_bytes": self._memory_bytes}
         while True:
             with self._child() as child:
-                reply = child.ask(request, time_s=self._time_s)
+                reply = self._reply(child, request)
             if reply is not None:
                 return reply
 
+    def _reply(self, child: Child, request: Mapping[str, Any]) -> Reply | None:
+        try:
+            reply = child.ask(request, time_s=self._time_s)
+        except ChildLate:
+            return _refusal(f"loading it takes longer than {self._time_s:g} s")
+        except ChildEnded as end:
+            return _refusal(f"loading it ends the process: {end}")
+        child.is_usable = reply is not None and "slug" not in reply
+        return reply
+
     @contextmanager
-    def _child(self) -> "Iterator[_Child]":
+    def _child(self) -> "Iterator[Child]":
         with self._turn:
             try:
                 child = self._idle.get(timeout=self._wait_s) if self._busy else self._idle.get_nowait()
             except queue.Empty:
-                child = _Child()
+                child = _start_child()
             self._busy.add(child)
         try:
             yield child
@@ -196,97 +195,9 @@ def _close_shared() -> None:
         _by_process[os.getpid()].close()
 
 
-class _Child:
-    """One child process. It is used again as long as every version that it tried could be loaded."""
-
-    def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # nosec B603  # no shell, and nothing in the command is a caller's
-                command("artifacts.trial", theirs.fileno()),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                # Arrow's own allocator reserves 1 GiB, which would be taken for the version's.
-                env={**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"},
-            )
-        # Without a buffer nothing that has arrived is hidden from `_is_due`.
-        self._replies = self._socket.makefile("rb", buffering=0)
-        self._is_new = True
-        self.is_usable = True
-
-    def ask(self, request: Mapping[str, Any], *, time_s: float) -> Reply | None:
-        """Try one version; None if the child had ended before, so that another one must be asked."""
-        was_new, self._is_new, self.is_usable = self._is_new, False, False
-        if not self._begins(request):
-            return _refusal("the process that should load it first does not start") if was_new else None
-        if not self._replies_within(time_s):
-            self._kill()
-            return _refusal(f"loading it takes longer than {time_s:g} s")
-        try:
-            line = self._replies.readline()
-        except ConnectionResetError:
-            line = b""
-        if not line:
-            return _refusal(f"loading it ends the process: {self._end()}")
-        reply: Reply = json.loads(line)
-        self.is_usable = "slug" not in reply
-        return reply
-
-    def _begins(self, request: Mapping[str, Any]) -> bool:
-        self._socket.settimeout(_START_S)
-        try:
-            self._socket.sendall(json.dumps(request).encode() + b"\n")
-            return self._replies.readline() == _BEGAN
-        except (TimeoutError, BrokenPipeError, ConnectionResetError):
-            return False
-
-    def _replies_within(self, time_s: float) -> bool:
-        """Wait for the reply, or the end of the process."""
-        began, before_s = monotonic(), self._waited_s()
-        replies = select.poll()
-        replies.register(self._socket, select.POLLIN)
-        while True:
-            waited_s = min(self._waited_s() - before_s, (_WAITING_FACTOR - 1) * time_s)
-            left_s = began + time_s + waited_s - monotonic()
-            if left_s <= 0:
-                return False
-            if replies.poll(1000 * left_s):
-                return True
-
-    def _waited_s(self) -> float:
-        """How long the process has waited for a processor so far; 0 where the system does not count it."""
-        try:
-            return int(Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[1]) / 1e9
-        except OSError:
-            return 0.0
-
-    def _end(self) -> str:
-        code = self._process.wait()
-        return _signal(-code) if code < 0 else f"exit code {code}"
-
-    def _kill(self) -> None:
-        # The version may have started processes of its own, which are in this group.
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def end(self) -> None:
-        """Close the socket, at which the child ends."""
-        self._replies.close()
-        self._socket.close()
-        try:
-            self._process.wait(1)
-        except subprocess.TimeoutExpired:
-            self._kill()
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+def _start_child() -> Child:
+    # Arrow's own allocator reserves 1 GiB, which would be taken for the version's.
+    return Child(lambda end: command("artifacts.trial", end), env={"ARROW_DEFAULT_MEMORY_POOL": "system"})
 
 
 def _refusal(detail: str) -> Reply:
@@ -303,20 +214,8 @@ def _error(reply: Reply) -> ArtifactError:
 
 
 def main() -> None:
-    """Try the versions that the parent asks for, until it closes the socket or asks for nothing any more."""
-    # Ctrl-C in a terminal is the parent's to handle.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with socket.socket(fileno=int(sys.argv[1])) as channel:
-        channel.settimeout(_IDLE_S)
-        requests = channel.makefile("rb")
-        try:
-            for line in requests:
-                channel.sendall(_BEGAN)
-                channel.sendall(json.dumps(_limited(json.loads(line))).encode() + b"\n")
-        except (TimeoutError, BrokenPipeError, ConnectionResetError):
-            pass
-    # Threads that a version has started do not keep this process alive.
-    os._exit(0)
+    """Try the versions that the parent asks for."""
+    answer_requests(int(sys.argv[1]), _limited)
 
 
 def _limited(request: dict[str, Any]) -> Reply:
@@ -325,7 +224,7 @@ def _limited(request: dict[str, Any]) -> Reply:
     memory_bytes = max(memory_bytes, _TIMES_ITS_SIZE * candidate.size)
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     # The parent kills a child that takes too long; a child whose parent has gone ends by this alarm.
-    signal.setitimer(signal.ITIMER_REAL, _WAITING_FACTOR * time_s + 1)
+    signal.setitimer(signal.ITIMER_REAL, WAITING_FACTOR * time_s + 1)
     _limit_memory(memory_bytes, hard)
     try:
         return _tried(candidate, memory_bytes)

@@ -1,24 +1,24 @@
 """Whether a model loads, with its own code, in a process that has only installed packages; and what it needs there."""
 
-import json
+import atexit
+import os
 import pickle  # nosec B403  # hands the model to the process below; nothing is loaded here
 import re
-import subprocess  # nosec B404  # runs this very Python on the constant below
 import sys
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from artifacts import own_code
+import artifacts
+from artifacts.child import Child, ChildEnded, ChildLate, Reply
 from train.errors import NotPublishable
-from train.own_code import ADVICE, OwnModules
+from train.own_code import ADVICE, OwnModules, installed_owners
 
 # `train` is never imported by a server, so nothing of it may be inside a model; `artifacts` and `serve` are there.
-# What the publisher sent is unpickled: this process runs on the same machine, with the same rights.
-_LOADER = """
+_START = """
 import sys
-from importlib import abc, machinery, util
+from importlib import abc, machinery
 from pathlib import Path
 class Packages(abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
@@ -30,29 +30,8 @@ sys.meta_path.insert(0, Packages())
 # An editable install has put the project's folder on the path, with whatever else is there.
 if Path(sys.argv[1], "pyproject.toml").is_file():
     sys.path[:] = [path for path in sys.path if Path(path).resolve() != Path(sys.argv[1])]
-import json, pickle, traceback
-spec = util.spec_from_file_location("own_code", sys.argv[2])
-own_code = util.module_from_spec(spec)
-spec.loader.exec_module(own_code)
-import joblib
-sources, pickled, rows = pickle.load(sys.stdin.buffer)
-code = own_code.OwnCode(sources, of="model")
-asked = {"joblib"}
-def module_of(module):
-    asked.add(module.partition(".")[0])
-    return code.module_of(module)
-doing = "load the model"
-try:
-    model = own_code.unpickle(pickled, module_of)
-    if sources:
-        doing = "predict with the model"
-        model.predict(pickle.loads(rows))
-except Exception as error:
-    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("<model>/")]
-    where = f", {own[-1].filename[8:]} line {own[-1].lineno}" if own else ""
-    text = " ".join(str(error).split())[:500]
-    sys.exit(f"{doing} ({type(error).__name__}: {text}{where})")
-print(json.dumps(sorted(asked)))
+from artifacts.isolated import main
+main()
 """
 
 
@@ -60,9 +39,10 @@ def load_elsewhere(
     pickled: bytes, own: OwnModules | None = None, rows: Any = None, *, timeout_s: float = 120
 ) -> tuple[str, ...]:
     """
-    Load a pickled model in a fresh process that knows its own code and installed packages; say what it is made of.
+    Load a pickled model in a fresh process that knows its own code and installed packages; return what it is made of.
 
-    The process runs in an empty folder and ignores PYTHONPATH, so that no module is found because it lies there.
+    The process runs in an empty folder and ignores PYTHONPATH, so that no module is found because it lies there. It is
+    used again for the next model: importing scikit-learn takes longer than loading most models.
 
     Args:
         pickled: What joblib wrote.
@@ -78,34 +58,64 @@ def load_elsewhere(
         NotPublishable: It does not load there.
     """
     own = own or OwnModules()
-    content = pickle.dumps((dict(own.sources), pickled, pickle.dumps(rows)))
-    try:
-        loaded = _run(content, timeout_s)
-    except subprocess.TimeoutExpired as error:
-        raise NotPublishable(f"a fresh process cannot load the model within {timeout_s:g} s") from error
-    if loaded.returncode != 0:
-        raise NotPublishable(_refusal("".join(loaded.stderr.decode(errors="replace").strip().splitlines()[-1:])))
-    owners = packages_distributions()
-    # The last line is ours; the lines before it are what the model's packages print on import.
-    asked = set(json.loads(loaded.stdout.splitlines()[-1]))
-    modules = (asked - {path.partition("/")[0].removesuffix(".py") for path in own.sources}) | own.imports
+    reply = _ask(pickle.dumps((dict(own.sources), pickled, pickle.dumps(rows))), timeout_s)
+    if "failed" in reply:
+        raise NotPublishable(_refusal(reply["failed"]))
+    owners = installed_owners()
+    modules = (set(reply["named"]) - {path.partition("/")[0].removesuffix(".py") for path in own.sources}) | own.imports
     names = {owner for module in modules for owner in owners.get(module, ())}
     # A module of no package: a single file in site-packages, or one of an editable install that does not tell its own.
     homeless = {module for module in modules if module not in owners and module not in sys.stdlib_module_names}
     return tuple([f"{name}=={version(name)}" for name in sorted(names, key=str.lower)] + sorted(homeless))
 
 
-def _run(content: bytes, timeout_s: float) -> "subprocess.CompletedProcess[bytes]":
-    root = Path(own_code.__file__).resolve().parents[1]
-    with TemporaryDirectory() as empty:
-        return subprocess.run(  # nosec B603  # no shell, and nothing in the command is a caller's
-            [sys.executable, "-E", "-P", "-c", _LOADER, str(root), own_code.__file__],
-            input=content,
-            capture_output=True,
-            cwd=empty,
-            timeout=timeout_s,
-            check=False,
-        )
+def _ask(content: bytes, timeout_s: float) -> Reply:
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "model")
+        file.write_bytes(content)
+        reply = None
+        while reply is None:
+            process = _processes.pop(os.getpid(), None) or _Process()
+            try:
+                reply = process.child.ask({"file": str(file)}, time_s=timeout_s)
+            except ChildLate as error:
+                raise NotPublishable(f"a fresh process cannot load the model within {timeout_s:g} s") from error
+            except ChildEnded as end:
+                return {"failed": f"load the model ({end})"}
+            finally:
+                if reply is None or "failed" in reply:
+                    process.end()
+                else:
+                    _processes[os.getpid()] = process
+    return reply
+
+
+class _Process:
+    """The fresh process and the empty folder that it runs in."""
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory()
+        root = str(Path(artifacts.__file__).resolve().parents[1])
+        self.child = Child(lambda end: _command(root, end), cwd=Path(self._folder.name))
+
+    def end(self) -> None:
+        """End the process, and remove its folder."""
+        self.child.end()
+        self._folder.cleanup()
+
+
+# By the id of its parent: a fork has its own. It is used again as long as each model loads.
+_processes: dict[int, _Process] = {}
+
+
+@atexit.register
+def _end() -> None:
+    if process := _processes.pop(os.getpid(), None):
+        process.end()
+
+
+def _command(root: str, end: int) -> list[str]:
+    return [sys.executable, "-E", "-P", "-c", _START, root, str(end)]
 
 
 def _refusal(reason: str) -> str:

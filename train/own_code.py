@@ -1,6 +1,7 @@
 """The publisher's own modules that a model needs: found from its pickle, from `code`, and from what they import."""
 
 import ast
+import functools
 import io
 import os
 import pickle  # nosec B403  # finds the module that a name is written with; nothing is loaded here
@@ -118,6 +119,17 @@ def folders(code: Paths) -> list[str]:
     return [str(_root_above(Path(path))) for path in code if _files(Path(path))]
 
 
+def installed_owners() -> Mapping[str, list[str]]:
+    """Return the distributions of each top-level module that is installed; read again once something is installed."""
+    installed = [Path(path) for path in sys.path if path.endswith("-packages")]
+    return _owners(tuple(sys.path), tuple(path.stat().st_mtime_ns for path in installed if path.is_dir()))
+
+
+@functools.lru_cache(maxsize=1)
+def _owners(_path: tuple[str, ...], _changed: tuple[int, ...]) -> Mapping[str, list[str]]:
+    return packages_distributions()
+
+
 class _Search:
     """Follows imports from module to module; what is installed is not followed."""
 
@@ -125,7 +137,7 @@ class _Search:
         self.sources: dict[str, bytes] = {}
         self.installed: set[str] = set()
         self._size = 0
-        self._owners = packages_distributions()
+        self._owners = installed_owners()
         self._roots: dict[str, Path | None] = {}
 
     def add_path(self, path: Path) -> None:

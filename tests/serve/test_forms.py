@@ -81,7 +81,7 @@ def test_a_login_made_to_do_harm_is_refused_at_once(api: Api, form: bytes, statu
 @pytest.fixture(scope="module", autouse=True)
 def _arrow_is_loaded(api: Api) -> None:
     """The first CSV of a server loads Arrow."""
-    assert api.post_csv(TABLE.decode()).status_code == 200
+    assert api.post_csv(TABLE).status_code == 200
 
 
 @pytest.mark.parametrize(("form", "statuses"), UPLOADS.values(), ids=UPLOADS)

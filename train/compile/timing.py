@@ -16,7 +16,7 @@ _WORTH = 1.25
 _WORTH_UNPICKLING = 2.0
 # The rounds of a measurement, how long each goes on at least, and from where on a size is not measured any more.
 _ROUNDS = 3
-_ROUND_S = 0.02
+_ROUND_S = 0.01
 _LONGEST_S = 3.0
 # Nor is a size measured that takes more memory than so many values.
 _MOST_CELLS = 4_000_000
