@@ -61,7 +61,7 @@ def ask(server: Server, kind: Refused, token: str, number: int) -> None:
     assert answer.status_code == kind.status, answer.text
 
 
-def grown_mib(server: Server, kind: Refused, token: str, *, requests: int, warm_up: int) -> int:
+def grown_mib(server: Server, kind: Refused, token: str, *, requests: int, warm_up: int) -> float:
     """By how much resident memory grew in so many requests."""
     for number in range(warm_up):
         ask(server, kind, token, number)
@@ -77,7 +77,7 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts/models"))
     arguments = parser.parse_args()
-    most = 0
+    most = 0.0
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder)
         env = environment(artifacts=arguments.artifacts.absolute(), state=state, log_format="json", token_ttl_s=36_000)
@@ -86,7 +86,7 @@ def main() -> int:
             for name, kind in KINDS.items():
                 grown = grown_mib(server, kind, token, requests=arguments.requests, warm_up=WARM_UP)
                 most = max(most, grown)
-                print(f"{name:20} {kind.status}  {grown:+d} MiB", flush=True)
+                print(f"{name:20} {kind.status}  {grown:+.1f} MiB", flush=True)
     return int(most >= MOST_MIB)
 
 

@@ -17,6 +17,11 @@ hypothesis.settings.register_profile("sepal", deadline=None)
 hypothesis.settings.load_profile("sepal")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, since many a test waits for its server or for a deadline to pass."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Every version that a test publishes is signed with a key of this run, which no other run trusts."""
     if hasattr(config, "workerinput"):

@@ -38,7 +38,7 @@ ACTS: dict[str, Callable[[], object]] = {
     "exit": lambda: os._exit(7),
     "sleep": lambda: time.sleep(3600),
     "memory": lambda: np.ones(4 * 2**30, dtype=np.uint8),
-    "work": lambda: _work(0.5),
+    "work": lambda: _work(1.0),
 }
 _NAMES = list(ACTS)
 

@@ -145,13 +145,13 @@ class Server:
         [pid] = self.workers
         return pid
 
-    def memory_mib(self, *, peak: bool = False) -> int:
+    def memory_mib(self, *, peak: bool = False) -> float:
         """Resident memory of its worker; with `peak`, the most since this was last asked without."""
         folder = Path(f"/proc/{self.worker}")
         if not peak:
             (folder / "clear_refs").write_text("5")
         lines = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-        return int(lines["VmHWM" if peak else "VmRSS"].split()[0]) // 1024
+        return int(lines["VmHWM" if peak else "VmRSS"].split()[0]) / 1024
 
     @property
     def cpu_s(self) -> float:

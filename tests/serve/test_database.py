@@ -39,7 +39,9 @@ def test_the_newest_migration_is_the_one_with_the_highest_number() -> None:
 
 def test_a_start_on_a_current_database_does_without_alembic(tmp_path: Path) -> None:
     """Neither alembic, nor scikit-learn, nor pandas is imported where nothing asks for them."""
-    migrate(connect(f"sqlite:///{tmp_path / 'x.db'}"))
+    engine = connect(f"sqlite:///{tmp_path / 'x.db'}")
+    migrate(engine)
+    engine.dispose()
     code = f"""
 import sys
 import serve.app.root

@@ -34,7 +34,8 @@ def test_nobody_waits_for_ever() -> None:
 
 def test_nobody_is_recognised_before_it_is_known_who_is_revoked() -> None:
     """Until the table was read, a token is neither good nor bad; then it is what the table says."""
-    revocations = Revocations(create_engine("sqlite://"), clock=lambda: NOW)
+    engine = create_engine("sqlite://")
+    revocations = Revocations(engine, clock=lambda: NOW)
     ours = Callers(tokens(), is_revoked=revocations.hold, clock=lambda: NOW)
     token = signed(GOOD)
 
@@ -42,3 +43,4 @@ def test_nobody_is_recognised_before_it_is_known_who_is_revoked() -> None:
         asyncio.run(ours.verify(token))
     revocations.start()
     assert asyncio.run(ours.verify(token)).name == "ada"
+    engine.dispose()
