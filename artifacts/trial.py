@@ -22,7 +22,20 @@ from typing import Any
 
 from artifacts import bundle
 from artifacts.child import WAITING_FACTOR, Child, ChildEnded, ChildLate, Reply, answer_requests
-from artifacts.errors import ArtifactError, ArtifactMissing, ArtifactUnloadable, ArtifactUnreadable, kind_of
+from artifacts.errors import (
+    ArtifactDigest,
+    ArtifactError,
+    ArtifactIncomplete,
+    ArtifactMissing,
+    ArtifactPath,
+    ArtifactRollback,
+    ArtifactSignature,
+    ArtifactUnloadable,
+    ArtifactUnreadable,
+    ArtifactUntrusted,
+    ArtifactVersion,
+    kind_of,
+)
 from artifacts.files import Folder
 from artifacts.processes import command
 from artifacts.settings import Engine, Policy
@@ -35,6 +48,21 @@ _TIMES_ITS_SIZE = 10
 # How long a version waits for a child that is busy before another child is started.
 WAIT_S = 2.0
 _MIB = 2**20
+# After these, or without an error, a child is as good as new: no line of the version's own has run.
+_NOTHING_LOADED = frozenset(
+    {
+        None,
+        ArtifactDigest.slug,
+        ArtifactIncomplete.slug,
+        ArtifactMissing.slug,
+        ArtifactPath.slug,
+        ArtifactRollback.slug,
+        ArtifactSignature.slug,
+        ArtifactUnreadable.slug,
+        ArtifactUntrusted.slug,
+        ArtifactVersion.slug,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +186,7 @@ class Trials:
             return _refusal(f"loading it takes longer than {self._time_s:g} s")
         except ChildEnded as end:
             return _refusal(f"loading it ends the process: {end}")
-        child.is_usable = reply is not None and "slug" not in reply
+        child.is_usable = reply is not None and reply.get("slug") in _NOTHING_LOADED
         return reply
 
     @contextmanager

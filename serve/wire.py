@@ -56,7 +56,9 @@ def fault(error: httptools.HttpParserError, data: bytes) -> WireError:
     """What was wrong, in words of ours."""
     cause: BaseException | None = error.__context__
     if isinstance(cause, WireError):
-        return cause
+        # Its frames hold the connection, which is to hold it: what came would not be freed before it is garbage.
+        cause.__context__ = None
+        return cause.with_traceback(None)
     if isinstance(error, httptools.HttpParserInvalidMethodError):
         named = _UNKNOWN_METHOD.match(data)
         if named and named[1].decode() not in HTTPMethod.__members__:

@@ -60,7 +60,8 @@ def test_help_is_one_line_a_target(here: Path) -> None:
     """`make help`, and `make` alone, list every target with its purpose, and make no environment for it."""
     lines = make(here, "help", "PYTHON=false").stdout.splitlines()
 
-    assert [line.split()[0] for line in lines][:7] == ["help", "setup", "train", "serve", "token", "test", "check"]
+    targets = ["help", "setup", "train", "serve", "token", "test", "coverage", "check"]
+    assert [line.split()[0] for line in lines][:8] == targets
     assert all(len(line.split()) > 2 for line in lines)
     assert make(here, "PYTHON=false").stdout.splitlines() == lines
 

@@ -130,6 +130,25 @@ def test_what_nobody_trusted_has_signed_is_unpickled_nowhere(store: Store, tmp_p
     assert crashing.loads(tmp_path / "model") == before
 
 
+def test_a_child_is_used_again_unless_a_version_has_run_in_it(store: Store, tmp_path: Path) -> None:
+    """What fails before anything of it is loaded leaves the child as it was; what fails later does not."""
+    for version in (1, 2):
+        tiny.make().publish(store, promote=version == 1)
+    (store.root / "tiny" / "2" / "manifest.sig").unlink()
+    crashing.publish(store, tmp_path / "model", load="KeyboardInterrupt")
+
+    with closing(Trials()) as trials:
+        tried = Store(store.root, trials=trials)
+        assert tried.check("tiny", 1).key
+        [child] = list(trials._idle.queue)
+        with pytest.raises(ArtifactUntrusted):
+            tried.check("tiny", 2)
+        assert list(trials._idle.queue) == [child]
+        with pytest.raises(ArtifactUnloadable):
+            tried.check("crashing", 1)
+        assert list(trials._idle.queue) == []
+
+
 def test_a_version_is_loaded_in_a_child_before_it_is_loaded_here(store: Store, tmp_path: Path) -> None:
     """Once in each; `check` does not load it here."""
     crashing.publish(store, tmp_path / "model")
