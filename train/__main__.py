@@ -75,7 +75,8 @@ def _run_csv(arguments: argparse.Namespace, store: Store) -> None:
         **_relaxed(arguments),
     }
     run(plan, store, promote=not arguments.no_promote, **more)
-    report.next_step(name, arguments.csv)
+    if not arguments.no_promote:
+        report.next_step(name, arguments.csv)
 
 
 def _run_model(arguments: argparse.Namespace, store: Store) -> None:
@@ -111,7 +112,8 @@ def _run_model(arguments: argparse.Namespace, store: Store) -> None:
             source=f"{arguments.model.name}, fitted elsewhere; the rows here are a sample, {table.source}",
             store=store,
         )
-    report.next_step(name, arguments.sample)
+    if not arguments.no_promote:
+        report.next_step(name, arguments.sample)
 
 
 def run(plan: Plan, store: Store, *, promote: bool, **more: Any) -> None:

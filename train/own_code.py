@@ -73,12 +73,11 @@ def pickled(estimator: Any) -> tuple[bytes, set[str]]:
     pickler = _RecordingPickler(buffer := io.BytesIO())
     try:
         pickler.dump(estimator)
-    except Exception as error:
-        # Pickling asks every object of the model, and any of them may refuse in its own way.
+    except Exception as error:  # noqa: BLE001  # any object of the model may refuse in its own way, and its text is kept
         raise NotPublishable(
             f"the model cannot be pickled ({error}): lambdas, functions within functions and open handles do not "
             f"travel. If it is a function, {ADVICE}"
-        ) from error
+        ) from None
     defined_here = sorted(name for module, name in pickler.named if module == "__main__")
     if defined_here:
         raise NotPublishable(

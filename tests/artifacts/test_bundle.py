@@ -1,6 +1,8 @@
 """What may be wrong with a version on disk, and that nothing of it runs before it is right."""
 
 import hashlib
+import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -223,6 +225,15 @@ def test_a_pickle_cannot_end_the_process(folder: Path, ending: type[BaseExceptio
         read(folder)
 
 
+@pytest.fixture
+def _default_sigint() -> Iterator[None]:
+    """SIGINT as Python sets it up, whatever started the tests or ran before this one."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_default_sigint")
 def test_whoever_waits_can_still_stop_it(folder: Path) -> None:
     """Ctrl-C while a model is unpickled ends the command."""
     seal(folder, MODEL, tiny.pickle(Quitter(KeyboardInterrupt)))

@@ -142,6 +142,7 @@ def test_hazards_are_told_before_they_are_learned(
         assert f"{advice})\n" in told
     assert told.index("warning") < told.index("fold 1") < told.index("published sales-2026 version 1 in ")
     assert "; not promoted: " in told
+    assert "curl" not in told, "no server would answer it"
     columns = Store(root).manifest("sales-2026", 1).signature.columns
     assert [(column.name, column.kind) for column in columns] == [
         ("visits", "category"),

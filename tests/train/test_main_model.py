@@ -106,7 +106,9 @@ def test_the_scores_are_those_of_the_sample(root: Path, brought: list[str], caps
     assert manifest.training.source == "model.joblib, fitted elsewhere; the rows here are a sample, rows.csv"
     assert manifest.signature.names == list(IRIS.data)
     assert {column.dtype for column in manifest.signature.columns} == {"float64"}
-    assert "; not promoted: python -m artifacts promote brought@1" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "; not promoted: python -m artifacts promote brought@1" in printed
+    assert "curl" not in printed, "no server would answer it"
 
 
 def test_without_a_target_there_are_no_scores(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
