@@ -35,6 +35,9 @@ class Rotation:
 
     def _add(self, alg: str) -> str:
         key = GENERATORS[alg]()
+        # `use` and `retire` would take an id that begins so for an option.
+        while key.kid.startswith("-"):
+            key = GENERATORS[alg]()
         save(self._file, added(self._keys(), key))
         return key.kid
 

@@ -4,12 +4,13 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from serve.errors import Unauthenticated
 from serve.security.jwks import SigningKey, secret_key
-from serve.security.keyring import Keyring, added, load, retired, save, used
+from serve.security.keyring import GENERATORS, Keyring, added, load, retired, save, used
 from serve.security.rotation import Rotation
 from tests.keys import SECRET, own_keys
 from tests.serve.test_tokens import tokens
@@ -139,6 +140,18 @@ def test_a_file_may_begin_without_a_secret(tmp_path: Path, capsys: pytest.Captur
     assert listed == [f"{first}  ES256  signs", f"{second}  HS256  verifies"]
     assert "every token with it" in capsys.readouterr().out
     assert kids(load(tmp_path / "keys.json")) == [second]
+
+
+def test_no_id_looks_like_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An id is an argument of `use` and `retire`: a key whose id begins with a hyphen is made anew."""
+    generate = GENERATORS["HS256"]
+    odd = next(key for key in iter(generate, None) if key.kid.startswith("-"))
+    made = iter([odd, odd, KEPT_SECRET])
+    monkeypatch.setitem(cast(dict[str, Any], GENERATORS), "HS256", lambda: next(made))
+
+    Rotation(tmp_path / "keys.json").run("add", "HS256")
+
+    assert kids(load(tmp_path / "keys.json")) == [KEPT_SECRET.kid]
 
 
 def test_the_commands_rotate(tmp_path: Path) -> None:
