@@ -118,7 +118,7 @@ class Child:
                 return True
 
     def _waited_s(self) -> float:
-        """How long the process has waited for a processor so far; 0 where the system does not count it."""
+        """How long the process has waited for a processor so far; 0 where the system does not report it."""
         try:
             return int(Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[1]) / 1e9
         except OSError:

@@ -37,7 +37,7 @@ What can go wrong while serving, in the words of the domain; a status is given t
         └── TooManyConnections  there are as many as there may be
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -51,10 +51,10 @@ class ModelNotFound(ServeError):
     No model of that name is served.
 
     Attributes:
-        hint: The model that was probably meant, for callers who may list the models.
+        hint: Returns which model was probably meant, for callers who may list the models; it compares with all names.
     """
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: Callable[[], str] = str) -> None:
         super().__init__(message)
         self.hint = hint
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import perf_counter
 from types import MappingProxyType
 
@@ -152,7 +153,9 @@ class Registry:
         """
         if name not in self._models:
             self._demand_store()
-            raise ModelNotFound("no such model; GET /api/v1/models lists them", hint=did_you_mean(name, self._models))
+            raise ModelNotFound(
+                "no such model; GET /api/v1/models lists them", hint=partial(did_you_mean, name, self._models)
+            )
         return self._models[name]
 
     def default(self) -> str:

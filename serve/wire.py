@@ -56,7 +56,7 @@ def fault(error: httptools.HttpParserError, data: bytes) -> WireError:
     """What was wrong, in words of ours."""
     cause: BaseException | None = error.__context__
     if isinstance(cause, WireError):
-        # Its frames hold the connection, which is to hold it: what came would not be freed before it is garbage.
+        # Its frames refer to the connection, which will refer to it: such a circle is not freed until it is collected.
         cause.__context__ = None
         return cause.with_traceback(None)
     if isinstance(error, httptools.HttpParserInvalidMethodError):

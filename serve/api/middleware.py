@@ -72,7 +72,7 @@ class Observed:
             # server ends the connection without the last chunk, and nobody takes it for the whole.
             _log_failure(error)
         finally:
-            # Without this circle all that belongs to the request is freed at once, not found as garbage later.
+            # Without this reference circle the request is freed at once, not when garbage is collected.
             scope.pop("answer_whole", None)
             self._record(scope, exchange.status, time.perf_counter() - started)
 

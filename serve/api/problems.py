@@ -209,7 +209,7 @@ async def refusal(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S))
     detail = str(error)
     if isinstance(error, ModelNotFound) and Scope.MODELS_READ in request.scope.get("caller_scopes", ()):
-        detail += error.hint
+        detail += error.hint()
     return problem(request, status=status, slug=slug, title=kind.title, detail=detail, headers=headers, **more)
 
 

@@ -152,7 +152,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_a_manifest_lists_plain_names(folder: Path, name: str) -> None:
-    """What is signed may still name nothing but a file beside the manifest; the message is one printable line."""
+    """What is signed may still name nothing but a file next to the manifest; the message is one printable line."""
     amend(folder, lambda manifest: manifest["files"].update({name: "0" * 64}))
 
     with pytest.raises(ArtifactPath, match="no name of a file") as refused:

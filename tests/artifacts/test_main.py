@@ -82,7 +82,7 @@ def test_show_tells_what_a_version_promises(
 def test_show_prints_commands_that_work_there(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Outside the clone the token is one of `serve token`, and the port is that of the settings."""
+    """Where there is no clone the token is one of `serve token`, and the port is that of the settings."""
     monkeypatch.chdir(root)
     monkeypatch.setenv("SEPAL_PORT", "8123")
 

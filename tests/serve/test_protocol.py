@@ -382,7 +382,7 @@ def test_a_whole_answer_is_not_told_as_cut(api: Api) -> None:
 
 
 def test_a_large_body_gets_its_refusal_although_nobody_reads_it(api: Api) -> None:
-    """A client that writes 32 MiB before it reads is told why they were refused, and that its connection ends."""
+    """A client that writes 32 MiB before it reads is refused with the reason, and reads that its connection ends."""
     answer = api.server.client.post("/api/v1/predict/csv", content=b"x" * 2**25)
 
     assert (answer.status_code, answer.headers["connection"]) == (401, "close")

@@ -154,7 +154,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 def test_held_back_rows_that_are_those_of_training_are_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], held: pd.DataFrame, is_warned: bool
 ) -> None:
-    """In the output, the manifest and the card: their scores say nothing about new rows."""
+    """In the output, the manifest and the card: their scores do not hold for new rows."""
     store = Store(tmp_path)
 
     manifest = publish(FITTED, X, Y, name="leaf", held_back=(held, Y[: len(held)]), compiled=False, store=store)
