@@ -1,10 +1,10 @@
 """The contract between train and serve: what one writes, the other reads, and neither is known here."""
 
-from artifacts.answers import Answer
 from artifacts.bundle import Bundle
 from artifacts.columns import Column
 from artifacts.errors import ArtifactError
 from artifacts.manifest import Manifest, Promise
+from artifacts.predictions import Predictions
 from artifacts.settings import ArtifactSettings
 from artifacts.signature import Batch, Signature
 from artifacts.store import CHAMPION, Store
@@ -12,7 +12,6 @@ from artifacts.values import Fault
 
 __all__ = [
     "CHAMPION",
-    "Answer",
     "ArtifactError",
     "ArtifactSettings",
     "Batch",
@@ -20,6 +19,7 @@ __all__ = [
     "Column",
     "Fault",
     "Manifest",
+    "Predictions",
     "Promise",
     "Signature",
     "Store",

@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from artifacts import own_code
-from artifacts.answers import Answer, label_map
 from artifacts.errors import (
     ArtifactDigest,
     ArtifactFormat,
@@ -34,6 +33,7 @@ from artifacts.errors import (
 from artifacts.files import Folder, TooLarge, handed_out
 from artifacts.manifest import Label, Manifest, Promise, parse
 from artifacts.own_code import OwnCode
+from artifacts.predictions import Predictions, label_map
 from artifacts.runtimes import Runtime
 from artifacts.runtimes.original import SKLEARN, Estimator, Original, check_columns, unpickle
 from artifacts.runtimes.program import Chosen, Program, unpack
@@ -72,7 +72,7 @@ class Bundle:
     One version in memory, verified; never changed once built.
 
     Attributes:
-        labels: Shape (classes + 1,), see `Answer.map`.
+        labels: Shape (classes + 1,), see `Predictions.label_map`.
         runtime: What answers.
         card: The model card, as its digest has it; None where there is none.
         key: The id of the key that signed it.
@@ -92,10 +92,10 @@ class Bundle:
         """Whether the model says how sure it is."""
         return self.runtime.has_probabilities
 
-    def predict(self, table: Table, *, probabilities: bool = True) -> Answer:
+    def predict(self, table: Table, *, probabilities: bool = True) -> Predictions:
         """Answer a checked table."""
         told = self.runtime.predict(table, probabilities=probabilities)
-        return Answer(told.predicted, told.probabilities, self.labels)
+        return Predictions(told.values, told.probabilities, self.labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import orjson
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
-from artifacts.answers import NO_CLASS, Told
 from artifacts.manifest import Manifest
+from artifacts.predictions import NO_CLASS, Predictions
 
 
 def head(model: str, version: int, failed_champion: int | None) -> dict[str, Any]:
@@ -27,7 +27,7 @@ class Answers:
         self._head = to_json(head(manifest.model, manifest.version, failed_champion))[:-1] + b',"predictions":['
         self._classes = b'],"classes":' + to_json(manifest.classes) if manifest.classes else b"]"
 
-    def write(self, told: Told, sizes: Sequence[int]) -> list[bytes | None]:
+    def write(self, told: Predictions, sizes: Sequence[int]) -> list[bytes | None]:
         """
         One answer a request.
 
@@ -36,9 +36,9 @@ class Answers:
             sizes: Rows of each request. One of whose rows the model has no answer for gets None.
         """
         if not _says_all(told):
-            silent = told.silent
+            silent = told.invalid
             return [self._one(part, silent[rows]) for rows, part in _parts(told, sizes)]
-        predicted = self._words(told.predicted)
+        predicted = self._words(told.values)
         if len(sizes) == 1:
             return [self._whole(b",".join(predicted), told.probabilities)]
         spread = None if told.probabilities is None else _spread(told.probabilities).split(b"],[")
@@ -62,8 +62,8 @@ class Answers:
     def _full(self, words: bytes, rows: bytes) -> bytes:
         return b'%b%b%b,"probabilities":[[%b]]}' % (self._head, words, self._classes, rows)
 
-    def _one(self, told: Told, silent: NDArray[np.bool_]) -> bytes | None:
-        return None if silent.any() else self.write(told, [len(told.predicted)])[0]
+    def _one(self, told: Predictions, silent: NDArray[np.bool_]) -> bytes | None:
+        return None if silent.any() else self.write(told, [len(told.values)])[0]
 
     def _words(self, predicted: NDArray[Any]) -> list[bytes]:
         """Each prediction in JSON."""
@@ -83,17 +83,17 @@ def _in_json(numbers: NDArray[np.float64]) -> bytes:
     return orjson.dumps(np.ascontiguousarray(numbers, dtype=np.float64), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _says_all(told: Told) -> bool:
+def _says_all(told: Predictions) -> bool:
     """Whether the model says something of every row."""
     if told.probabilities is not None and not np.isfinite(told.probabilities).all():
         return False
-    if told.predicted.dtype.kind == "f":
-        return bool(np.isfinite(told.predicted).all())
-    return bool((told.predicted != NO_CLASS).all())
+    if told.values.dtype.kind == "f":
+        return bool(np.isfinite(told.values).all())
+    return bool((told.values != NO_CLASS).all())
 
 
-def _parts(told: Told, sizes: Sequence[int]) -> Iterator[tuple[slice, Told]]:
+def _parts(told: Predictions, sizes: Sequence[int]) -> Iterator[tuple[slice, Predictions]]:
     """What is told to each request."""
     for start, stop in pairwise(accumulate(sizes, initial=0)):
         rows = slice(start, stop)
-        yield rows, Told(told.predicted[rows], None if told.probabilities is None else told.probabilities[rows])
+        yield rows, Predictions(told.values[rows], None if told.probabilities is None else told.probabilities[rows])

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from cachetools import LRUCache
 
-from artifacts.answers import Told
+from artifacts.predictions import Predictions
 from artifacts.signature import Columns, Table
 
 # How many times as long as a look-up a row must take by itself, before its answer is worth being remembered.
@@ -17,7 +17,7 @@ PAYS = 50.0
 _ROUNDS = 3
 _LOOKUPS = 200
 
-Ask: TypeAlias = Callable[[list[Sequence[Any]]], Told]
+Ask: TypeAlias = Callable[[list[Sequence[Any]]], Predictions]
 """The model, asked for rows of plain values."""
 
 
@@ -34,7 +34,7 @@ class RowCache:
         # A call that has passed its deadline returns while the next one is at work.
         self._lock = Lock()
 
-    def predict(self, rows: Sequence[Sequence[Any]], ask: Ask) -> tuple[Told, int]:
+    def predict(self, rows: Sequence[Sequence[Any]], ask: Ask) -> tuple[Predictions, int]:
         """
         Answer rows: each that is not known is asked for once, all of these in one call.
 
@@ -72,7 +72,7 @@ def lookup_s() -> float:
     """How long this machine takes to look a row of eight numbers up, and to tell its answer; measured once."""
     known = RowCache(1)
     row = [0.5 * place + 1 for place in range(8)]
-    known.predict([row], lambda _: Told(np.zeros(1, dtype=np.intp), np.full((1, 3), 0.5)))
+    known.predict([row], lambda _: Predictions(np.zeros(1, dtype=np.intp), np.full((1, 3), 0.5)))
     return min(_timed(lambda: _look_up(known, row)) for _ in range(_ROUNDS)) / _LOOKUPS
 
 
@@ -91,7 +91,7 @@ def _look_up(known: RowCache, row: Sequence[Any]) -> None:
         known.predict([row], _nobody)
 
 
-def _nobody(_rows: list[Sequence[Any]]) -> Told:
+def _nobody(_rows: list[Sequence[Any]]) -> Predictions:
     raise AssertionError("the row is known")
 
 
@@ -107,12 +107,12 @@ def _key(row: Sequence[Any]) -> Hashable:
     return tuple(row) if 0 not in row else (*row, *(str(value) for value in row if value == 0))
 
 
-def _said(told: Told) -> Iterator[tuple[Any, Any]]:
+def _said(told: Predictions) -> Iterator[tuple[Any, Any]]:
     # As plain values: a row of an array would keep the whole array in memory.
-    spread = [None] * len(told.predicted) if told.probabilities is None else told.probabilities.tolist()
-    return zip(told.predicted.tolist(), spread, strict=True)
+    spread = [None] * len(told.values) if told.probabilities is None else told.probabilities.tolist()
+    return zip(told.values.tolist(), spread, strict=True)
 
 
-def _told(answers: Sequence[tuple[Any, Any]]) -> Told:
+def _told(answers: Sequence[tuple[Any, Any]]) -> Predictions:
     predicted, spread = zip(*answers, strict=True)
-    return Told(np.array(predicted), None if spread[0] is None else np.array(spread))
+    return Predictions(np.array(predicted), None if spread[0] is None else np.array(spread))

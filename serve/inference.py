@@ -2,19 +2,19 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from time import monotonic
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts import Answer, Batch
-from artifacts.answers import NO_CLASS, InvalidPredictions, Told
+from artifacts import Batch, Predictions
 from artifacts.bundle import Bundle, self_test
 from artifacts.errors import ArtifactSelfTest
+from artifacts.predictions import NO_CLASS, InvalidPredictions
 from artifacts.signature import Columns, Signature, Table
 from artifacts.values import Fault
 from serve.answers import Answers
@@ -36,31 +36,6 @@ _OVERDUE = "the model took too long for the rows that were predicted with this o
 _UNASKED = "not asked: the model refused too many of the rows beside it; send it again without them"
 
 _MESSAGES = {"no-answer": _UNANSWERED, "not-asked": _UNASKED, MODEL_ERROR: _INVALID}
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """
-    The answer to a batch, a row a row.
-
-    Attributes:
-        predicted: Shape (rows,), see `Told.predicted`; -1 or NaN where the row was not good.
-        probabilities: Shape (rows, classes), NaN where the row was not good; None if not asked for or not had.
-        faults: The batch's, and one for the rows that the model itself has no answer for.
-    """
-
-    model: Model
-    predicted: NDArray[Any]
-    probabilities: NDArray[np.float64] | None
-    faults: tuple[Fault, ...]
-
-    @property
-    def labels(self) -> NDArray[np.object_]:
-        """Shape (rows,) of labels, of a regressor numbers; None where there is no answer."""
-        told = Answer(self.predicted, None, self.model.bundle.labels).labels
-        if self.model.bundle.labels is None:
-            told[np.isnan(self.predicted)] = None
-        return told
 
 
 Queue: TypeAlias = Batcher[Rows, bytes]
@@ -110,20 +85,20 @@ class Inference:
         every = len(batch.data) == len(batch.good)
         if not len(batch.data):
             nothing = _nothing(model.bundle, len(batch.good), probabilities=probabilities)
-            return Predictions(model, nothing.predicted, nothing.probabilities, batch.faults)
+            return replace(nothing, faults=batch.faults)
         answer, silent = self._ask(model, batch.data, probabilities=probabilities)
         unanswered = sum(len(rows) for rows in silent.values())
-        self._predictions.labels(model.name, str(model.version)).inc(len(answer.predicted) - unanswered)
+        self._predictions.labels(model.name, str(model.version)).inc(len(answer.values) - unanswered)
         found = [Fault(code, _MESSAGES[code], np.flatnonzero(batch.good)[rows]) for code, rows in silent.items()]
         if not every:
             answer = _among(_nothing(model.bundle, len(batch.good), probabilities=probabilities), batch.good, answer)
-        return Predictions(model, answer.predicted, answer.probabilities, (*batch.faults, *found))
+        return replace(answer, faults=(*batch.faults, *found))
 
     def overdue(self, model: Model, batch: Batch) -> Predictions:
         """No predictions for a batch, because the model took too long."""
         nothing = _nothing(model.bundle, len(batch.good), probabilities=True)
         late = Fault("deadline", _OVERDUE, np.flatnonzero(batch.good))
-        return Predictions(model, nothing.predicted, nothing.probabilities, (*batch.faults, late))
+        return replace(nothing, faults=(*batch.faults, late))
 
     def canary(self) -> None:
         """
@@ -140,18 +115,20 @@ class Inference:
                     self._errors.record(model.name, model.version, error)
                     raise
 
-    def _ask(self, model: Model, table: Table, *, probabilities: bool) -> tuple[Told, dict[str, NDArray[np.intp]]]:
+    def _ask(
+        self, model: Model, table: Table, *, probabilities: bool
+    ) -> tuple[Predictions, dict[str, NDArray[np.intp]]]:
         """The answer to all rows; and by code the rows that have none."""
         bundle = model.bundle
         failure: Exception = NoAnswer(_UNANSWERED)
         unasked, wrong = np.zeros((2, len(table)), dtype=bool)
-        answer: Told
+        answer: Predictions
         try:
             answer = bundle.predict(table, probabilities=probabilities)
         except Exception as error:  # noqa: BLE001  # a third-party estimator may raise anything
             failure = error
             answer, unasked, wrong = self._ask_in_parts(bundle, table, probabilities=probabilities)
-        silent = answer.silent
+        silent = answer.invalid
         if not silent.any() and isinstance(failure, NoAnswer):
             return answer, {}
         self._errors.record(model.name, model.version, failure)
@@ -162,7 +139,7 @@ class Inference:
 
     def _ask_in_parts(
         self, bundle: Bundle, table: Table, *, probabilities: bool
-    ) -> tuple[Told, NDArray[np.bool_], NDArray[np.bool_]]:
+    ) -> tuple[Predictions, NDArray[np.bool_], NDArray[np.bool_]]:
         """
         Ask again in halves, and halves of halves: nothing is told where the model fails.
 
@@ -197,29 +174,29 @@ def _answers_example(bundle: Bundle, *, probabilities: bool) -> bool:
     manifest = bundle.manifest
     batch = manifest.signature.check(list(zip(*manifest.examples.instances[:1], strict=True)))
     try:
-        return not bundle.predict(batch.data, probabilities=probabilities).silent.any()
+        return not bundle.predict(batch.data, probabilities=probabilities).invalid.any()
     except Exception:  # noqa: BLE001  # as above
         return False
 
 
-def _nothing(bundle: Bundle, rows: int, *, probabilities: bool) -> Told:
+def _nothing(bundle: Bundle, rows: int, *, probabilities: bool) -> Predictions:
     """No answer to so many rows."""
     classes = len(bundle.manifest.classes)
     spread = np.full((rows, classes), np.nan) if probabilities and bundle.has_probabilities else None
-    return Told(np.full(rows, NO_CLASS) if classes else np.full(rows, np.nan), spread)
+    return Predictions(np.full(rows, NO_CLASS) if classes else np.full(rows, np.nan), spread, bundle.labels)
 
 
-def _among(told: Told, rows: NDArray[np.bool_] | slice, answer: Told) -> Told:
+def _among(told: Predictions, rows: NDArray[np.bool_] | slice, answer: Predictions) -> Predictions:
     """Put the answer to some of the rows in its place."""
-    told.predicted[rows] = answer.predicted
+    told.values[rows] = answer.values
     if told.probabilities is not None:
         told.probabilities[rows] = answer.probabilities
     return told
 
 
-def _without(answer: Told, silent: NDArray[np.bool_]) -> Told:
-    nothing = np.nan if answer.predicted.dtype.kind == "f" else NO_CLASS
-    return Told(np.where(silent, nothing, answer.predicted), answer.probabilities)
+def _without(answer: Predictions, silent: NDArray[np.bool_]) -> Predictions:
+    nothing = np.nan if answer.values.dtype.kind == "f" else NO_CLASS
+    return replace(answer, values=np.where(silent, nothing, answer.values))
 
 
 class _Together:
@@ -251,10 +228,10 @@ class _Together:
         self._predictions.inc(sum(size for size, answer in zip(sizes, written, strict=True) if answer is not None))
         return written
 
-    def _asked(self, requests: list[Rows]) -> Told:
+    def _asked(self, requests: list[Rows]) -> Predictions:
         return self._bundle.predict(_joined(self._signature, requests))
 
-    def _remembered(self, cache: RowCache, requests: list[Rows]) -> Told:
+    def _remembered(self, cache: RowCache, requests: list[Rows]) -> Predictions:
         """What is known of the rows, and the model's word for the others."""
         rows = list(chain.from_iterable(each if isinstance(each, list) else plain_rows(each) for each in requests))
         told, known = cache.predict(rows, lambda new: self._bundle.predict(self._signature.assemble(new)))

@@ -10,8 +10,8 @@ from time import monotonic
 import structlog
 
 import artifacts
-from artifacts.answers import InvalidPredictions
 from artifacts.errors import kind_of, shown
+from artifacts.predictions import InvalidPredictions
 from serve.telemetry import Metrics
 
 LOG_EVERY_S = 60.0

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from artifacts import Manifest, Signature
-from artifacts.answers import label_map
 from artifacts.manifest import Training
+from artifacts.predictions import label_map
 from train import card
 from train.admission import lines_of, task_of
 from train.evaluate import Evaluation, evaluate

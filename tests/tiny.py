@@ -11,9 +11,9 @@ import pandas as pd
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from artifacts import Column, Manifest, Promise, Signature, Store
-from artifacts.answers import Answer, label_map
 from artifacts.bundle import Content
 from artifacts.manifest import Distribution, Examples, Label
+from artifacts.predictions import Predictions, label_map
 from artifacts.runtimes.original import ask
 from artifacts.signature import Table
 
@@ -63,7 +63,7 @@ def make_regressor(*, scale: float = 1.0, estimator: Any = None, **promised: Any
 
 def _made(estimator: Any, lines: tuple[Label, ...], *, task: Any, **promised: Any) -> Tiny:
     told = ask(estimator, X, classifies=bool(lines), probabilities=bool(lines) and hasattr(estimator, "predict_proba"))
-    answers = Answer(told.predicted, told.probabilities, label_map([line.label for line in lines]))
+    answers = Predictions(told.values, told.probabilities, label_map([line.label for line in lines]))
     promise = Promise(
         task=task,
         estimator=repr(estimator),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import balanced_accuracy_score, r2_score
 
-from artifacts.answers import Answer
+from artifacts.predictions import Predictions
 from train.rows import Rows
 
 # Fewer rows say too little.
@@ -31,7 +31,7 @@ _CODED = (
 )
 
 
-def chance_warning(estimator: Any, rows: Rows, answers: Answer, y: ArrayLike | None) -> str:
+def chance_warning(estimator: Any, rows: Rows, answers: Predictions, y: ArrayLike | None) -> str:
     """
     Return a warning if the answers to rows are no better than chance; an empty text if they are, or if y is not known.
 
@@ -50,10 +50,10 @@ def chance_warning(estimator: Any, rows: Rows, answers: Answer, y: ArrayLike | N
     if y is None or len(rows.frame) < FEWEST_ROWS:
         return ""
     true = np.asarray(y).ravel()
-    if answers.map is None:
-        return _of_regressor(estimator, rows, answers.predicted, true.astype(np.float64))
+    if answers.label_map is None:
+        return _of_regressor(estimator, rows, answers.values, true.astype(np.float64))
     places = np.searchsorted(estimator.classes_, true.astype(estimator.classes_.dtype))
-    return _of_classifier(estimator, rows, answers.predicted, places)
+    return _of_classifier(estimator, rows, answers.values, places)
 
 
 def _of_regressor(estimator: Any, rows: Rows, predicted: NDArray[Any], true: NDArray[np.float64]) -> str:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context, get_config
 
-from artifacts.answers import Answer, InvalidPredictions
 from artifacts.bundle import distance
 from artifacts.columns import Scalar
 from artifacts.manifest import Examples
+from artifacts.predictions import InvalidPredictions, Predictions
 from artifacts.runtimes.original import ask, told_of
 from artifacts.signature import Signature
 from train.errors import NotPublishable
@@ -33,7 +33,7 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A fitted estimator and its label map, see `Answer.map`, asked as a server would."""
+    """A fitted estimator and its label map, see `Predictions.label_map`, asked as a server would."""
 
     estimator: Any
     labels: NDArray[np.object_] | None
@@ -44,7 +44,7 @@ class Asked:
         """Whether it says how sure it is."""
         return self.labels is not None and hasattr(self.estimator, "predict_proba")
 
-    def answer(self, table: Sequence[Sequence[object]]) -> Answer:
+    def answer(self, table: Sequence[Sequence[object]]) -> Predictions:
         """
         Ask with plain values, a list a column.
 
@@ -69,10 +69,10 @@ class Asked:
             leans = get_config()["transform_output"] != "default"
             advice = "; in place of sklearn.set_config, call set_output on the pipeline" if leans else ""
             raise NotPublishable(f"the model does not predict what a caller would send: {error}{advice}") from error
-        return Answer(told.predicted, told.probabilities, self.labels)
+        return Predictions(told.values, told.probabilities, self.labels)
 
 
-def prove(asked: Asked, rows: Rows, *, tolerance: float) -> tuple[list[list[object]], Answer]:
+def prove(asked: Asked, rows: Rows, *, tolerance: float) -> tuple[list[list[object]], Predictions]:
     """
     Show that rows which come as plain values are answered like the rows that the estimator was fitted on.
 
@@ -124,11 +124,11 @@ def _prove_converted(asked: Asked, rows: Rows, *, tolerance: float) -> None:
         raise NotPublishable(f"{advice}. Its answers differ, as they do where nulls are None for one of them, not NaN")
 
 
-def _apart(got: Answer, expected: Answer) -> float:
+def _apart(got: Predictions, expected: Predictions) -> float:
     """How far two answers to the same rows are apart; infinitely where a label differs."""
-    if expected.map is None:
-        return distance(got.predicted, expected.predicted)
-    if not np.array_equal(got.predicted, expected.predicted):
+    if expected.label_map is None:
+        return distance(got.values, expected.values)
+    if not np.array_equal(got.values, expected.values):
         return np.inf
     if got.probabilities is None or expected.probabilities is None:
         return 0.0
@@ -144,12 +144,15 @@ def _told(apart: float, tolerance: float) -> str:
     )
 
 
-def _alone(asked: Asked, table: Sequence[Sequence[object]], together: Answer) -> float:
+def _alone(asked: Asked, table: Sequence[Sequence[object]], together: Predictions) -> float:
     """How far the answers to single rows are from those to all of them in one call, at most."""
-    count = len(together.predicted)
+    count = len(together.values)
     rows = np.unique(np.linspace(0, count - 1, min(_ALONE, count)).astype(int))
     spread = together.probabilities
-    same = [Answer(together.predicted[[row]], None if spread is None else spread[[row]], together.map) for row in rows]
+    same = [
+        Predictions(together.values[[row]], None if spread is None else spread[[row]], together.label_map)
+        for row in rows
+    ]
     single = [asked.answer([[column[row]] for column in table]) for row in rows]
     return max(_apart(got, expected) for got, expected in zip(single, same, strict=True))
 
@@ -167,7 +170,7 @@ def _directly(asked: Asked, rows: Rows, method: str) -> NDArray[Any]:
             raise NotPublishable(f"{kind} does not {method} X, is it what it was fitted on? {error}") from error
 
 
-def _offline(asked: Asked, rows: Rows) -> Answer:
+def _offline(asked: Asked, rows: Rows) -> Predictions:
     kind, count = type(asked.estimator).__name__, len(rows.frame)
     predicted = _directly(asked, rows, "predict")
     if predicted.ndim > 1 and predicted.shape[1] > 1:
@@ -192,10 +195,10 @@ def _offline(asked: Asked, rows: Rows) -> Answer:
         told = told_of(asked.estimator, predicted, spread, rows=count, classifies=asked.labels is not None)
     except InvalidPredictions as error:
         raise NotPublishable(f"{kind} cannot be served: {error}") from error
-    return Answer(told.predicted, told.probabilities, asked.labels)
+    return Predictions(told.values, told.probabilities, asked.labels)
 
 
-def choose(table: Sequence[Sequence[object]], answers: Answer) -> list[list[Any]]:
+def choose(table: Sequence[Sequence[object]], answers: Predictions) -> list[list[Any]]:
     """Up to 32 of the rows, spread evenly over what the model answers for them; a list a column."""
     told = answers.labels
     order = np.argsort(told if isinstance(told[0], float) else told.astype(str), kind="stable")

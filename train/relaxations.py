@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artifacts.answers import Answer
 from artifacts.bundle import distance
 from artifacts.columns import Column
 from artifacts.features import first_step
+from artifacts.predictions import Predictions
 from train.errors import NotPublishable
 from train.examples import Asked
 from train.rows import Rows
@@ -80,7 +80,7 @@ def prove_relaxed(
                 answers = asked.answer(changed)
             except NotPublishable as error:
                 raise NotPublishable(f"{option} names {name!r}, and {error}; impute it in the pipeline") from error
-            if answers.silent.any():
+            if answers.invalid.any():
                 raise NotPublishable(f"{option} names {name!r}, and for such rows the model predicts no finite number")
 
 
@@ -92,7 +92,7 @@ def _halved(column: Sequence[Any]) -> list[Any]:
     return [value if value is None else value + 0.5 for value in column]
 
 
-def not_required(asked: Asked, table: Sequence[Sequence[Any]], answers: Answer) -> Asked:
+def not_required(asked: Asked, table: Sequence[Sequence[Any]], answers: Predictions) -> Asked:
     """
     Mark the columns that the pipeline ignores: callers may leave them out, and get the answers of their examples.
 
@@ -103,7 +103,7 @@ def not_required(asked: Asked, table: Sequence[Sequence[Any]], answers: Answer) 
     places = _ignored(asked.estimator, len(signature.columns))
     if not places or len(places) == len(signature.columns):
         return asked
-    expected = Answer(answers.predicted, answers.probabilities, answers.map)
+    expected = Predictions(answers.values, answers.probabilities, answers.label_map)
     filled = [
         [signature.columns[place].example] * len(column) if place in places else column
         for place, column in enumerate(table)
@@ -121,8 +121,8 @@ def not_required(asked: Asked, table: Sequence[Sequence[Any]], answers: Answer) 
     return replace(asked, signature=signature.model_copy(update={"columns": columns}))
 
 
-def _same(got: Answer, expected: Answer) -> bool:
-    if distance(got.predicted, expected.predicted) != 0:
+def _same(got: Predictions, expected: Predictions) -> bool:
+    if distance(got.values, expected.values) != 0:
         return False
     if got.probabilities is None or expected.probabilities is None:
         return True

@@ -73,6 +73,6 @@ def _kind(column: Column) -> str:
 
 def _predicts(asked: Asked, table: list[list[object]]) -> bool:
     try:
-        return not asked.answer(table).silent.any()
+        return not asked.answer(table).invalid.any()
     except NotPublishable:
         return False

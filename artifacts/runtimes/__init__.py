@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from artifacts.answers import Told
+from artifacts.predictions import Predictions
 from artifacts.signature import Table
 
 
@@ -22,5 +22,5 @@ class Runtime(Protocol):
     def parts(self) -> "Sequence[Runtime]":
         """Those that it is made of; of one that is made of none, itself."""
 
-    def predict(self, table: Table, *, probabilities: bool) -> Told:
+    def predict(self, table: Table, *, probabilities: bool) -> Predictions:
         """One class or number a row, and if asked for and had, a probability a class."""

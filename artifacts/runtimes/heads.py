@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from artifacts.answers import Told
+from artifacts.predictions import Predictions
 from artifacts.runtimes.compiled import compiled
 from artifacts.runtimes.links import Link, Scores, told_by
 from artifacts.runtimes.steps import Matrix
@@ -19,7 +19,7 @@ class Head(Protocol):
     @property
     def has_probabilities(self) -> bool: ...
 
-    def __call__(self, rows: Matrix, /, *, probabilities: bool) -> Told: ...
+    def __call__(self, rows: Matrix, /, *, probabilities: bool) -> Predictions: ...
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Scored:
         """Whether the scores are more than a decision."""
         return self.link not in {"number", "exponential", "decision"}
 
-    def __call__(self, rows: Matrix, /, *, probabilities: bool) -> Told:
+    def __call__(self, rows: Matrix, /, *, probabilities: bool) -> Predictions:
         return told_by(self.scores(rows), self.link, probabilities=probabilities, ties=self.ties)
 
     def scores(self, rows: Matrix) -> Scores:
@@ -224,11 +224,11 @@ class Vote:
         """Whether probabilities are averaged, and no numbers."""
         return self.is_soft
 
-    def __call__(self, rows: Matrix, /, *, probabilities: bool) -> Told:
+    def __call__(self, rows: Matrix, /, *, probabilities: bool) -> Predictions:
         told = [head(step(rows), probabilities=True) for step, head in zip(self.steps, self.heads, strict=True)]
         weights = self.weights if self.weights.size else None
         if not self.is_soft:
-            return Told(np.average(np.asarray([each.predicted for each in told]).T, axis=1, weights=weights))
+            return Predictions(np.average(np.asarray([each.values for each in told]).T, axis=1, weights=weights))
         shares = np.average(np.asarray([each.probabilities for each in told]), axis=0, weights=weights)
         return told_by(shares, "shares", probabilities=probabilities)
 

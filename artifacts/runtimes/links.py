@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.answers import Told
+from artifacts.predictions import Predictions
 
 # From so many numbers on, numpy adds them up in another order than one after the other.
 _UNROLLED = 8
@@ -18,7 +18,7 @@ second class, of each class, or of all together; or scores that only decide.
 """
 
 
-def told_by(scores: Scores, link: Link, *, probabilities: bool, ties: int = 0) -> Told:
+def told_by(scores: Scores, link: Link, *, probabilities: bool, ties: int = 0) -> Predictions:
     """
     Decide, and say how sure it is.
 
@@ -29,13 +29,15 @@ def told_by(scores: Scores, link: Link, *, probabilities: bool, ties: int = 0) -
         ties: Which of two classes a score of exactly zero means.
     """
     if link == "number":
-        return Told(scores[:, 0].astype(np.float64))
+        return Predictions(scores[:, 0].astype(np.float64))
     if link == "exponential":
-        return Told(np.exp(scores[:, 0]))
+        return Predictions(np.exp(scores[:, 0]))
     if scores.shape[1] == 1:
         decided = scores[:, 0] >= 0 if ties else scores[:, 0] > 0
-        return Told(decided.astype(np.intp), _of_two(scores[:, 0]) if probabilities and link != "decision" else None)
-    return Told(scores.argmax(axis=1), _of_many(scores, link) if probabilities and link != "decision" else None)
+        return Predictions(
+            decided.astype(np.intp), _of_two(scores[:, 0]) if probabilities and link != "decision" else None
+        )
+    return Predictions(scores.argmax(axis=1), _of_many(scores, link) if probabilities and link != "decision" else None)
 
 
 def _over_classes(join: np.ufunc, scores: Scores) -> Scores:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts import own_code
-from artifacts.answers import NO_CLASS, PROBABILITY_TOLERANCE, InvalidPredictions, Told
 from artifacts.errors import ArtifactSchema, ArtifactUnloadable, is_ctrl_c, kind_of, shown
 from artifacts.features import features_of
 from artifacts.own_code import OwnCode
+from artifacts.predictions import NO_CLASS, PROBABILITY_TOLERANCE, InvalidPredictions, Predictions
 from artifacts.runtimes import Runtime
 from artifacts.signature import Signature, Table
 
@@ -48,7 +48,7 @@ class Original:
         """Itself."""
         return [self]
 
-    def predict(self, table: Table, *, probabilities: bool) -> Told:
+    def predict(self, table: Table, *, probabilities: bool) -> Predictions:
         """
         Ask it.
 
@@ -63,7 +63,7 @@ class Original:
         )
 
 
-def ask(estimator: Estimator, data: Any, *, classifies: bool, probabilities: bool) -> Told:
+def ask(estimator: Estimator, data: Any, *, classifies: bool, probabilities: bool) -> Predictions:
     """
     Ask an estimator for what it was fitted on: an array, a frame or a series.
 
@@ -85,7 +85,7 @@ def ask(estimator: Estimator, data: Any, *, classifies: bool, probabilities: boo
     return told_of(estimator, predicted, spread, rows=len(data), classifies=classifies)
 
 
-def told_of(estimator: Estimator, predicted: object, spread: object, *, rows: int, classifies: bool) -> Told:
+def told_of(estimator: Estimator, predicted: object, spread: object, *, rows: int, classifies: bool) -> Predictions:
     """
     Check what an estimator returned, and replace its classes by their places.
 
@@ -105,24 +105,24 @@ def told_of(estimator: Estimator, predicted: object, spread: object, *, rows: in
         raise InvalidPredictions(f"predict returned the shape {returned.shape} for {rows} rows")
     flat = returned.reshape(rows)
     if not classifies:
-        return Told(_numbers(flat, "predict"))
+        return Predictions(_numbers(flat, "predict"))
     classes = cast(Any, estimator).classes_
     places = _places(classes, flat)
     if (places == NO_CLASS).any():
         _check_unknown(estimator, flat[places == NO_CLASS])
     if spread is None:
-        return Told(places)
+        return Predictions(places)
     probabilities = _numbers(_array(spread, "predict_proba"), "predict_proba")
     if probabilities.shape != (rows, len(classes)):
         raise InvalidPredictions(
             f"predict_proba returned the shape {probabilities.shape} for {rows} rows and {len(classes)} classes"
         )
     if not _are_probabilities(probabilities):
-        told = Told(places, probabilities)
+        told = Predictions(places, probabilities)
         # Rows without an answer are found later, and are no mistake of the others.
-        if not _are_probabilities(probabilities[~told.silent]):
+        if not _are_probabilities(probabilities[~told.invalid]):
             raise InvalidPredictions("predict_proba returned rows that are not between 0 and 1 or do not sum to 1")
-    return Told(places, probabilities)
+    return Predictions(places, probabilities)
 
 
 def _array(returned: object, method: str) -> NDArray[Any]:

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.answers import Told
 from artifacts.errors import ArtifactUnloadable
 from artifacts.manifest import limit
+from artifacts.predictions import Predictions
 from artifacts.runtimes import Runtime
 from artifacts.runtimes.heads import HEADS
 from artifacts.runtimes.steps import STEPS
@@ -48,7 +48,7 @@ class Program:
         """Itself."""
         return [self]
 
-    def predict(self, table: Table, *, probabilities: bool) -> Told:
+    def predict(self, table: Table, *, probabilities: bool) -> Predictions:
         """
         Answer for a table.
 
@@ -56,7 +56,7 @@ class Program:
             ValueError: A number became infinite on its way; scikit-learn refuses such a batch as well.
         """
         with np.errstate(all="ignore"):
-            told: Told = self.head(self.step(table), probabilities=probabilities and self.has_probabilities)
+            told: Predictions = self.head(self.step(table), probabilities=probabilities and self.has_probabilities)
         return told
 
 
@@ -84,7 +84,7 @@ class Chosen:
         """Each of them once."""
         return list(dict.fromkeys(self._programs))
 
-    def predict(self, table: Table, *, probabilities: bool) -> Told:
+    def predict(self, table: Table, *, probabilities: bool) -> Predictions:
         """
         Answer for a table, see `Program.predict`.
 

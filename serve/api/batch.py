@@ -12,13 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import UploadFile
 from starlette.types import Receive, Scope, Send
 
-from artifacts import Batch
+from artifacts import Batch, Predictions
 from serve.api import rates
 from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
 from serve.api.form import file_of
 from serve.api.media import CSV, NDJSON, preferred_media, require_media
 from serve.errors import DeadlineExceeded, ProtocolTooOld, StorageFull
-from serve.inference import Predictions
 from serve.limits.rate import Rate
 from serve.registry import Model
 from serve.security.principals import Principal

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
+from artifacts import Predictions
 from serve.answers import head
 from serve.api import rates
 from serve.api.deps import PREFIX, Parts, PartsDep, Predictor
 from serve.api.disconnect import attended
 from serve.api.media import require_media
 from serve.errors import ModelError
-from serve.inference import MODEL_ERROR, Predictions
+from serve.inference import MODEL_ERROR
 from serve.registry import Model
 from serve.rows import invalid_rows, mistakes
 from serve.schema import read
@@ -97,14 +98,13 @@ def _answer(parts: Parts, model: Model, body: bytes, options: PredictOptions, ad
         raise ModelError
     if predictions.faults and not reports:
         raise invalid_rows(predictions.faults, (), model.request.rows)
-    content = _content(predictions)
+    content = _content(model, predictions)
     if reports:
         content["errors"] = mistakes(predictions.faults, model.bundle.manifest.signature.names)
     return to_json(content)
 
 
-def _content(predictions: Predictions) -> dict[str, Any]:
-    model = predictions.model
+def _content(model: Model, predictions: Predictions) -> dict[str, Any]:
     labels = predictions.labels.tolist()
     content: dict[str, Any] = {**head(model.name, model.version, model.failed_champion), "predictions": labels}
     if model.bundle.manifest.classes:

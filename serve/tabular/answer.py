@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol, TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from artifacts.predictions import Predictions
 from artifacts.signature import Batch, Signature
 from artifacts.values import Fault
 from serve.errors import DeadlineExceeded
@@ -17,21 +17,7 @@ from serve.tabular.csv_writer import CsvWriter
 from serve.tabular.ndjson_writer import NdjsonWriter
 from serve.tabular.options import CsvOptions
 
-
-class Predicted(Protocol):
-    """What is told of a batch, a row a row; see `serve.inference.Predictions`."""
-
-    @property
-    def predicted(self) -> NDArray[Any]: ...
-    @property
-    def probabilities(self) -> NDArray[np.float64] | None: ...
-    @property
-    def labels(self) -> NDArray[np.object_]: ...
-    @property
-    def faults(self) -> tuple[Fault, ...]: ...
-
-
-Predict: TypeAlias = Callable[[Batch], Predicted]
+Predict: TypeAlias = Callable[[Batch], Predictions]
 Writer: TypeAlias = CsvWriter | NdjsonWriter
 
 
@@ -102,23 +88,25 @@ class CsvAnswer:
 def _written(predict: Predict, writer: Writer, block: Block) -> bytes:
     if isinstance(block, RecordBlock):
         return b"\n".join([*_records(predict, writer, block), b""])
-    told = predict(block.batch)
+    predictions = predict(block.batch)
     odd = _records(predict, writer, block.odd) if block.odd else []
-    return block.joined(writer.plain(block, told.predicted, told.probabilities), odd, _replaced(writer, block, told))
+    return block.joined(
+        writer.plain(block, predictions.values, predictions.probabilities), odd, _replaced(writer, block, predictions)
+    )
 
 
 def _records(predict: Predict, writer: Writer, block: RecordBlock) -> list[bytes]:
-    told = predict(block.batch)
-    return writer.rows(block, block.errors(told.faults), told.labels, told.probabilities)
+    predictions = predict(block.batch)
+    return writer.rows(block, block.errors(predictions.faults), predictions.labels, predictions.probabilities)
 
 
-def _replaced(writer: Writer, block: PlainBlock, told: Predicted) -> dict[int, bytes]:
+def _replaced(writer: Writer, block: PlainBlock, predictions: Predictions) -> dict[int, bytes]:
     """The answers to the plain rows that cannot be written at once; to those that the model has no answer for, say."""
-    rows = np.unique(np.concatenate([writer.closer(block), *(fault.rows for fault in told.faults)]))
+    rows = np.unique(np.concatenate([writer.closer(block), *(fault.rows for fault in predictions.faults)]))
     if not rows.size:
         return {}
     records = block.records(rows)
-    faults = [Fault(fault.code, fault.message, np.searchsorted(rows, fault.rows)) for fault in told.faults]
-    spread = None if told.probabilities is None else told.probabilities[rows]
-    lines = writer.rows(records, records.errors(faults), told.labels[rows], spread)
+    faults = [Fault(fault.code, fault.message, np.searchsorted(rows, fault.rows)) for fault in predictions.faults]
+    spread = None if predictions.probabilities is None else predictions.probabilities[rows]
+    lines = writer.rows(records, records.errors(faults), predictions.labels[rows], spread)
     return dict(zip(rows.tolist(), lines, strict=True))

@@ -13,7 +13,6 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
 
 from artifacts import bundle
-from artifacts.answers import Answer, label_map
 from artifacts.bundle import CARD, LABELS, MANIFEST, MODEL, SIGNATURE, Content, Identity
 from artifacts.errors import (
     ArtifactDigest,
@@ -25,6 +24,7 @@ from artifacts.errors import (
     ArtifactUnloadable,
     ArtifactUntrusted,
 )
+from artifacts.predictions import Predictions, label_map
 from artifacts.runtimes.original import ask
 from tests import tiny
 from tests.artifacts.folders import Quitter, Trap, amend, put, read, seal, signer, write
@@ -81,7 +81,7 @@ def test_an_answer_is_one_a_row(task: str, labels: list[str] | None) -> None:
     """An estimator that gives a column, as some do that were fitted on one, is understood like one that gives a row."""
     told = ask(Columnar(), tiny.X, classifies=labels is not None, probabilities=False)
 
-    answered = Answer(told.predicted, told.probabilities, label_map(labels or ()))
+    answered = Predictions(told.values, told.probabilities, label_map(labels or ()))
 
     assert answered.labels.tolist() == ([0.0] * 6 if labels is None else ["short"] * 6)
     assert answered.probabilities is None

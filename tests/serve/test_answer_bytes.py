@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from artifacts import Manifest, Store
-from artifacts.answers import NO_CLASS, Told
+from artifacts.predictions import NO_CLASS, Predictions
 from serve.answers import Answers
 from tests import tiny
 
@@ -26,9 +26,9 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
     return [model.publish(store) for model in (*made, tiny.make_regressor())]
 
 
-def expected(manifest: Manifest, told: Told) -> bytes:
+def expected(manifest: Manifest, told: Predictions) -> bytes:
     """The documented object, as the routes write it."""
-    labels: list[Any] = told.predicted.tolist()
+    labels: list[Any] = told.values.tolist()
     content: dict[str, Any] = {"model": manifest.model, "version": manifest.version}
     content["predictions"] = [manifest.classes[place] for place in labels] if manifest.classes else labels
     if manifest.classes:
@@ -52,14 +52,14 @@ def test_joined_answers_are_those_of_each(
         numbers = np.array(floats)
         predicted = (numbers[:rows] > 0).astype(np.intp) if manifest.classes else numbers[:rows]
         has = with_probabilities and manifest.classes
-        told = Told(predicted, numbers[: 2 * rows].reshape(rows, 2) if has else None)
+        told = Predictions(predicted, numbers[: 2 * rows].reshape(rows, 2) if has else None)
 
         written = Answers(manifest).write(told, sizes)
 
         start = 0
         for size, answer in zip(sizes, written, strict=True):
             part = slice(start, start + size)
-            alone = Told(predicted[part], told.probabilities[part] if told.probabilities is not None else None)
+            alone = Predictions(predicted[part], told.probabilities[part] if told.probabilities is not None else None)
             assert answer == expected(manifest, alone)
             assert json.loads(answer)
             start += size
@@ -68,11 +68,11 @@ def test_joined_answers_are_those_of_each(
 def test_whose_row_has_no_answer_gets_none(manifests: list[Manifest]) -> None:
     """No class, or a number that is none, is nobody's answer but its request's."""
     for manifest in manifests[:-1]:
-        told = Told(np.array([0, NO_CLASS, 1, 1]), np.array([[1, 0], [1, 0], [0, np.nan], [0, 1.0]]))
+        told = Predictions(np.array([0, NO_CLASS, 1, 1]), np.array([[1, 0], [1, 0], [0, np.nan], [0, 1.0]]))
         assert [answer is None for answer in Answers(manifest).write(told, [1, 1, 1, 1])] == [False, True, True, False]
         assert [answer is None for answer in Answers(manifest).write(told, [1, 2, 1])] == [False, True, False]
         assert Answers(manifest).write(told, [4]) == [None]
-    numbers = Told(np.array([1.0, np.inf, 2.0]))
+    numbers = Predictions(np.array([1.0, np.inf, 2.0]))
     assert [answer is None for answer in Answers(manifests[-1]).write(numbers, [1, 1, 1])] == [False, True, False]
 
 
@@ -80,6 +80,6 @@ def test_a_label_is_what_it_was(tmp_path: Path) -> None:
     """Labels of several digits or with brackets in them are not mistaken for the list's own."""
     manifest = tiny.make(labels=("],[", "1,2")).publish(Store(tmp_path))
 
-    [answer] = Answers(manifest).write(Told(np.array([0, 1])), [2])
+    [answer] = Answers(manifest).write(Predictions(np.array([0, 1])), [2])
 
     assert json.loads(answer or b"")["predictions"] == ["],[", "1,2"]

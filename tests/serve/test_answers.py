@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 
-from artifacts import Answer, Store
+from artifacts import Predictions, Store
 from tests.server import Api
 
 
@@ -22,12 +22,12 @@ def rows(store: Path) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def offline(store: Path, rows: pd.DataFrame) -> Answer:
+def offline(store: Path, rows: pd.DataFrame) -> Predictions:
     """What the published model answers in this process."""
     return Store(store).load("iris", 1).predict(rows.to_numpy())
 
 
-def test_vectors_are_answered_as_offline(api: Api, rows: pd.DataFrame, offline: Answer) -> None:
+def test_vectors_are_answered_as_offline(api: Api, rows: pd.DataFrame, offline: Predictions) -> None:
     """Vectors in the model's order get bit-equal probabilities, and labels instead of indices."""
     answer = api.predict(rows.to_numpy().tolist()).json()
 
@@ -36,7 +36,7 @@ def test_vectors_are_answered_as_offline(api: Api, rows: pd.DataFrame, offline: 
     assert np.array_equal(answer["probabilities"], np.asarray(offline.probabilities))
 
 
-def test_named_rows_in_any_order_are_answered_as_offline(api: Api, rows: pd.DataFrame, offline: Answer) -> None:
+def test_named_rows_in_any_order_are_answered_as_offline(api: Api, rows: pd.DataFrame, offline: Predictions) -> None:
     """Objects are matched by name, whatever the order of their keys."""
     order = random.Random(0)
     shuffled = [dict(order.sample(list(row.items()), k=4)) for row in rows.to_dict("records")]
@@ -48,7 +48,7 @@ def test_named_rows_in_any_order_are_answered_as_offline(api: Api, rows: pd.Data
     assert np.array_equal(answer["probabilities"], np.asarray(offline.probabilities))
 
 
-def test_csv_is_answered_as_offline(api: Api, rows: pd.DataFrame, offline: Answer) -> None:
+def test_csv_is_answered_as_offline(api: Api, rows: pd.DataFrame, offline: Predictions) -> None:
     """A CSV with its columns in another order comes back row for row, the numbers readable to the last bit."""
     body = rows[rows.columns[::-1]].to_csv(index=False).encode()
 
@@ -59,7 +59,9 @@ def test_csv_is_answered_as_offline(api: Api, rows: pd.DataFrame, offline: Answe
     assert np.array_equal(got, np.asarray(offline.probabilities))
 
 
-def test_one_row_at_a_time_differs_by_no_more_than_the_tolerance(api: Api, rows: pd.DataFrame, offline: Answer) -> None:
+def test_one_row_at_a_time_differs_by_no_more_than_the_tolerance(
+    api: Api, rows: pd.DataFrame, offline: Predictions
+) -> None:
     """Batches of one get the same labels, and the same numbers within the manifest's tolerance."""
     answers = [api.predict([row]).json() for row in rows.to_numpy().tolist()]
 

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from artifacts import Store
-from artifacts.answers import Told
+from artifacts.predictions import Predictions
 from artifacts.signature import Columns
 from serve.cache import RowCache, lookup_s, pays, plain_rows
 from tests.serve.test_hot import value
@@ -28,10 +28,10 @@ class Model:
     def __init__(self) -> None:
         self.asked: list[list[Sequence[Any]]] = []
 
-    def __call__(self, rows: list[Sequence[Any]]) -> Told:
+    def __call__(self, rows: list[Sequence[Any]]) -> Predictions:
         """The class is the first value's sign, the probabilities are the row."""
         self.asked.append(rows)
-        return Told(np.array([int(row[0] > 0) for row in rows]), np.array(rows, dtype=float))
+        return Predictions(np.array([int(row[0] > 0) for row in rows]), np.array(rows, dtype=float))
 
 
 def test_a_row_is_asked_once() -> None:
@@ -43,8 +43,8 @@ def test_a_row_is_asked_once() -> None:
 
     assert model.asked == [[[1.5, 2.0], [-1.0, 2.0]]]
     assert (known, all_known) == (1, 2)
-    assert first.predicted.tolist() == [1, 0, 1]
-    assert again.predicted.tolist() == [0, 1]
+    assert first.values.tolist() == [1, 0, 1]
+    assert again.values.tolist() == [0, 1]
     assert np.array_equal(np.asarray(again.probabilities), [[-1.0, 2.0], [1.5, 2.0]])
 
 
@@ -56,7 +56,7 @@ def test_a_cache_changes_no_answer(requests: list[list[tuple[Any, ...]]]) -> Non
     for rows in requests:
         told, _ = cache.predict(rows, model)
         plain = Model()(list(rows))
-        assert told.predicted.tolist() == plain.predicted.tolist()
+        assert told.values.tolist() == plain.values.tolist()
         assert np.asarray(told.probabilities).tobytes() == np.asarray(plain.probabilities).tobytes()
 
 
@@ -73,13 +73,13 @@ def test_what_was_used_least_is_forgotten() -> None:
     """The memory is bounded; numbers of a regressor are remembered as well."""
     cache, asked = RowCache(2), []
 
-    def model(rows: list[Sequence[Any]]) -> Told:
+    def model(rows: list[Sequence[Any]]) -> Predictions:
         asked.extend(rows)
-        return Told(np.array([float(row[0]) for row in rows]))
+        return Predictions(np.array([float(row[0]) for row in rows]))
 
     for row in ([1.0], [2.0], [1.0], [3.0], [1.0], [2.0]):
         told, _ = cache.predict([row], model)
-        assert told.predicted.tolist() == row
+        assert told.values.tolist() == row
         assert told.probabilities is None
     assert asked == [[1.0], [2.0], [3.0], [2.0]]
 

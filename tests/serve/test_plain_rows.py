@@ -5,7 +5,7 @@ import io
 import pstats
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
@@ -20,6 +20,7 @@ from pydantic_core import to_json
 from artifacts import Column, Signature
 from artifacts.columns import Category
 from artifacts.number_formats import NumberFormat
+from artifacts.predictions import Predictions, label_map
 from artifacts.signature import Batch
 from artifacts.values import Fault
 from serve.errors import InvalidInput
@@ -79,24 +80,6 @@ ODD = [
 cells = st.sampled_from(ODD) | st.text("+-.eE019xinfaNA \t_", max_size=5)
 
 
-@dataclass(frozen=True)
-class Told:
-    """What the stand-in for a model says."""
-
-    predicted: NDArray[Any]
-    probabilities: NDArray[np.float64] | None
-    faults: tuple[Fault, ...]
-
-    @property
-    def labels(self) -> NDArray[np.object_]:
-        """As texts; a regressor's numbers as they are."""
-        if self.predicted.dtype.kind == "f":
-            return self.predicted.astype(object)
-        labels: NDArray[np.object_] = np.array([*LABELS, None], dtype=object)
-        told: NDArray[np.object_] = labels[self.predicted]
-        return told
-
-
 def _digest(batch: Batch) -> NDArray[np.int64]:
     """A number for each good row, which another value, type or dtype anywhere in it would change."""
     arrays = batch.data.T if isinstance(batch.data, np.ndarray) else batch.data.arrays
@@ -105,7 +88,7 @@ def _digest(batch: Batch) -> NDArray[np.int64]:
     return np.array([crc32(repr((dtypes, row)).encode()) for row in rows], dtype=np.int64)
 
 
-def classify(batch: Batch) -> Told:
+def classify(batch: Batch) -> Predictions:
     """Classes and probabilities drawn from the digest; to every seventh digest there is no answer."""
     digest = np.full(len(batch.good), -1)
     digest[batch.good] = _digest(batch)
@@ -113,15 +96,15 @@ def classify(batch: Batch) -> Told:
     predicted = np.where((digest < 0) | (digest % 7 == 0), -1, digest % len(LABELS))
     spread = np.where(digest < 0, np.nan, digest)[:, None] / [1, 3, 2**32, 1e12]
     found = [Fault("no-answer", "no answer", refused)] if refused.size else []
-    return Told(predicted, spread, (*batch.faults, *found))
+    return Predictions(predicted, spread, label_map(LABELS), (*batch.faults, *found))
 
 
-def regress(batch: Batch) -> Told:
+def regress(batch: Batch) -> Predictions:
     """Numbers of all sizes drawn from the digest."""
     numbers = np.full(len(batch.good), np.nan)
     digest = _digest(batch)
     numbers[batch.good] = digest * 10.0 ** (digest % 40 - 20)
-    return Told(numbers, None, batch.faults)
+    return Predictions(numbers, faults=batch.faults)
 
 
 SIGNATURE = Signature(container="frame", columns=COLUMNS, csv_nulls=())

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from artifacts import Signature
-from artifacts.answers import label_map
+from artifacts.predictions import label_map
 from train import publishing
 from train.admission import container_of, lines_of, task_of
 from train.examples import Asked

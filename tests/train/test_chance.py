@@ -14,7 +14,7 @@ from sklearn.svm import SVC, SVR
 
 from artifacts import Store
 from artifacts.__main__ import main as artifacts
-from artifacts.answers import Answer, label_map
+from artifacts.predictions import Predictions, label_map
 from train import publish
 from train.chance import chance_warning
 from train.rows import as_rows
@@ -40,7 +40,7 @@ def _warning(predicted: NDArray[Any], true: NDArray[Any]) -> str:
     model = Constant()
     model.classes_ = np.unique(true)
     labels = label_map(model.classes_.tolist())
-    return chance_warning(model, as_rows(np.zeros((len(true), 1))), Answer(predicted, None, labels), true)
+    return chance_warning(model, as_rows(np.zeros((len(true), 1))), Predictions(predicted, None, labels), true)
 
 
 def test_an_estimator_of_scaled_rows_that_is_published_with_raw_ones_is_a_warning(

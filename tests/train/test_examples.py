@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from artifacts import Answer
+from artifacts import Predictions
 from tests.train.asked import ENCODED, MIXED, WEIGHT, X, Y, asked_of
 from train.errors import NotPublishable
 from train.examples import (
@@ -33,7 +33,7 @@ def test_examples_are_spread_over_the_answers(told: Any) -> None:
     """Of many rows 32 are shown, the least and the greatest answer and every frequent class among them."""
     table: list[list[Any]] = [list(range(len(told))), [f"row {place}" for place in range(len(told))]]
 
-    places, rows = choose(table, Answer(told, None))
+    places, rows = choose(table, Predictions(told, None))
 
     assert len(places) == EXAMPLES
     assert rows == [f"row {place}" for place in places]
@@ -44,7 +44,7 @@ def test_few_rows_are_all_examples() -> None:
     """A small table is shown whole, each row once and in its order."""
     table: list[list[object]] = [[5, 6, 7]]
 
-    assert choose(table, Answer(np.array(["a", "b", "a"], dtype=object), None)) == table
+    assert choose(table, Predictions(np.array(["a", "b", "a"], dtype=object), None)) == table
 
 
 def test_examples_are_answered_in_one_call() -> None:

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.answers import NO_CLASS, Told
+from artifacts.predictions import NO_CLASS, Predictions
 
-Ask: TypeAlias = Callable[[Any], Told]
+Ask: TypeAlias = Callable[[Any], Predictions]
 """What answers for a table, or for an array in the middle of a pipeline."""
 
 BATCH = 10_000
@@ -47,7 +47,7 @@ class Question:
     """
 
     batches: Sequence[Any]
-    told: tuple[Told, ...]
+    told: tuple[Predictions, ...]
 
     @classmethod
     def of(cls, ask: Ask, rows: Any, *, batch: int = BATCH) -> "Question":
@@ -65,45 +65,43 @@ class Question:
         return sum((_put(ask, rows, told, tolerance) for rows, told in pairs), Parity())
 
 
-def _put(ask: Ask, rows: Any, told: Told, tolerance: float) -> Parity:
+def _put(ask: Ask, rows: Any, told: Predictions, tolerance: float) -> Parity:
     try:
         got = ask(rows)
     except Exception:  # noqa: BLE001  # a candidate that fails, however it does, is one that answers otherwise
-        if not np.isnan(_number(told.predicted)).any():
+        if not np.isnan(_number(told.values)).any():
             return Parity(len(rows), len(rows))
         got = _answered(ask, rows)
     return _compared(told, got, tolerance)
 
 
-def _answered(ask: Ask, rows: Any) -> Told:
+def _answered(ask: Ask, rows: Any) -> Predictions:
     """The answer; where a batch is refused, that to its parts, and nothing where a row by itself is refused."""
     try:
         return ask(rows)
     except Exception:  # noqa: BLE001  # third-party estimators may raise anything at a row that they do not like
         if len(rows) == 1:
-            return Told(np.array([np.nan]))
+            return Predictions(np.array([np.nan]))
     middle = len(rows) // 2
     return _joined(_answered(ask, rows[:middle]), _answered(ask, rows[middle:]))
 
 
-def _joined(first: Told, second: Told) -> Told:
+def _joined(first: Predictions, second: Predictions) -> Predictions:
     spreads = [told.probabilities for told in (first, second)]
     width = max((spread.shape[1] for spread in spreads if spread is not None), default=0)
     if not width:
-        return Told(np.concatenate([first.predicted, second.predicted]))
+        return Predictions(np.concatenate([first.values, second.values]))
     filled = [
-        np.full((len(told.predicted), width), np.nan) if told.probabilities is None else told.probabilities
+        np.full((len(told.values), width), np.nan) if told.probabilities is None else told.probabilities
         for told in (first, second)
     ]
-    return Told(np.concatenate([first.predicted, second.predicted]), np.concatenate(filled))
+    return Predictions(np.concatenate([first.values, second.values]), np.concatenate(filled))
 
 
-def _compared(expected: Told, got: Told, tolerance: float) -> Parity:
+def _compared(expected: Predictions, got: Predictions, tolerance: float) -> Parity:
     # A refused row is told by a number that is none, whatever is predicted.
-    is_class = (
-        "f" not in {expected.predicted.dtype.kind, got.predicted.dtype.kind} or _spread(expected, got) is not None
-    )
-    wrong, largest = _apart(expected.predicted, got.predicted, 0.0 if is_class else tolerance)
+    is_class = "f" not in {expected.values.dtype.kind, got.values.dtype.kind} or _spread(expected, got) is not None
+    wrong, largest = _apart(expected.values, got.values, 0.0 if is_class else tolerance)
     spreads = _spread(expected, got)
     if spreads is None:
         return Parity(len(wrong), int(wrong.sum()), 0.0 if is_class else largest)
@@ -111,7 +109,7 @@ def _compared(expected: Told, got: Told, tolerance: float) -> Parity:
     return Parity(len(wrong), int((wrong | beyond.any(axis=1)).sum()), largest)
 
 
-def _spread(expected: Told, got: Told) -> tuple[NDArray[Any], NDArray[Any]] | None:
+def _spread(expected: Predictions, got: Predictions) -> tuple[NDArray[Any], NDArray[Any]] | None:
     """The probabilities of both; where only one has them, the other's are none."""
     there, here = expected.probabilities, got.probabilities
     if there is None and here is None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.answers import Told
+from artifacts.predictions import Predictions
 from artifacts.runtimes import Runtime
 from artifacts.runtimes.original import Original, ask
 from artifacts.runtimes.program import Program
@@ -115,9 +115,9 @@ def _asking(runtime: Runtime) -> Ask:
 
 
 def _head_of(head: Any) -> Ask:
-    def answer(rows: NDArray[Any]) -> Told:
+    def answer(rows: NDArray[Any]) -> Predictions:
         with np.errstate(all="ignore"):
-            told: Told = head(rows, probabilities=head.has_probabilities)
+            told: Predictions = head(rows, probabilities=head.has_probabilities)
         return told
 
     return answer

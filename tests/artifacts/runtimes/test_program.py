@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from artifacts.answers import Told
 from artifacts.errors import ArtifactUnloadable
+from artifacts.predictions import Predictions
 from artifacts.runtimes.heads import Linear, Vote
 from artifacts.runtimes.program import Chosen, Program, pack, unpack
 from artifacts.runtimes.steps import Beside, Chain, Coded, Fill, Missing, Numbers
@@ -34,7 +34,7 @@ def test_a_program_survives_its_file() -> None:
     assert back["numpy"].step.parts[1].values == COLOUR.values
     for before, after in ((PROGRAM, back["numpy"]), (voting, back["voting"])):
         told, again = (program.predict(ROWS[:1], probabilities=True) for program in (before, after))
-        assert told.predicted.tolist() == again.predicted.tolist()
+        assert told.values.tolist() == again.values.tolist()
     assert back["numpy"].predict(ROWS, probabilities=False).probabilities is None
 
 
@@ -81,9 +81,9 @@ class Named:
         self.program_rows = program_rows
         self.parts = [self]
 
-    def predict(self, table: Any, *, probabilities: bool) -> Told:  # noqa: ARG002  # as the protocol has it
+    def predict(self, table: Any, *, probabilities: bool) -> Predictions:  # noqa: ARG002  # as the protocol has it
         """As many rows as came, all of one class."""
-        return Told(np.full(len(table), self.name))
+        return Predictions(np.full(len(table), self.name))
 
 
 @pytest.mark.parametrize(("rows", "chosen"), [(1, 0), (8, 0), (9, 1), (252, 1), (253, 2), (10**5, 2)])
@@ -94,7 +94,7 @@ def test_the_number_of_rows_chooses(rows: int, chosen: int) -> None:
 
     told = runtime.predict(np.zeros((rows, 1)), probabilities=False)
 
-    assert set(told.predicted.tolist()) == {chosen}
+    assert set(told.values.tolist()) == {chosen}
     assert runtime.parts == list(programs.values())
 
 

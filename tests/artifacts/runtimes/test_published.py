@@ -128,7 +128,7 @@ def test_every_way_of_execution_answers_the_examples(store: Store) -> None:
 
     told = [part.predict(table, probabilities=True) for part in loaded.runtime.parts]
     assert all(isinstance(part, Program) for part in loaded.runtime.parts)
-    assert all(np.array_equal(each.predicted, told[0].predicted) for each in told)
+    assert all(np.array_equal(each.values, told[0].values) for each in told)
 
 
 def test_a_program_that_was_put_in_its_place_is_refused(store: Store, tmp_path: Path) -> None:

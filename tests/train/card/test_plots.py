@@ -16,7 +16,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
 from artifacts import Signature
-from artifacts.answers import label_map
+from artifacts.predictions import label_map
 from tests import tiny
 from tests.cards import Carded, Page, numbers
 from train.admission import Task, lines_of

@@ -1,0 +1,70 @@
+"""What a model returns for rows: a class or a number for each, its probabilities, and which rows are invalid."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts.values import Fault
+
+NO_CLASS = -1
+
+# How far a probability may lie outside 0 to 1, and the sum of a row from 1: single precision and many classes do.
+PROBABILITY_TOLERANCE = 1e-3
+
+
+class InvalidPredictions(Exception):
+    """What a model returned has the wrong shape, dtype, range or row sums; the message quotes no value of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """
+    Predictions for some rows, one for each.
+
+    Attributes:
+        values: Shape (rows,): the index of each row's class, -1 for what is no class; of a regressor, float64.
+        probabilities: Shape (rows, classes); None if the call did not want them or the model has none.
+        label_map: Shape (classes + 1,), the label of each class and None; a regressor has none.
+        faults: The mistakes of rows that have no prediction.
+    """
+
+    values: NDArray[Any]
+    probabilities: NDArray[np.float64] | None = None
+    label_map: NDArray[np.object_] | None = None
+    faults: tuple[Fault, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: slice) -> "Predictions":
+        """The predictions for some of the rows; faults stay behind."""
+        spread = self.probabilities
+        return Predictions(self.values[rows], None if spread is None else spread[rows], self.label_map)
+
+    @property
+    def labels(self) -> NDArray[np.object_]:
+        """Shape (rows,) of labels, of a regressor numbers; None where there is no class or no finite number."""
+        labels: NDArray[np.object_]
+        labels = self.values.astype(object) if self.label_map is None else self.label_map[self.values]
+        if self.values.dtype.kind == "f":
+            labels[~np.isfinite(self.values)] = None
+        return labels
+
+    @property
+    def invalid(self) -> NDArray[np.bool_]:
+        """Shape (rows,): which rows have no finite prediction."""
+        values, spread = self.values, self.probabilities
+        no_value: NDArray[np.bool_] = ~np.isfinite(values) if values.dtype.kind == "f" else values == NO_CLASS
+        return no_value if spread is None else no_value | ~np.isfinite(spread).all(axis=1)
+
+
+def label_map(labels: Sequence[Any]) -> NDArray[np.object_] | None:
+    """Return shape (classes + 1,): the label of each class, and None where -1 points; None without classes."""
+    if not labels:
+        return None
+    by_index = np.empty(len(labels) + 1, dtype=object)
+    by_index[:-1] = labels
+    return by_index
