@@ -33,7 +33,7 @@ from artifacts.errors import (
 from artifacts.files import Folder, TooLarge, handed_out
 from artifacts.manifest import Label, Manifest, Promise, parse
 from artifacts.own_code import OwnCode
-from artifacts.predictions import Predictions, label_map
+from artifacts.predictions import NO_CLASS, Predictions, label_map
 from artifacts.runtimes import Runtime
 from artifacts.runtimes.original import SKLEARN, Estimator, Original, check_columns, unpickle
 from artifacts.runtimes.program import Chosen, Program, unpack
@@ -94,8 +94,15 @@ class Bundle:
 
     def predict(self, table: Table, *, probabilities: bool = True) -> Predictions:
         """Answer a checked table."""
-        told = self.runtime.predict(table, probabilities=probabilities)
-        return Predictions(told.values, told.probabilities, self.labels)
+        predictions = self.runtime.predict(table, probabilities=probabilities)
+        predictions.label_map = self.labels
+        return predictions
+
+    def no_predictions(self, rows: int, *, probabilities: bool) -> Predictions:
+        """Return what stands for so many rows that have no prediction."""
+        classes = len(self.manifest.classes)
+        spread = np.full((rows, classes), np.nan) if probabilities and self.has_probabilities else None
+        return Predictions(np.full(rows, NO_CLASS) if classes else np.full(rows, np.nan), spread, self.labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ class InvalidPredictions(Exception):
     """What a model returned has the wrong shape, dtype, range or row sums; the message quotes no value of it."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, which would make it three times as slow to make, and one is made for each request.
+@dataclass(slots=True, eq=False)
 class Predictions:
     """
     Predictions for some rows, one for each.
@@ -44,6 +45,17 @@ class Predictions:
         spread = self.probabilities
         return Predictions(self.values[rows], None if spread is None else spread[rows], self.label_map)
 
+    def put(self, rows: slice | NDArray[np.intp], predictions: "Predictions") -> None:
+        """Write the predictions for some of the rows in their place; faults are left out."""
+        self.values[rows] = predictions.values
+        if self.probabilities is not None:
+            self.probabilities[rows] = predictions.probabilities
+
+    @property
+    def failed(self) -> int:
+        """How many rows have no prediction, by the faults."""
+        return sum(len(fault.rows) for fault in self.faults) if self.faults else 0
+
     @property
     def labels(self) -> NDArray[np.object_]:
         """Shape (rows,) of labels, of a regressor numbers; None where there is no class or no finite number."""
@@ -52,6 +64,14 @@ class Predictions:
         if self.values.dtype.kind == "f":
             labels[~np.isfinite(self.values)] = None
         return labels
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether every row has a finite prediction."""
+        values, spread = self.values, self.probabilities
+        if spread is not None and not np.isfinite(spread).all():
+            return False
+        return bool((np.isfinite(values) if values.dtype.kind == "f" else values != NO_CLASS).all())
 
     @property
     def invalid(self) -> NDArray[np.bool_]:

@@ -1,7 +1,6 @@
 """What is told to callers, in bytes: the parts that never change are made once, numbers all at once."""
 
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,10 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from artifacts.manifest import Manifest
-from artifacts.predictions import NO_CLASS, Predictions
+from artifacts.predictions import Predictions
+
+# Up to so many rows it is quicker to make an object of each number.
+_FEW_ROWS = 8
 
 
 def head(model: str, version: int, failed_champion: int | None) -> dict[str, Any]:
@@ -24,76 +26,55 @@ class Answers:
 
     def __init__(self, manifest: Manifest, *, failed_champion: int | None = None) -> None:
         self._labels = np.array([to_json(label) for label in manifest.classes], dtype=object)
-        self._head = to_json(head(manifest.model, manifest.version, failed_champion))[:-1] + b',"predictions":['
+        self._each: list[bytes] = self._labels.tolist()
+        self._known = head(manifest.model, manifest.version, failed_champion)
+        self._named_classes: dict[str, Any] = {"classes": manifest.classes} if manifest.classes else {}
+        self._head = to_json(self._known)[:-1] + b',"predictions":['
         self._classes = b'],"classes":' + to_json(manifest.classes) if manifest.classes else b"]"
 
-    def write(self, told: Predictions, sizes: Sequence[int]) -> list[bytes | None]:
+    def encode(
+        self, predictions: Predictions, *, probabilities: bool = True, errors: Sequence[object] | None = None
+    ) -> bytes:
         """
-        One answer a request.
+        Write the answer to one request.
 
         Args:
-            told: Of all requests together, row by row.
-            sizes: Rows of each request. One of whose rows the model has no answer for gets None.
+            predictions: Of its rows. A row that has none is null.
+            probabilities: Whether those of a classifier are written.
+            errors: The mistakes of rows, where the caller wants them reported.
         """
-        if not _says_all(told):
-            silent = told.invalid
-            return [self._one(part, silent[rows]) for rows, part in _parts(told, sizes)]
-        predicted = self._words(told.values)
-        if len(sizes) == 1:
-            return [self._whole(b",".join(predicted), told.probabilities)]
-        spread = None if told.probabilities is None else _spread(told.probabilities).split(b"],[")
-        if len(predicted) == len(sizes):
-            return self._singles(predicted, spread)
-        cuts = list(pairwise(accumulate(sizes, initial=0)))
-        joined = [b",".join(predicted[start:stop]) for start, stop in cuts]
-        return self._singles(joined, spread and [b"],[".join(spread[start:stop]) for start, stop in cuts])
-
-    def _singles(self, predicted: Sequence[bytes], spread: Sequence[bytes] | None) -> list[bytes | None]:
-        """One answer for each of them."""
+        spread = predictions.probabilities if probabilities else None
+        if predictions.faults:
+            return self._with_nulls(predictions, spread, errors)
+        values = predictions.values
+        words = self._each[values.item()] if len(values) == 1 and self._each else b",".join(self._words(values))
+        tail = b"}" if errors is None else b',"errors":%b}' % to_json(errors)
         if spread is None:
-            return [b"%b%b%b}" % (self._head, word, self._classes) for word in predicted]
-        return [self._full(word, row) for word, row in zip(predicted, spread, strict=True)]
+            return b"%b%b%b%b" % (self._head, words, self._classes, tail)
+        return b'%b%b%b,"probabilities":%b%b' % (self._head, words, self._classes, _in_json(spread), tail)
 
-    def _whole(self, words: bytes, probabilities: NDArray[np.float64] | None) -> bytes:
-        if probabilities is None:
-            return b"%b%b%b}" % (self._head, words, self._classes)
-        return self._full(words, _spread(probabilities))
-
-    def _full(self, words: bytes, rows: bytes) -> bytes:
-        return b'%b%b%b,"probabilities":[[%b]]}' % (self._head, words, self._classes, rows)
-
-    def _one(self, told: Predictions, silent: NDArray[np.bool_]) -> bytes | None:
-        return None if silent.any() else self.write(told, [len(told.values)])[0]
+    def _with_nulls(
+        self, predictions: Predictions, spread: NDArray[np.float64] | None, errors: Sequence[object] | None
+    ) -> bytes:
+        labels = predictions.labels.tolist()
+        content = {**self._known, "predictions": labels, **self._named_classes}
+        if spread is not None:
+            rows = zip(spread.tolist(), labels, strict=True)
+            content["probabilities"] = [row if label is not None else None for row, label in rows]
+        return to_json(content if errors is None else {**content, "errors": errors})
 
     def _words(self, predicted: NDArray[Any]) -> list[bytes]:
         """Each prediction in JSON."""
         if self._labels.size:
+            if len(predicted) <= _FEW_ROWS:
+                return [self._each[place] for place in predicted.tolist()]
             words: list[bytes] = self._labels[predicted].tolist()
             return words
         return _in_json(predicted)[1:-1].split(b",")
 
 
-def _spread(probabilities: NDArray[np.float64]) -> bytes:
-    """All rows in JSON, without the outermost brackets."""
-    return _in_json(probabilities)[2:-2]
-
-
 def _in_json(numbers: NDArray[np.float64]) -> bytes:
-    """As `to_json` spells them, in a third of its time: no object is made of any number."""
+    """As `to_json` spells them, in a third of its time: no object is made of any number, unless they are few."""
+    if len(numbers) <= _FEW_ROWS:
+        return orjson.dumps(numbers.tolist())
     return orjson.dumps(np.ascontiguousarray(numbers, dtype=np.float64), option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _says_all(told: Predictions) -> bool:
-    """Whether the model says something of every row."""
-    if told.probabilities is not None and not np.isfinite(told.probabilities).all():
-        return False
-    if told.values.dtype.kind == "f":
-        return bool(np.isfinite(told.values).all())
-    return bool((told.values != NO_CLASS).all())
-
-
-def _parts(told: Predictions, sizes: Sequence[int]) -> Iterator[tuple[slice, Predictions]]:
-    """What is told to each request."""
-    for start, stop in pairwise(accumulate(sizes, initial=0)):
-        rows = slice(start, stop)
-        yield rows, Predictions(told.values[rows], None if told.probabilities is None else told.probabilities[rows])

@@ -1,8 +1,8 @@
 """
 HTTP/1.1 on the wire: uvicorn's protocol, with limits, and without the readings that a proxy might not share.
 
-What is refused here has no route yet. It goes to the app all the same, with a `refusal` in its scope, so that it is
-answered, logged and counted where everything else is.
+What is refused here has no route yet. It goes to the app all the same, with a `refusal` in its connection, so that it
+is answered, logged and counted where everything else is.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 
 from serve.errors import HeadersTooLarge, MalformedRequest, TooManyConnections, TooSlow, WireError
 from serve.patience import Phase, Watch
-from serve.wire import HOST, Bounds, Refusal, acknowledged, fault
+from serve.wire import CONNECTION, HOST, Bounds, Connection, Refusal, acknowledged, fault
 
 # Requests that one connection may send ahead of their answers.
 MAX_AHEAD = 100
@@ -191,13 +191,12 @@ class Protocol(HttpToolsProtocol):
         if self._host != self._known_host or self.url != self._known_url:
             self._check_head()
         super().on_headers_complete()
-        if self.scope["http_version"] not in _VERSIONS:
+        scope: Any = self.scope
+        scope[CONNECTION] = Connection(self._write_whole, self._will_close)
+        if scope["http_version"] not in _VERSIONS:
             self._refuse(MalformedRequest("the version is neither HTTP/1.1 nor HTTP/1.0"))
         # What comes behind a body is no header of the request, whatever it says.
         self.headers = []
-        scope: Any = self.scope
-        scope["write_whole"] = self._write_whole
-        scope["will_close"] = self._will_close
 
     def _check_head(self) -> None:
         """Once for each target and host that a connection asks for."""
@@ -335,7 +334,8 @@ class Protocol(HttpToolsProtocol):
             self._cut_off(str(error))
         else:
             # To whoever reads the body, the client is gone.
-            cycle.scope["refusal"] = Refusal(error, cycle)  # type: ignore[typeddict-unknown-key]  # an extension
+            connection: Connection = cycle.scope[CONNECTION]  # type: ignore[literal-required]  # an extension
+            connection.refusal = Refusal(error, cycle)
             cycle.disconnected = True
             cycle.message_event.set()
 
@@ -344,7 +344,8 @@ class Protocol(HttpToolsProtocol):
             self.on_message_begin()
         path = self.url.partition(b"?")[0].decode("latin-1")
         scope: Any = self.scope
-        scope.update(method="", path=path, raw_path=b"", query_string=b"", refusal=Refusal(error))
+        scope.update(method="", path=path, raw_path=b"", query_string=b"")
+        scope[CONNECTION] = Connection(refusal=Refusal(error))
         self.headers.clear()
         before = self.cycle
         self.cycle = RequestResponseCycle(

@@ -81,6 +81,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.observations_dropped = Counter(
+            "sepal_observations_dropped",
+            "Predictions that an observer has missed, because it lagged or failed.",
+            ("observer",),
+            registry=self.registry,
+        )
+
         self._running = 0
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram, list[float]]] = {}
         self._is_due = False

@@ -3,6 +3,7 @@
 import re
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPMethod
 
@@ -28,6 +29,30 @@ class Bounds:
     header_bytes: int
     headers: int
     connections: int
+
+
+# The key of the ASGI scope under which a request's connection is found.
+CONNECTION = "sepal.connection"
+
+
+def _cannot(_scope: object, _head: bytes = b"", _body: bytes = b"") -> bool:
+    return False
+
+
+@dataclass(slots=True)
+class Connection:
+    """
+    What the app may ask of the connection of a request.
+
+    Attributes:
+        write_whole: Writes a response of status 200 in one step, see `Protocol.write_whole`.
+        will_close: Whether the response should say `Connection: close`, see `Protocol.will_close`.
+        refusal: Why the request is refused before the app has seen it, or while it reads the body.
+    """
+
+    write_whole: Callable[[object, bytes, bytes], bool] = _cannot
+    will_close: Callable[[object], bool] = _cannot
+    refusal: "Refusal | None" = None
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, cast
 import uvicorn
 
 from artifacts.trial import Trials
-from serve.registry import Registry
+from serve.inference.registry import Registry
 from serve.settings import Settings
 
 # How long requests in flight have when the supervisor was killed; two seconds later the process ends.

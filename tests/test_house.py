@@ -4,6 +4,7 @@ import re
 import shutil
 import tomllib
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from artifacts.errors import ArtifactError
 from artifacts.manifest import FORMAT
 from serve import errors
 from serve.api.deps import PREFIX
+from serve.api.predict import PATHS
 from serve.api.problems import KINDS
+from serve.api.rates import Rates
 from serve.app.root import VERSION, create_app
 from serve.errors import ServeError
 from serve.settings import Settings
@@ -78,6 +81,15 @@ def test_every_route_needs_a_token_or_is_public(app: FastAPI) -> None:
 
     assert len(routes) > len(open_to_all)
     assert open_to_all == PUBLIC | DOCS
+
+
+def test_every_path_of_predictions_has_a_policy() -> None:
+    """What answers ahead of the routes needs the same scope as they document, and counts under a limit of its own."""
+    rates = Rates(**{field.name: object() for field in fields(Rates)})  # type: ignore[arg-type]  # told apart only
+    assert {entry.route.path for entry in PATHS} == {f"{PREFIX}/predict", f"{PREFIX}/models/{{model}}/predict"}
+    for entry in PATHS:
+        assert _scopes(entry.route.dependant) == {entry.permission}
+        assert entry.rate(rates) is rates.predict
 
 
 def test_every_caller_but_me_needs_a_scope(app: FastAPI) -> None:

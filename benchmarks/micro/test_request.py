@@ -6,11 +6,12 @@ What each step of a request costs, by the functions that take it.
 
 import pytest
 import structlog
-from pydantic_core import to_json
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from artifacts import Store
 from benchmarks.in_process import MODELS, App, body
+from serve.answers import Answers
+from serve.inference.service import Call
 from serve.schema import read
 
 SIZES = (1, 1000)
@@ -46,7 +47,7 @@ def test_predict_rows(benchmark: BenchmarkFixture, app: App, store: Store, model
     loaded = app.parts.registry.get(model)
     batch = read(loaded.request, body(store, model, rows=rows), report=False)
 
-    predictions = benchmark(app.parts.inference.predict, loaded, batch)
+    predictions = benchmark(app.parts.inference.predict_block, Call(loaded, batch.data))
 
     assert len(predictions.labels) == rows
 
@@ -56,15 +57,11 @@ def test_serialise_an_answer(benchmark: BenchmarkFixture, app: App, store: Store
     """Labels and probabilities become JSON."""
     model = app.parts.registry.get("iris")
     batch = read(model.request, body(store, "iris", rows=rows), report=False)
-    predictions = app.parts.inference.predict(model, batch)
-    assert predictions.probabilities is not None
-    probabilities = predictions.probabilities
+    predictions = app.parts.inference.predict_block(Call(model, batch.data))
 
-    text = benchmark(
-        lambda: to_json({"predictions": predictions.labels.tolist(), "probabilities": probabilities.tolist()})
-    )
+    text = benchmark(Answers(model.bundle.manifest).encode, predictions)
 
-    assert text.startswith(b'{"predictions":[')
+    assert text.startswith(b'{"model":"iris"')
 
 
 def test_count_in_a_metric(benchmark: BenchmarkFixture, app: App) -> None:

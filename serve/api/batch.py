@@ -14,14 +14,17 @@ from starlette.types import Receive, Scope, Send
 
 from artifacts import Batch, Predictions
 from serve.api import rates
+from serve.api.context import RequestContext, context_of
 from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
 from serve.api.form import file_of
 from serve.api.media import CSV, NDJSON, preferred_media, require_media
 from serve.errors import DeadlineExceeded, ProtocolTooOld, StorageFull
+from serve.inference.registry import LoadedModel
+from serve.inference.service import Call, completed
+from serve.inference.service import overdue as overdue_rows
+from serve.inference.threads import on_loop
 from serve.limits.rate import Rate
-from serve.registry import Model
 from serve.security.principals import Principal
-from serve.threads import on_loop
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 
@@ -93,7 +96,7 @@ async def _predict_csv(
     media = preferred_media(request, CSV, NDJSON)
     file = await _spool(request)
     meter = _Meter(quota, caller.name) if quota else None
-    upload = _Upload(parts, model, file, media, meter)
+    upload = _Upload(parts, model, file, media, meter=meter, context=context_of(request.scope))
     try:
         # The first block is made before the status is sent: what is wrong as a whole still gets one.
         first = await upload.first()
@@ -102,7 +105,7 @@ async def _predict_csv(
         raise
     finally:
         if quota:
-            rates.note(request.scope, quota, caller.name)
+            rates.note(context_of(request.scope), quota, caller.name)
     return _Answer(_stream(first, upload), media, file)
 
 
@@ -157,8 +160,18 @@ async def receive(pieces: AsyncIterator[bytes], file: BinaryIO) -> BinaryIO:
 class _Upload:
     """One CSV with its model; a block whose model takes too long becomes error rows."""
 
-    def __init__(self, parts: Parts, model: Model, file: BinaryIO, media: str, meter: "_Meter | None") -> None:
+    def __init__(  # all that an upload is
+        self,
+        parts: Parts,
+        model: LoadedModel,
+        file: BinaryIO,
+        media: str,
+        *,
+        meter: "_Meter | None",
+        context: RequestContext,
+    ) -> None:
         self._parts = parts
+        self._caller, self._request_id = context.caller or "", context.request_id
         self._model = model
         self._file = file
         self._media = media
@@ -200,7 +213,7 @@ class _Upload:
         return written
 
     async def _next(self) -> bytes:
-        overdue = partial(self._parts.inference.overdue, self._model)
+        overdue = partial(overdue_rows, self._model.bundle)
         try:
             slot = await self._parts.threads.acquire(self._model.name, wait_s=self._wait_s)
         except DeadlineExceeded:
@@ -216,7 +229,9 @@ class _Upload:
     def _predict(self, batch: Batch) -> Predictions:
         if self._meter:
             self._meter.count(len(batch.good))
-        return self._parts.inference.predict(self._model, batch)
+        model = self._model
+        predictions = self._parts.inference.predict_block(Call(model, batch.data, self._caller, self._request_id))
+        return completed(predictions, batch, model.bundle, probabilities=True)
 
 
 class _Meter:

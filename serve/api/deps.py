@@ -1,10 +1,11 @@
 """Aliases that make a route's signature its policy, and the parts that routes are given."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, ParamSpec, TypeVar
+from urllib.parse import parse_qsl
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request, Security
@@ -12,10 +13,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 
 from serve.api import rates
+from serve.api.context import context_of
 from serve.api.rates import Rates
 from serve.errors import ScopeMissing, Unauthenticated
-from serve.inference import Inference
-from serve.registry import Registry
+from serve.inference.observers import Observers
+from serve.inference.registry import Registry
+from serve.inference.service import InferenceService
+from serve.inference.threads import ThreadLimiter
+from serve.limits.rate import Rate
 from serve.security.callers import Callers
 from serve.security.desk import Desk
 from serve.security.grants import Grants
@@ -25,7 +30,6 @@ from serve.security.records import Records
 from serve.security.tokens import Tokens
 from serve.tabular.options import CsvOptions
 from serve.telemetry import Metrics
-from serve.threads import ThreadLimiter
 from serve.users import Scope
 
 PREFIX = "/api/v1"
@@ -50,7 +54,8 @@ class Parts:
     """What the routes are made of; joined in `serve.app`, read here."""
 
     registry: Registry
-    inference: Inference
+    inference: InferenceService
+    observers: Observers
     login: Login
     tokens: Tokens
     grants: Grants
@@ -103,11 +108,11 @@ async def principal(
     if not headers[0].isascii() or not headers[0].isprintable():
         raise Unauthenticated("not printable ASCII")
     caller = await parts.callers.verify(token)
-    request.scope["caller"] = caller.name
-    request.scope["caller_scopes"] = caller.scopes
+    context = context_of(request.scope)
+    context.caller, context.permissions = caller.name, caller.scopes
     missing = sorted(set(required.scopes) - caller.scopes)
     if missing:
-        await rates.ask(request.scope, parts.rates.read, caller.name)
+        await rates.ask(context_of(request.scope), parts.rates.read, caller.name)
         raise ScopeMissing(missing)
     return caller
 
@@ -133,7 +138,7 @@ async def metrics_reader(parts: PartsDep, request: Request, token: Annotated[str
     """Who may read the metrics: everybody, if the deployment says so."""
     if not parts.open_metrics:
         caller = await principal(SecurityScopes([Scope.METRICS_READ]), parts, request, token)
-        await rates.ask(request.scope, parts.rates.read, caller.name)
+        await rates.ask(context_of(request.scope), parts.rates.read, caller.name)
 
 
 async def anybody(request: Request) -> Principal:
@@ -145,7 +150,7 @@ async def anybody(request: Request) -> Principal:
     """
     joined = await parts(request)
     caller = await principal(SecurityScopes(), joined, request, await bearer(request))
-    await rates.ask(request.scope, joined.rates.read, caller.name)
+    await rates.ask(context_of(request.scope), joined.rates.read, caller.name)
     return caller
 
 
@@ -156,29 +161,29 @@ def parameters_of(request: Request) -> list[str]:
     return [name for model in models for name in getattr(model, "model_fields", ())]
 
 
-def _refuse_repeated(request: Request) -> None:
+def refuse_repeated(query: bytes, parameters: Collection[str]) -> None:
     """
     Refuse a query parameter that is there twice: what stands before the server may have read the other one.
 
     Raises:
-        RequestValidationError: The route takes parameters, and one was sent more than once.
+        RequestValidationError: One of the route's parameters was sent more than once.
     """
-    if not request.scope["query_string"] or not parameters_of(request):
+    if not query or not parameters:
         return
-    counts = Counter(name for name, _ in request.query_params.multi_items())
-    repeated = [name for name, count in counts.items() if count > 1]
+    counts = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    repeated = [name for name in parameters if counts[name] > 1]
     if repeated:
         raise RequestValidationError([{"type": "duplicate", "loc": ("query", name), "msg": ""} for name in repeated])
 
 
-def within(limit: str) -> Callable[..., Awaitable[Principal]]:
+def within(limit: Callable[[Rates], Rate | None]) -> Callable[..., Awaitable[Principal]]:
     """A caller who has not asked too often, by one of the limits of `Rates`."""
 
     async def counted(
         caller: Annotated[Principal, Security(principal)], request: Request, parts: PartsDep
     ) -> Principal:
-        await rates.ask(request.scope, getattr(parts.rates, limit), caller.name)
-        _refuse_repeated(request)
+        await rates.ask(context_of(request.scope), limit(parts.rates), caller.name)
+        refuse_repeated(request.scope["query_string"], parameters_of(request))
         return caller
 
     return counted
@@ -192,16 +197,16 @@ async def visitor(request: Request, parts: PartsDep) -> str:
         RateExceeded: They have.
         LimitsUnavailable: Nobody can tell.
     """
-    await rates.ask(request.scope, parts.rates.login, rates.address(request.scope))
+    await rates.ask(context_of(request.scope), parts.rates.login, rates.address(request.scope))
     return await address(request)
 
 
 Address = Annotated[str, Depends(address)]
 MaybeCaller = Annotated[Principal | None, Depends(maybe)]
-Caller = Annotated[Principal, Security(within("read"))]
-Changer = Annotated[Principal, Security(within("change"))]
-Predictor = Annotated[Principal, Security(within("predict"), scopes=[Scope.PREDICT])]
-Batcher = Annotated[Principal, Security(within("batch"), scopes=[Scope.BATCH])]
-ModelReader = Annotated[Principal, Security(within("read"), scopes=[Scope.MODELS_READ])]
+Caller = Annotated[Principal, Security(within(lambda rates: rates.read))]
+Changer = Annotated[Principal, Security(within(lambda rates: rates.change))]
+Predictor = Annotated[Principal, Security(within(lambda rates: rates.predict), scopes=[Scope.PREDICT])]
+Batcher = Annotated[Principal, Security(within(lambda rates: rates.batch), scopes=[Scope.BATCH])]
+ModelReader = Annotated[Principal, Security(within(lambda rates: rates.read), scopes=[Scope.MODELS_READ])]
 MetricsReader = Annotated[None, Security(metrics_reader, scopes=[Scope.METRICS_READ])]
 Visitor = Annotated[str, Depends(visitor)]

@@ -20,7 +20,7 @@ from serve.api.home import BrowserRoute, show_home
 from serve.api.media import CSV
 from serve.api.problems import MEDIA_TYPE, Problem
 from serve.errors import ModelNotFound
-from serve.registry import Model, Registry
+from serve.inference.registry import LoadedModel, Registry
 
 # Swagger UI and ReDoc as fastapi-offline carries them: the pages work without any other host.
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
@@ -228,7 +228,7 @@ def _problem_statuses(operation: dict[str, Any]) -> Iterator[int]:
         yield from _WITH_STREAM
 
 
-def _documented(operation: dict[str, Any], model: Model, *, suffix: str = "") -> dict[str, Any]:
+def _documented(operation: dict[str, Any], model: LoadedModel, *, suffix: str = "") -> dict[str, Any]:
     examples = model.bundle.manifest.examples.instances[:2]
     names = model.bundle.manifest.signature.names
     kinds = {
@@ -245,7 +245,7 @@ def _documented(operation: dict[str, Any], model: Model, *, suffix: str = "") ->
     }
 
 
-def _request_schema(model: Model) -> dict[str, Any]:
+def _request_schema(model: LoadedModel) -> dict[str, Any]:
     return model.request.model_json_schema(ref_template="#/components/schemas/{model}")
 
 

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from serve.api.context import context_of
 from serve.api.deps import PartsDep
 
 # A key is added, and verifies, before it signs: whoever looks as often as this never meets one that is not known.
@@ -21,5 +22,5 @@ class KeySet(JSONResponse):
 @router.get("/.well-known/jwks.json", response_class=KeySet)
 async def show_public_keys(request: Request, parts: PartsDep) -> Response:
     """The public keys that tokens are signed with (RFC 7517); an empty set where a secret signs."""
-    request.scope["is_for_everybody"] = True
+    context_of(request.scope).is_public = True
     return KeySet(dict(parts.tokens.public_keys), headers={"Cache-Control": f"public, max-age={MAX_AGE_S}"})

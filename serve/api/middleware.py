@@ -11,10 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.access_log import AccessLog
 from serve.api import rates
+from serve.api.context import RequestContext, cannot_respond, put
 from serve.api.problems import refusal, too_large
 from serve.errors import ServeError
 from serve.telemetry import REQUEST_ID, Metrics
-from serve.wire import Refusal
+from serve.wire import CONNECTION, Connection, Refusal
 
 UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -55,28 +56,29 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = scope["request_id"] = _sent_id(scope) or next(self._ids)
-        REQUEST_ID.set(request_id)
-        exchange = _Exchange(scope, receive, send)
+        context = RequestContext(_sent_id(scope) or next(self._ids), scope.get(CONNECTION) or Connection())
+        put(scope, context)
+        REQUEST_ID.set(context.request_id)
+        exchange = _Exchange(scope, receive, send, context)
         if self._is_direct:
-            scope["answer_whole"] = exchange.answer_whole
+            context.respond = exchange.respond
         started = time.perf_counter()
         self._metrics.begin()
         try:
-            if "refusal" not in scope:
+            if context.connection.refusal is None:
                 await self._app(scope, receive, exchange.send)
-            if "refusal" in scope:
-                await exchange.refuse()
+            if context.connection.refusal is not None:
+                await exchange.refuse(context.connection.refusal)
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends here, in the log
             # The caller has been answered, or has half an answer. Returning leaves the half incomplete: the
             # server ends the connection without the last chunk, and nobody takes it for the whole.
             _log_failure(error)
         finally:
             # Without this reference circle the request is freed at once, not when garbage is collected.
-            scope.pop("answer_whole", None)
-            self._record(scope, exchange.status, time.perf_counter() - started)
+            context.respond = cannot_respond
+            self._record(scope, context, exchange.status, time.perf_counter() - started)
 
-    def _record(self, scope: Scope, status: int, took_s: float) -> None:
+    def _record(self, scope: Scope, context: RequestContext, status: int, took_s: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", UNMATCHED)
         self._metrics.end(method, route, status, took_s)
@@ -87,10 +89,10 @@ class Observed:
             route=route,
             status=status,
             duration_ms=took_s * 1000,
-            caller=scope.get("caller"),
+            caller=context.caller,
             client=client[0] if client else None,
-            request_id=scope["request_id"],
-            refused=scope.get("refused"),
+            request_id=context.request_id,
+            refused=context.refused,
         )
 
 
@@ -102,10 +104,11 @@ def _log_line(*, duration_ms: float, refused: str | None, **line: str | float | 
 class _Exchange:
     """One answer on its way out."""
 
-    __slots__ = ("_is_replaced", "_receive", "_scope", "_send", "status")
+    __slots__ = ("_context", "_is_replaced", "_receive", "_scope", "_send", "status")
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, context: RequestContext) -> None:
         self.status = 0
+        self._context = context
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -114,7 +117,7 @@ class _Exchange:
     def send(self, message: Message) -> Awaitable[None]:
         """Pass on what the app answers."""
         if message["type"] == "http.response.start":
-            if "refusal" in self._scope:
+            if self._context.connection.refusal is not None:
                 self._is_replaced = True
                 return _nothing()
             if _is_plain_refusal(message):
@@ -123,19 +126,22 @@ class _Exchange:
             return self._forward(message)
         return _nothing() if self._is_replaced else self._send(message)
 
-    def answer_whole(self, content: bytes) -> bool:
-        """Answer 200 with this JSON as `send` would, but in one step; False if the server does not know how."""
-        write = self._scope.get("write_whole")
-        lines = b"".join([b"%b: %b\r\n" % header for header in rates.headers(self._scope)])
-        head = _WHOLE % (len(content), lines, self._scope["request_id"].encode())
-        if write is None or not write(self._scope, head, content):
+    def respond(self, content: bytes) -> bool:
+        """Answer 200 with this JSON as `send` would, but in one step; False if the connection cannot."""
+        context = self._context
+        limits = context.limits
+        if len(limits) == 1:
+            lines = b"ratelimit-policy: %b\r\nratelimit: %b\r\n" % limits[0]
+        else:
+            lines = b"".join([b"%b: %b\r\n" % header for header in rates.headers(context)])
+        head = _WHOLE % (len(content), lines, context.request_id.encode())
+        if not context.connection.write_whole(self._scope, head, content):
             return False
         self.status = 200
         return True
 
-    async def refuse(self) -> None:
-        """Tell what was wrong with a request of which nothing came, unless its answer had begun."""
-        wanted: Refusal = self._scope["refusal"]
+    async def refuse(self, wanted: Refusal) -> None:
+        """Report what was wrong with a request that the app has not seen whole, unless its response has begun."""
         if not self.status:
             wanted.admit()
             response = await refusal(Request(self._scope), wanted.error)
@@ -144,11 +150,11 @@ class _Exchange:
     def _forward(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            request_id = (b"x-request-id", self._scope["request_id"].encode())
-            headers = _PUBLIC_HEADERS if self._scope.get("is_for_everybody") else _HEADERS
-            will_close = self._scope.get("will_close")
-            ends = _CLOSE if will_close and will_close(self._scope) else ()
-            message["headers"] = [*message["headers"], *headers, *rates.headers(self._scope), request_id, *ends]
+            context = self._context
+            request_id = (b"x-request-id", context.request_id.encode())
+            headers = _PUBLIC_HEADERS if context.is_public else _HEADERS
+            ends = _CLOSE if context.connection.will_close(self._scope) else ()
+            message["headers"] = [*message["headers"], *headers, *rates.headers(context), request_id, *ends]
         return self._send(message)
 
 

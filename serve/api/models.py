@@ -12,7 +12,7 @@ from artifacts import CHAMPION, Column
 from artifacts.manifest import Execution
 from serve.api.deps import PREFIX, ModelReader, PartsDep
 from serve.errors import CardNotFound
-from serve.registry import Model, Served
+from serve.inference.registry import LoadedModel, Served
 
 # The page is the publisher's: it may show itself, with its plots, and run and fetch nothing.
 _CARD_POLICY = (
@@ -37,7 +37,7 @@ class VersionView(BaseModel):
     execution: Execution | None
 
     @classmethod
-    def of(cls, model: Model) -> "VersionView":
+    def of(cls, model: LoadedModel) -> "VersionView":
         """Drawn from the manifest."""
         manifest = model.bundle.manifest
         return cls(

@@ -13,9 +13,12 @@ from pydantic import BaseModel
 from artifacts import CHAMPION, ArtifactError
 from serve.api.deps import MetricsReader, Parts, PartsDep
 from serve.errors import DeadlineExceeded
-from serve.registry import Registry, Served
+from serve.inference.registry import Registry, Served
+from serve.inference.threads import ThreadLimiter
 from serve.telemetry import CONTENT_TYPE
-from serve.threads import ThreadLimiter
+
+# How long a scrape waits for what was predicted before it to be counted.
+_FLUSH_S = 1.0
 
 router = APIRouter(tags=["operations"])
 
@@ -132,7 +135,11 @@ async def live() -> Health:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def show_metrics(caller: MetricsReader, parts: PartsDep) -> Response:
-    """The Prometheus text of all workers."""
+    """The Prometheus metrics of all workers."""
     parts.metrics.settle()
-    # Not among those who compute: when they are all at work, somebody will want to see it.
-    return Response(await to_thread.run_sync(parts.metrics.render), media_type=CONTENT_TYPE)
+    return Response(await to_thread.run_sync(_rendered, parts), media_type=CONTENT_TYPE)
+
+
+def _rendered(parts: Parts) -> bytes:
+    parts.observers.flush(timeout_s=_FLUSH_S)
+    return parts.metrics.render()

@@ -1,40 +1,70 @@
-"""Predictions for rows of JSON."""
+"""Predictions for a body that is answered in one piece: one ASGI endpoint for both paths and all their parameters."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import Annotated, Any, Literal
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Literal
+from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_json
+import structlog
+from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from fastapi.security import SecurityScopes
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from artifacts import Predictions
-from serve.answers import head
+from artifacts import Batch, Predictions
+from serve.answers import Answers
 from serve.api import rates
-from serve.api.deps import PREFIX, Parts, PartsDep, Predictor
+from serve.api.context import RequestContext, context_of
+from serve.api.deps import PREFIX, Parts, Predictor, bearer, principal, refuse_repeated
 from serve.api.disconnect import attended
 from serve.api.media import require_media
-from serve.errors import ModelError
-from serve.inference import MODEL_ERROR
-from serve.registry import Model
+from serve.api.problems import problem_of
+from serve.api.rates import Rates
+from serve.errors import ModelError, ServeError
+from serve.inference.registry import LoadedModel
+from serve.inference.service import MODEL_ERROR, Call, Queue, completed
+from serve.limits.rate import Rate
+from serve.plain import Plain
 from serve.rows import invalid_rows, mistakes
 from serve.schema import read
-from serve.security.principals import Principal
-from serve.threads import on_loop
+from serve.users import Scope as Permission
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 
+DEFAULT_PATH = "/predict"
+MODEL_PATH = "/models/{model}/predict"
+
+_JSON = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
+_BEARER = b"Bearer "
+# Larger bodies are decoded in a thread, so that no other request waits for it.
+_LARGE_BYTES = 2**18
+# The row-by-row decoder takes longer.
+_LARGE_ROW_BY_ROW_BYTES = 2**12
+# Targets that are kept at once: a caller may spell a query in many ways.
+_MOST_TARGETS = 1000
+
+_log = structlog.get_logger("serve.predict")
+
 
 class PredictOptions(BaseModel):
-    """What may stand behind the question mark."""
+    """The query parameters."""
 
     model_config = ConfigDict(extra="forbid")
 
     version: str | None = Field(None, description="A version's number or an alias; unset: the champion.")
-    probabilities: bool = Field(True, description="Whether the answer has a probability a class.")
+    probabilities: bool = Field(True, description="Whether the answer has a probability for each class.")
     on_error: Literal["fail", "report"] = Field(
         "fail", description="`fail`: one bad row fails the request. `report`: it is null, and `errors` says why."
     )
+
+
+_DEFAULTS = PredictOptions()
 
 
 class ErrorView(BaseModel):
@@ -63,53 +93,225 @@ class PredictAnswer(BaseModel):
 Options = Annotated[PredictOptions, Query()]
 
 
-@router.post("/predict", response_model=PredictAnswer)
-async def predict_default(request: Request, caller: Predictor, parts: PartsDep, options: Options) -> Response:
+# The signatures are what OpenAPI shows and what the routes' tests read; `PredictEndpoint` answers both paths.
+@router.post(DEFAULT_PATH, response_model=PredictAnswer)
+async def predict_default(caller: Predictor, options: Options) -> None:
     """Predict with the default model."""
-    return await _predict(parts, None, request, caller, options)
 
 
-@router.post("/models/{model}/predict", response_model=PredictAnswer)
-async def predict(model: str, request: Request, caller: Predictor, parts: PartsDep, options: Options) -> Response:
+@router.post(MODEL_PATH, response_model=PredictAnswer)
+async def predict(model: str, caller: Predictor, options: Options) -> None:
     """Predict with one model."""
-    return await _predict(parts, model, request, caller, options)
 
 
-async def _predict(
-    parts: Parts, name: str | None, request: Request, caller: Principal, options: PredictOptions
-) -> Response:
-    model = parts.registry.get(name, options.version)
-    require_media(request, "application/json")
-    body = await request.body()
-    rows = min(max(1, body.count(b"[") + body.count(b"{") - 2), model.request.rows.limits.max_rows)
-    admit = on_loop(partial(rates.ask, request.scope, parts.rates.rows, caller.name))
-    answer = parts.inference.queue(model).alone(partial(_answer, parts, model, body, options, admit), rows=rows)
-    content = await attended(request.receive, answer)
-    return Response(content, media_type="application/json")
+@dataclass(frozen=True, slots=True)
+class Path:
+    """
+    One path of the endpoint and its policy.
+
+    Attributes:
+        pattern: Matches the path; its group, if it has one, is the model.
+        route: What documents it; logs, metrics and messages name its path.
+        permission: What a caller needs.
+        rate: The limit that each request is counted under.
+    """
+
+    pattern: re.Pattern[str]
+    route: APIRoute
+    permission: Permission
+    rate: Callable[[Rates], Rate | None]
 
 
-def _answer(parts: Parts, model: Model, body: bytes, options: PredictOptions, admit: Callable[[int], None]) -> bytes:
-    reports = options.on_error == "report"
-    batch = read(model.request, body, report=reports)
-    if parts.rates.rows:
-        admit(len(batch.good))
-    predictions = parts.inference.predict(model, batch, probabilities=options.probabilities)
-    if not reports and any(fault.code == MODEL_ERROR for fault in predictions.faults):
-        raise ModelError
-    if predictions.faults and not reports:
-        raise invalid_rows(predictions.faults, (), model.request.rows)
-    content = _content(model, predictions)
-    if reports:
-        content["errors"] = mistakes(predictions.faults, model.bundle.manifest.signature.names)
-    return to_json(content)
+def _path(route: APIRoute) -> Path:
+    pattern = re.compile("([^/]+)".join(map(re.escape, route.path.split("{model}"))))
+    return Path(pattern, route, Permission.PREDICT, lambda rates: rates.predict)
 
 
-def _content(model: Model, predictions: Predictions) -> dict[str, Any]:
-    labels = predictions.labels.tolist()
-    content: dict[str, Any] = {**head(model.name, model.version, model.failed_champion), "predictions": labels}
-    if model.bundle.manifest.classes:
-        content["classes"] = model.bundle.manifest.classes
-    if predictions.probabilities is not None:
-        rows = predictions.probabilities.tolist()
-        content["probabilities"] = [row if label is not None else None for row, label in zip(rows, labels, strict=True)]
-    return content
+PATHS = tuple(_path(route) for route in router.routes if isinstance(route, APIRoute))
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a path with its query means: an entry of the table, valid options, and a loaded version."""
+
+    path: Path
+    options: PredictOptions
+    model: LoadedModel
+    queue: Queue
+    decoder: Plain | None
+    answers: Answers
+
+
+class PredictEndpoint:
+    """Answers POST on both predict paths, refusals included; every other request goes to the app behind it."""
+
+    def __init__(self, app: ASGIApp, parts: Parts, *, max_bytes: int) -> None:
+        self._app = app
+        self._parts = parts
+        self._max_bytes = max_bytes
+        # By path and query.
+        self._targets: dict[tuple[str, bytes], _Target] = {}
+        self._generation = -1
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = _find(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if path is None:
+            await self._app(scope, receive, send)
+            return
+        context = context_of(scope)
+        scope["route"] = path.route
+        try:
+            content = await self._predict(scope, receive, context, path)
+        except Exception as error:  # noqa: BLE001  # each becomes a problem document
+            if not isinstance(error, ServeError | ClientDisconnect | RequestValidationError | HTTPException):
+                _log.exception("request failed")
+            response = await problem_of(Request(scope), error)
+            await response(scope, receive, send)
+            return
+        if context.respond(content):
+            return
+        headers = [(b"content-length", b"%d" % len(content)), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _predict(  # noqa: C901, PLR0912  # one frame, for each further one takes as long as a step
+        self, scope: Scope, receive: Receive, context: RequestContext, path: Path
+    ) -> bytes:
+        parts = self._parts
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self._max_bytes:
+            raise HTTPException(413)
+        # A header that came twice is left to what looks at each of them.
+        is_plain = len(headers) == len(scope["headers"])
+        caller = self._recall(headers, context, path.permission) if is_plain else None
+        if caller is None:
+            request = Request(scope)
+            caller = (await principal(SecurityScopes([path.permission]), parts, request, await bearer(request))).name
+        if limit := path.rate(parts.rates):
+            left = limit.take(caller)
+            if left is None:
+                await rates.ask(context, limit, caller)
+            else:
+                context.limits.append((limit.policy, left))
+        key = scope["path"], scope["query_string"]
+        target = self._targets.get(key) if self._generation == parts.registry.generation else None
+        if target is None:
+            target = self._resolve(path, key)
+        if not is_plain or headers.get(b"content-type") not in _JSON or b"content-encoding" in headers:
+            require_media(Request(scope), "application/json")
+        message = await receive()
+        is_whole = message["type"] == "http.request" and not message.get("more_body")
+        body: bytes = message["body"] if is_whole else await self._rest(message, receive)
+        rows, batch = None, None
+        if target.decoder:
+            read_rows = target.decoder.read
+            rows = read_rows(body) if len(body) < _LARGE_BYTES else await parts.compute(read_rows, body)
+        if rows is None:
+            batch = await self._row_by_row(target, body)
+            rows = batch.data
+        if parts.rates.rows:
+            await rates.ask(context, parts.rates.rows, caller, len(rows if batch is None else batch.good))
+        options = target.options
+        if batch is not None and not len(rows):
+            predictions = target.model.bundle.no_predictions(0, probabilities=options.probabilities)
+        else:
+            future = parts.inference.predict(
+                Call(target.model, rows, caller, context.request_id, options.probabilities)
+            )
+            # A caller who goes away while a slow model is at work is not waited for.
+            is_soon = future.done() or target.queue.is_quick
+            predictions = await (future if is_soon else attended(receive, future))
+        if batch is None and not predictions.faults and options is _DEFAULTS:
+            return target.answers.encode(predictions)
+        return _answer(target, predictions, batch)
+
+    async def _row_by_row(self, target: _Target, body: bytes) -> Batch:
+        reports = target.options.on_error == "report"
+        if len(body) < _LARGE_ROW_BY_ROW_BYTES:
+            return read(target.model.request, body, report=reports)
+        return await self._parts.compute(read, target.model.request, body, report=reports)
+
+    def _recall(self, headers: Mapping[bytes, bytes], context: RequestContext, permission: Permission) -> str | None:
+        """Return the caller of a token that was verified before and has the permission."""
+        authorization = headers.get(b"authorization", b"")
+        if not authorization.startswith(_BEARER):
+            return None
+        known = self._parts.callers.recall(authorization[len(_BEARER) :].decode("latin-1"))
+        if known is None or permission not in known.scopes:
+            return None
+        context.caller, context.permissions = known.name, known.scopes
+        return known.name
+
+    def _resolve(self, path: Path, key: tuple[str, bytes]) -> _Target:
+        """
+        Return what a path with its query means; it is kept until the loaded models change.
+
+        Raises:
+            RequestValidationError: A parameter is unknown, repeated or has an invalid value.
+            ModelNotFound, VersionNotLoaded, ModelUnavailable: See `Registry.get`.
+        """
+        registry = self._parts.registry
+        if self._generation != registry.generation or len(self._targets) >= _MOST_TARGETS:
+            self._generation, self._targets = registry.generation, {}
+        options = _options(key[1]) if key[1] else _DEFAULTS
+        named = path.pattern.fullmatch(key[0])
+        model = registry.get(named[1] if named and path.pattern.groups else None, options.version)
+        answers = Answers(model.bundle.manifest, failed_champion=model.failed_champion)
+        queue = self._parts.inference.queue(model)
+        target = self._targets[key] = _Target(path, options, model, queue, model.request.plain, answers)
+        return target
+
+    async def _rest(self, message: Message, receive: Receive) -> bytes:
+        """Receive the rest of a body that comes in several messages, this one first."""
+        pieces, size = [], 0
+        while True:
+            if message["type"] != "http.request":
+                raise ClientDisconnect
+            size += len(message["body"])
+            if size > self._max_bytes:
+                raise HTTPException(413)
+            pieces.append(message["body"])
+            if not message.get("more_body"):
+                return b"".join(pieces)
+            message = await receive()
+
+
+def _answer(target: _Target, predictions: Predictions, batch: Batch | None) -> bytes:
+    model, wanted = target.model, target.options.probabilities
+    if batch is not None:
+        predictions = completed(predictions, batch, model.bundle, probabilities=wanted)
+    if target.options.on_error == "report":
+        errors = mistakes(predictions.faults, model.bundle.manifest.signature.names)
+        return target.answers.encode(predictions, probabilities=wanted, errors=errors)
+    if predictions.faults:
+        raise _refusal(predictions, model)
+    return target.answers.encode(predictions, probabilities=wanted)
+
+
+@lru_cache(maxsize=1024)
+def _find(path: str) -> Path | None:
+    """Return the entry of a path."""
+    return next((entry for entry in PATHS if entry.pattern.fullmatch(path)), None)
+
+
+def _options(query: bytes) -> PredictOptions:
+    """
+    Read the query parameters.
+
+    Raises:
+        RequestValidationError: A parameter is unknown, repeated or has an invalid value.
+    """
+    refuse_repeated(query, PredictOptions.model_fields)
+    given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    try:
+        return PredictOptions.model_validate(given)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        raise RequestValidationError([{**entry, "loc": ("query", *entry["loc"])} for entry in found]) from error
+
+
+def _refusal(predictions: Predictions, model: LoadedModel) -> ServeError:
+    if any(fault.code == MODEL_ERROR for fault in predictions.faults):
+        return ModelError()
+    return invalid_rows(predictions.faults, (), model.request.rows)

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from artifacts.hints import did_you_mean
 from serve import errors
+from serve.api.context import context_of
 from serve.api.deps import PREFIX, REVOKE_PATH, TOKEN_PATH, anybody, parameters_of
 from serve.errors import InvalidInput, InvalidRows, ModelNotFound, ScopeMissing, ServeError, Unauthenticated
 from serve.users import Scope
@@ -141,7 +142,7 @@ def problem(
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": request.scope.get("request_id", ""),
+        "instance": context_of(request.scope).request_id,
         **more,
     }
     # Half a character, which has no encoding, becomes its JSON escape.
@@ -168,6 +169,17 @@ async def _on_unexpected(request: Request, _error: Exception) -> Response:
         title=kind.title,
         detail="the server failed; its log has the reason under this request's id",
     )
+
+
+async def problem_of(request: Request, error: Exception) -> Response:
+    """Return the problem document of any error, as the app's own handlers do."""
+    if isinstance(error, ServeError | ClientDisconnect):
+        return await refusal(request, error)
+    if isinstance(error, RequestValidationError):
+        return await _on_invalid_request(request, error)
+    if isinstance(error, HTTPException):
+        return await _on_http_error(request, error)
+    return await _on_unexpected(request, error)
 
 
 def too_large(request: Request) -> Response:
@@ -201,14 +213,14 @@ async def refusal(request: Request, error: Exception) -> Response:
         more["error"] = "invalid_request"
     if isinstance(error, Unauthenticated) and error.reason:
         # For the line of the access log, and for nothing else.
-        request.scope["refused"] = error.reason
+        context_of(request.scope).refused = error.reason
     headers = _challenge(error)
     if status == HTTPStatus.UPGRADE_REQUIRED:
         headers |= _UPGRADE
     if status in _COME_AGAIN:
         headers["Retry-After"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S))
     detail = str(error)
-    if isinstance(error, ModelNotFound) and Scope.MODELS_READ in request.scope.get("caller_scopes", ()):
+    if isinstance(error, ModelNotFound) and Scope.MODELS_READ in context_of(request.scope).permissions:
         detail += error.hint()
     return problem(request, status=status, slug=slug, title=kind.title, detail=detail, headers=headers, **more)
 

@@ -1,9 +1,10 @@
 """Which limit a route is under, and what callers are told of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from starlette.types import Scope
-
+from serve.api.context import RequestContext
 from serve.limits.rate import Rate
 from serve.security.lockout import network_of
 
@@ -20,7 +21,7 @@ class Rates:
     rows: Rate | None
 
 
-async def ask(scope: Scope, rate: Rate | None, who: str, cost: int = 1) -> None:
+async def ask(context: RequestContext, rate: Rate | None, who: str, cost: int = 1) -> None:
     """
     Count a request, once, and note what its answer tells of the limit.
 
@@ -28,30 +29,29 @@ async def ask(scope: Scope, rate: Rate | None, who: str, cost: int = 1) -> None:
         RateExceeded: There is not so much left.
         LimitsUnavailable: Nobody can tell, and nobody is let in then.
     """
-    # One that the hot path has counted may come a second time, through the routes.
-    if rate is None or any(policy is rate.policy for policy, _ in scope.get("limits", ())):
+    if rate is None:
         return
     try:
         await rate.ask(who, cost)
     finally:
-        note(scope, rate, who)
+        note(context, rate, who)
 
 
-def note(scope: Scope, rate: Rate, who: str) -> None:
+def note(context: RequestContext, rate: Rate, who: str) -> None:
     """Have the answer tell of a limit."""
-    scope.setdefault("limits", []).append((rate.policy, rate.remaining(who)))
+    context.limits.append((rate.policy, rate.remaining(who)))
 
 
-def address(scope: Scope) -> str:
+def address(scope: Mapping[str, Any]) -> str:
     """What those who are not recognised yet are counted by."""
     client = scope.get("client")
     return network_of(client[0] if client else "")
 
 
-def headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+def headers(context: RequestContext) -> list[tuple[bytes, bytes]]:
     """RateLimit-Policy and RateLimit, of every limit that a request was held against."""
-    noted = scope.get("limits")
-    if not noted:
+    limits = context.limits
+    if not limits:
         return []
-    policies, left = noted[0] if len(noted) == 1 else map(b", ".join, zip(*noted, strict=True))
+    policies, left = limits[0] if len(limits) == 1 else map(b", ".join, zip(*limits, strict=True))
     return [(b"ratelimit-policy", policies), (b"ratelimit", left)]

@@ -70,6 +70,7 @@ async def lifespan(
         watching.cancel()
         loading.cancel()
         parts.threads.close()
+        parts.observers.close()
         if shared:
             await shared.close()
         if access_log:

@@ -10,8 +10,8 @@ from anyio import CapacityLimiter, create_task_group, move_on_after, sleep, to_t
 
 from artifacts import CHAMPION, ArtifactError, Store
 from artifacts.trial import Trials
-from serve import registry
-from serve.registry import LOADING, Failure, Registry, Served
+from serve.inference import registry
+from serve.inference.registry import LOADING, Failure, Registry, Served
 from serve.rows import Limits
 from serve.telemetry import Metrics
 

@@ -17,17 +17,19 @@ from serve import database
 from serve.access_log import AccessLog
 from serve.api import auth, batch, docs, jwks, me, middleware, models, ops, predict, problems
 from serve.api.deps import Parts
-from serve.api.hot import Hot
+from serve.api.predict import PredictEndpoint
 from serve.app.lifespan import lifespan
 from serve.app.limits import make_batcher, make_csv_options, make_rates, make_shared
 from serve.app.security import make_security
 from serve.development import with_secrets
-from serve.inference import PATIENCE_S, Inference
-from serve.registry import Registry
+from serve.inference.model_errors import ModelErrors
+from serve.inference.observers import MetricsObserver, Observers
+from serve.inference.registry import Registry
+from serve.inference.service import RETRY_S, InferenceService
+from serve.inference.threads import ThreadLimiter
 from serve.security.desk import Desk
 from serve.settings import Settings
 from serve.telemetry import Metrics, configure_logging, is_text
-from serve.threads import ThreadLimiter
 
 VERSION = "0.1.0"
 
@@ -53,18 +55,24 @@ def create_app(settings: Settings, *, registry: Registry | None = None, trials: 
         on_overdue=metrics.threads_overdue.set,
         on_exhausted=_replace_process,
     )
+    observers = Observers(
+        [MetricsObserver(metrics)],
+        on_dropped=lambda observer, events: metrics.observations_dropped.labels(observer).inc(events),
+    )
     access_log = _access_log(settings)
     shared = make_shared(settings)
     security = make_security(settings, engine, metrics)
     parts = Parts(
         registry=models_in_memory,
-        inference=Inference(
+        inference=InferenceService(
             models_in_memory,
-            metrics,
             batcher=make_batcher(settings, threads),
+            errors=ModelErrors(lambda model, version: metrics.model_errors.labels(model, str(version)).inc()),
+            observers=observers,
             cache_rows=settings.cache_rows,
-            patience_s=min(PATIENCE_S, settings.deadline_s / 2),
+            retry_s=min(RETRY_S, settings.deadline_s / 2),
         ),
+        observers=observers,
         login=security.login,
         tokens=security.tokens,
         grants=security.grants,
@@ -103,9 +111,9 @@ def create_app(settings: Settings, *, registry: Registry | None = None, trials: 
     app.state.canary = ops.Canary(parts)
     _include(app, settings)
     problems.install(app)
-    hot = Hot(app, parts, predict.router.routes, max_bytes=settings.max_json_bytes)
-    inner = _opened(hot, settings.cors_origins)
-    return middleware.Observed(inner, metrics=metrics, access_log=access_log, is_direct=inner is hot)
+    endpoint = PredictEndpoint(app, parts, max_bytes=settings.max_json_bytes)
+    inner = _opened(endpoint, settings.cors_origins)
+    return middleware.Observed(inner, metrics=metrics, access_log=access_log, is_direct=inner is endpoint)
 
 
 def _replace_process() -> None:

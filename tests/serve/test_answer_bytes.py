@@ -1,4 +1,4 @@
-"""Answers in bytes: what the standard makes of the documented object, however many requests were joined."""
+"""Answers in bytes: what pydantic makes of the documented object."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from artifacts import Manifest, Store
-from artifacts.predictions import NO_CLASS, Predictions
+from artifacts.predictions import NO_CLASS, Predictions, label_map
+from artifacts.values import Fault
 from serve.answers import Answers
 from tests import tiny
 
@@ -26,60 +27,60 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
     return [model.publish(store) for model in (*made, tiny.make_regressor())]
 
 
-def expected(manifest: Manifest, told: Predictions) -> bytes:
-    """The documented object, as the routes write it."""
-    labels: list[Any] = told.values.tolist()
-    content: dict[str, Any] = {"model": manifest.model, "version": manifest.version}
-    content["predictions"] = [manifest.classes[place] for place in labels] if manifest.classes else labels
+def expected(manifest: Manifest, predictions: Predictions, errors: list[Any] | None = None) -> bytes:
+    """The documented object, as pydantic writes it."""
+    labels = predictions.labels.tolist()
+    content: dict[str, Any] = {"model": manifest.model, "version": manifest.version, "predictions": labels}
     if manifest.classes:
         content["classes"] = manifest.classes
-    if told.probabilities is not None:
-        content["probabilities"] = told.probabilities.tolist()
-    return to_json(content)
+    if predictions.probabilities is not None:
+        rows = zip(predictions.probabilities.tolist(), labels, strict=True)
+        content["probabilities"] = [row if label is not None else None for row, label in rows]
+    return to_json(content if errors is None else {**content, "errors": errors})
 
 
 @given(
-    sizes=st.lists(st.integers(1, 4), min_size=1, max_size=6),
-    floats=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=48, max_size=48),
+    floats=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=8),
     with_probabilities=st.booleans(),
+    reports=st.booleans(),
 )
-def test_joined_answers_are_those_of_each(
-    manifests: list[Manifest], sizes: list[int], floats: list[float], with_probabilities: bool
+def test_an_answer_is_the_documented_object(
+    manifests: list[Manifest], floats: list[float], with_probabilities: bool, reports: bool
 ) -> None:
-    """Each request gets, byte for byte, what it would get alone."""
-    rows = sum(sizes)
+    """Byte for byte, whatever the labels and numbers; probabilities are left out where they are not wanted."""
     for manifest in manifests:
         numbers = np.array(floats)
-        predicted = (numbers[:rows] > 0).astype(np.intp) if manifest.classes else numbers[:rows]
-        has = with_probabilities and manifest.classes
-        told = Predictions(predicted, numbers[: 2 * rows].reshape(rows, 2) if has else None)
+        values = (numbers > 0).astype(np.intp) if manifest.classes else numbers
+        spread = np.stack([numbers, numbers], axis=1) if manifest.classes else None
+        predictions = Predictions(values, spread, label_map(manifest.classes))
+        wanted = Predictions(values, spread if with_probabilities else None, label_map(manifest.classes))
+        errors: list[Any] | None = [] if reports else None
 
-        written = Answers(manifest).write(told, sizes)
+        answer = Answers(manifest).encode(predictions, probabilities=with_probabilities, errors=errors)
 
-        start = 0
-        for size, answer in zip(sizes, written, strict=True):
-            part = slice(start, start + size)
-            alone = Predictions(predicted[part], told.probabilities[part] if told.probabilities is not None else None)
-            assert answer == expected(manifest, alone)
-            assert json.loads(answer)
-            start += size
+        assert answer == expected(manifest, wanted, errors)
+        assert json.loads(answer)
 
 
-def test_whose_row_has_no_answer_gets_none(manifests: list[Manifest]) -> None:
-    """No class, or a number that is none, is nobody's answer but its request's."""
+def test_a_row_without_a_prediction_is_null(manifests: list[Manifest]) -> None:
+    """Its label, its probabilities and its number are null, and its mistake is listed."""
+    fault, errors = Fault("no-answer", "no answer", np.array([1])), [{"row": 1, "code": "no-answer"}]
+    spread = np.array([[1, 0], [np.nan, 0], [0, 1.0]])
     for manifest in manifests[:-1]:
-        told = Predictions(np.array([0, NO_CLASS, 1, 1]), np.array([[1, 0], [1, 0], [0, np.nan], [0, 1.0]]))
-        assert [answer is None for answer in Answers(manifest).write(told, [1, 1, 1, 1])] == [False, True, True, False]
-        assert [answer is None for answer in Answers(manifest).write(told, [1, 2, 1])] == [False, True, False]
-        assert Answers(manifest).write(told, [4]) == [None]
-    numbers = Predictions(np.array([1.0, np.inf, 2.0]))
-    assert [answer is None for answer in Answers(manifests[-1]).write(numbers, [1, 1, 1])] == [False, True, False]
+        known = label_map(manifest.classes)
+        predictions = Predictions(np.array([0, NO_CLASS, 1]), spread, known, (fault,))
+        answer = json.loads(Answers(manifest).encode(predictions, errors=errors))
+        assert answer["predictions"] == [manifest.classes[0], None, manifest.classes[1]]
+        assert answer["probabilities"] == [[1, 0], None, [0, 1]]
+        assert answer["errors"] == errors
+    numbers = Predictions(np.array([1.0, np.nan, 2.0]), faults=(fault,))
+    assert json.loads(Answers(manifests[-1]).encode(numbers, errors=errors))["predictions"] == [1.0, None, 2.0]
 
 
 def test_a_label_is_what_it_was(tmp_path: Path) -> None:
     """Labels of several digits or with brackets in them are not mistaken for the list's own."""
     manifest = tiny.make(labels=("],[", "1,2")).publish(Store(tmp_path))
 
-    [answer] = Answers(manifest).write(Predictions(np.array([0, 1])), [2])
+    answer = Answers(manifest).encode(Predictions(np.array([0, 1]), None, label_map(manifest.classes)))
 
-    assert json.loads(answer or b"")["predictions"] == ["],[", "1,2"]
+    assert json.loads(answer)["predictions"] == ["],[", "1,2"]

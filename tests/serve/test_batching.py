@@ -10,9 +10,9 @@ from typing import Any
 import anyio
 import pytest
 
-from serve.batching import Batcher
 from serve.errors import DeadlineExceeded, Overloaded
-from serve.threads import ThreadLimiter
+from serve.inference.batching import Batcher
+from serve.inference.threads import ThreadLimiter
 
 Rows = list[list[int]]
 
@@ -21,7 +21,8 @@ class Model:
     """
     A model that doubles the first value of each row.
 
-    It does not answer a request that has a row -1, fails for one that has a row -2, and waits while it is held.
+    It does not answer a request that has a row -1 together with others, fails for one that has a row -2, and waits
+    while it is held.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,17 @@ class Model:
         self._may_go_on = threading.Event()
         self._may_go_on.set()
         self.is_asked = threading.Event()
+        self.alone_calls: list[Rows] = []
+        self.alone_may_go_on = threading.Event()
+        self.alone_may_go_on.set()
+
+    def alone(self, rows: Rows) -> list[int]:
+        """Answer one request."""
+        self.alone_calls.append(rows)
+        assert self.alone_may_go_on.wait(20)
+        if [-2] in rows:
+            raise ValueError("minus two")
+        return [2 * row[0] for row in rows]
 
     def __call__(self, requests: list[Rows]) -> list[list[int] | None]:
         self.calls.append(requests)
@@ -58,6 +70,11 @@ class Model:
 Ready = tuple[Model, Batcher[Rows, list[int]]]
 
 
+def submit(batcher: Batcher[Rows, list[int]], rows: Rows) -> "asyncio.Future[list[int]]":
+    """Ask for rows."""
+    return batcher.submit(rows, len(rows))
+
+
 def ready(
     test: Callable[[Model, Batcher[Rows, list[int]]], Awaitable[None]], *, quick: bool, **limits: Any
 ) -> Coroutine[Any, Any, None]:
@@ -68,9 +85,11 @@ def ready(
     given |= {"loop_rows": 10**6, **limits}
 
     async def run() -> None:
-        batcher = Batcher[Rows, list[int]](model, threads=ThreadLimiter(2, deadline_s=given["deadline_s"]), **given)
+        batcher = Batcher[Rows, list[int]](
+            model, model.alone, threads=ThreadLimiter(2, deadline_s=given["deadline_s"]), **given
+        )
         while quick and not batcher._is_crowded:
-            await asyncio.gather(*(batcher.submit([[0]]) for _ in range(3)))
+            await asyncio.gather(*(submit(batcher, [[0]]) for _ in range(3)))
         model.calls.clear()
         model.threads.clear()
         with anyio.fail_after(30):
@@ -85,10 +104,10 @@ def test_what_arrives_together_is_predicted_together() -> None:
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
         while len(model.calls) < 8:
             # Every call doubles what is known to be quick.
-            await asyncio.gather(*(batcher.submit([[number]] * 3) for number in range(6)))
+            await asyncio.gather(*(submit(batcher, [[number]] * 3) for number in range(6)))
         model.calls.clear()
 
-        answers = await asyncio.gather(*(batcher.submit([[number], [number + 1]]) for number in range(5)))
+        answers = await asyncio.gather(*(submit(batcher, [[number], [number + 1]]) for number in range(5)))
 
         assert answers == [[2 * number, 2 * number + 2] for number in range(5)]
         assert [len(call) for call in model.calls] == [5]
@@ -101,8 +120,8 @@ def test_an_idle_model_is_asked_at_once() -> None:
     """A lone request waits for nobody; who comes in the same turn of the loop is predicted together at its end."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        await batcher.submit([[0]])
-        answers = [batcher.submit([[number]]) for number in (1, 2, 3)]
+        await submit(batcher, [[0]])
+        answers = [submit(batcher, [[number]]) for number in (1, 2, 3)]
 
         assert [answer.done() for answer in answers] == [True, False, False]
         assert await asyncio.gather(*answers) == [[2], [4], [6]]
@@ -118,7 +137,7 @@ def test_a_call_has_no_more_rows_than_it_may(quick: bool) -> None:
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
         sizes = [2, 3, 1, 9, 4]
-        answers = await asyncio.gather(*(batcher.submit([[size]] * size) for size in sizes))
+        answers = await asyncio.gather(*(submit(batcher, [[size]] * size) for size in sizes))
 
         assert [len(answer or ()) for answer in answers] == sizes
         assert [[len(rows) for rows in call] for call in model.calls] == [[2, 3], [1], [9], [4]]
@@ -130,9 +149,9 @@ def test_a_long_queue_of_quick_calls_stays_on_the_loop() -> None:
     """What counts is how many rows the next call has, not how many wait."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        await asyncio.gather(*(batcher.submit([[1]] * 5) for _ in range(4)))
+        await asyncio.gather(*(submit(batcher, [[1]] * 5) for _ in range(4)))
         model.threads.clear()
-        await asyncio.gather(*(batcher.submit([[1]] * 5) for _ in range(40)))
+        await asyncio.gather(*(submit(batcher, [[1]] * 5) for _ in range(40)))
 
         assert model.threads == [False] * 40
 
@@ -144,9 +163,9 @@ def test_what_arrives_while_a_model_is_at_work_is_the_next_call() -> None:
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
         with model.held():
-            first = batcher.submit([[1]])
+            first = submit(batcher, [[1]])
             await model.until_asked()
-            others = [batcher.submit([[number]]) for number in (2, 3, 4)]
+            others = [submit(batcher, [[number]]) for number in (2, 3, 4)]
             await asyncio.sleep(0)
 
             assert len(model.calls) == 1
@@ -161,13 +180,16 @@ def test_what_arrives_while_a_model_is_at_work_is_the_next_call() -> None:
 @pytest.mark.parametrize("quick", [True, False])
 @pytest.mark.parametrize("bad", [-1, -2], ids=["no answer", "a failure"])
 def test_nobody_pays_for_a_neighbour(quick: bool, bad: int) -> None:
-    """Whoever has no answer is told to ask alone, and if the call failed everybody is: nobody gets another's error."""
+    """A request without an answer is answered alone, and if the call failed each is: none gets another's error."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        answers = await asyncio.gather(*(batcher.submit([[number]]) for number in (1, bad, 3)))
+        calls = (submit(batcher, [[number]]) for number in (1, bad, 3))
+        first, other, third = await asyncio.gather(*calls, return_exceptions=True)
 
-        assert answers == ([[2], None, [6]] if bad == -1 else [None] * 3)
-        assert await batcher.submit([[5]]) == [10]
+        assert (first, third) == ([2], [6])
+        assert other == [-2] if bad == -1 else isinstance(other, ValueError)
+        assert [[bad]] in model.alone_calls
+        assert await submit(batcher, [[5]]) == [10]
 
     asyncio.run(ready(test, quick=quick))
 
@@ -177,9 +199,9 @@ def test_who_gave_up_is_not_predicted() -> None:
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
         with model.held():
-            first = batcher.submit([[1]])
+            first = submit(batcher, [[1]])
             await model.until_asked()
-            second, third = batcher.submit([[2]]), batcher.submit([[3]])
+            second, third = submit(batcher, [[2]]), submit(batcher, [[3]])
             first.cancel()
             second.cancel()
 
@@ -195,18 +217,16 @@ def test_a_full_queue_turns_away() -> None:
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
         with model.held():
-            waiting = [batcher.submit([[1]] * 4)]
+            waiting = [submit(batcher, [[1]] * 4)]
             await model.until_asked()
-            waiting.append(batcher.submit([[1]] * 6))
+            waiting.append(submit(batcher, [[1]] * 6))
             with pytest.raises(Overloaded):
-                batcher.submit([[1]])
-            with pytest.raises(Overloaded):
-                batcher.alone(list, rows=1)
+                submit(batcher, [[1]])
         await asyncio.gather(*waiting)
 
-        assert await batcher.submit([[1]] * 10) == [2] * 10
-        assert await batcher.alone(lambda: "alone", rows=10) == "alone"
-        assert await batcher.submit([[1]] * 99) == [2] * 99
+        assert await submit(batcher, [[1]] * 10) == [2] * 10
+        assert await submit(batcher, [[-1]] * 10) == [-2] * 10
+        assert await submit(batcher, [[1]] * 99) == [2] * 99
 
     asyncio.run(ready(test, quick=False, queue_rows=10))
 
@@ -216,68 +236,57 @@ def test_who_waits_too_long_is_told() -> None:
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
         with model.held():
-            first = batcher.submit([[1]])
+            first = submit(batcher, [[1]])
             await model.until_asked()
-            others = batcher.submit([[2]]), batcher.alone(lambda: model([[[3]]]), rows=1)
-            told = await asyncio.gather(first, *others, return_exceptions=True)
+            second = submit(batcher, [[2]])
+            told = await asyncio.gather(first, second, return_exceptions=True)
 
-        assert [type(error) for error in told] == [DeadlineExceeded] * 3
+        assert [type(error) for error in told] == [DeadlineExceeded] * 2
         while batcher._tasks:
             await asyncio.wait(batcher._tasks)
-        assert await batcher.submit([[4]] * 10) == [8] * 10
+        assert await submit(batcher, [[4]] * 10) == [8] * 10
         assert [[[2]]] not in model.calls
 
     asyncio.run(ready(test, quick=False, deadline_s=0.2, queue_rows=10))
 
 
 def test_a_deadline_holds_where_all_threads_are_taken() -> None:
-    """Calls that nobody waits for any more are not even begun."""
+    """A call alone that is too late is not even begun."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        begun: list[int] = []
-        with model.held():
-            taken = [batcher.alone(lambda: model([]), rows=1) for _ in range(2)]
-            late = batcher.alone(lambda: begun.append(1), rows=1)
-            told = await asyncio.gather(*taken, late, return_exceptions=True)
+        model.alone_may_go_on.clear()
+        calls = [submit(batcher, [[-1], [number]]) for number in (1, 2, 3)]
+        told = await asyncio.gather(*calls, return_exceptions=True)
+        model.alone_may_go_on.set()
 
         assert [type(error) for error in told] == [DeadlineExceeded] * 3
-        assert await batcher.alone(lambda: "next", rows=1) == "next"
-        assert begun == []
+        assert await submit(batcher, [[-1]]) == [-2]
+        assert model.alone_calls == [[[-1], [1]], [[-1], [2]], [[-1]]]
 
-    asyncio.run(ready(test, quick=False, deadline_s=0.2))
-
-
-def test_a_failure_alone_is_its_own() -> None:
-    """What a call of one's own raises is raised to oneself."""
-
-    async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        def fail() -> None:
-            raise ZeroDivisionError
-
-        with pytest.raises(ZeroDivisionError):
-            await batcher.alone(fail, rows=1)
-
-    asyncio.run(ready(test, quick=False))
+    asyncio.run(ready(test, quick=True, deadline_s=0.5))
 
 
 def test_a_call_alone_holds_nobody_up() -> None:
-    """While one request is asked by itself, others are predicted."""
+    """While one request is answered alone, others are predicted."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        end = threading.Event()
-        alone = batcher.alone(lambda: end.wait(20), rows=1)
+        model.alone_may_go_on.clear()
+        alone = submit(batcher, [[-1]])
 
-        assert await batcher.submit([[1]]) == [2]
-        end.set()
-        assert await alone is True
+        assert await submit(batcher, [[1]]) == [2]
+        assert not alone.done()
+        model.alone_may_go_on.set()
+        assert await alone == [-2]
 
     asyncio.run(ready(test, quick=True))
 
 
 def test_what_is_quick_is_learnt() -> None:
     """A slow call sends its like to threads; one that is quick by far brings them back."""
+    model = Model()
     batcher: Batcher[Rows, list[int]] = Batcher(
-        Model(),
+        model,
+        model.alone,
         model="m",
         threads=ThreadLimiter(1, deadline_s=1),
         loop_rows=100,

@@ -14,8 +14,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from artifacts import Store
 from artifacts.predictions import Predictions
 from artifacts.signature import Columns
-from serve.cache import RowCache, lookup_s, pays, plain_rows
-from tests.serve.test_hot import value
+from serve.inference.cache import RowCache, lookup_s, pays, plain_rows
+from tests.serve.test_predict import value
 from tests.server import Api, Server, environment, untraced
 from train import publish
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from serve.api.deps import PREFIX
 from serve.api.docs import document
 from serve.app.root import create_app
-from serve.registry import Registry, Served
+from serve.inference.registry import Registry, Served
 from serve.settings import Settings
 from tests.browser import open_page
 from tests.cards import Page

@@ -9,7 +9,7 @@ import pytest
 from artifacts import Store
 from artifacts.history import HISTORY
 from artifacts.keys import Keys, generate
-from serve.registry import Served, load
+from serve.inference.registry import Served, load
 from serve.rows import Limits
 from tests import tiny
 from tests.artifacts.folders import put, stranger

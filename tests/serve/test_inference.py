@@ -8,13 +8,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from artifacts import Store
-from serve.batching import Batcher
-from serve.inference import Inference
-from serve.plain import Rows
-from serve.registry import Model, Registry
+from serve.inference.batching import Batcher
+from serve.inference.model_errors import ModelErrors
+from serve.inference.observers import Observers
+from serve.inference.registry import LoadedModel, Registry
+from serve.inference.service import Call, InferenceService
 from serve.schema import PredictRequest
-from serve.telemetry import Metrics
-from serve.threads import ThreadLimiter
 from tests import tiny
 from tests.bodies import LINE, ROW, column, mistakes, records, strict_json, table
 from tests.server import Api, slug
@@ -97,13 +96,13 @@ def test_what_is_not_asked_for_want_of_time_is_told_so(tmp_path: Path) -> None:
     store = Store(tmp_path)
     tiny.make(estimator=Refusing()).publish(store)
     bundle = store.load("tiny", 1)
-    model = Model("tiny", 1, bundle, PredictRequest)
+    model = LoadedModel("tiny", 1, bundle, PredictRequest)
     batch = bundle.manifest.signature.check([[0.5, 999.0, 6.0], [1, 2, 9]])
 
-    threads = ThreadLimiter(1, deadline_s=1)
-    queues = partial(Batcher[Rows, bytes], threads=threads, call_rows=1, queue_rows=1, deadline_s=1)
-    patient = Inference(Registry(), Metrics(), batcher=queues, cache_rows=0).predict(model, batch)
-    hasty = Inference(Registry(), Metrics(), batcher=queues, cache_rows=0, patience_s=0).predict(model, batch)
+    registry, errors, observers = Registry(), ModelErrors(lambda _model, _version: None), Observers()
+    service = partial(InferenceService, registry, batcher=partial(Batcher), errors=errors, observers=observers)
+    patient = service(cache_rows=0).predict_block(Call(model, batch.data))
+    hasty = service(cache_rows=0, retry_s=0).predict_block(Call(model, batch.data))
 
     assert patient.labels.tolist() == ["short", None, "long"]
     assert [(fault.code, fault.rows.tolist()) for fault in patient.faults] == [("no-answer", [1])]

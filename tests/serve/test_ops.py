@@ -20,8 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from artifacts import Store
 from artifacts.errors import ArtifactSelfTest
 from serve.api.ops import Canary
-from serve.registry import Registry, Served
-from serve.threads import ThreadLimiter
+from serve.inference.registry import Registry, Served
+from serve.inference.threads import ThreadLimiter
 from tests.artifacts.folders import amend
 from tests.server import Api, Server, environment, slug
 

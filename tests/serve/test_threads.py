@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from serve.errors import DeadlineExceeded
-from serve.threads import LOST_DEADLINES, ThreadLimiter, on_loop
+from serve.inference.threads import LOST_DEADLINES, ThreadLimiter, on_loop
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:

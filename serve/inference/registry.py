@@ -22,7 +22,7 @@ _MOST_FORMER = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class LoadedModel:
     """
     One loaded version; never changed once built.
 
@@ -72,14 +72,14 @@ class Served:
     """
 
     name: str
-    versions: Mapping[int, Model]
+    versions: Mapping[int, LoadedModel]
     aliases: Mapping[str, int]
     failures: Mapping[int, Failure] = field(default_factory=dict)
     reason: Failure | None = None
     failed_champion: int | None = None
 
     @property
-    def champion(self) -> Model | None:
+    def champion(self) -> LoadedModel | None:
         """The version that answers by default, if it is in memory."""
         return self.versions.get(self.aliases.get(CHAMPION, 0))
 
@@ -115,7 +115,7 @@ class Registry:
     def replace(self, models: Iterable[Served], *, is_away: bool = False) -> None:
         """Serve these models, and only these; `is_away` if the store cannot be read, so that there may be others."""
         # One assignment is the whole change: a request that already holds a
-        # Model finishes on it, the next request sees the new mapping.
+        # LoadedModel finishes on it, the next request sees the new mapping.
         self._models = MappingProxyType({model.name: model for model in models})
         self.is_away = is_away
         self.generation += 1
@@ -178,7 +178,7 @@ class Registry:
         self._demand_store()
         raise ModelNotFound("there is no default model: name one, /models/<model>/predict, or set SEPAL_DEFAULT_MODEL")
 
-    def get(self, name: str | None, reference: str | None = None) -> Model:
+    def get(self, name: str | None, reference: str | None = None) -> LoadedModel:
         """
         The version that a request means.
 
@@ -225,7 +225,7 @@ def _load_model(store: Store, name: str, limits: Limits) -> Served:
         aliases = store.aliases(name)
     except ArtifactError as error:
         return Served(name, {}, {}, reason=Failure.of(error))
-    versions: dict[int, Model] = {}
+    versions: dict[int, LoadedModel] = {}
     failures: dict[int, Failure] = {}
     for version in sorted(set(aliases.values())):
         loaded = _load_version(store, name, version, limits)
@@ -236,10 +236,10 @@ def _load_model(store: Store, name: str, limits: Limits) -> Served:
     return Served(name, versions, aliases, failures)
 
 
-def _load_version(store: Store, name: str, version: int, limits: Limits) -> Model | Failure:
+def _load_version(store: Store, name: str, version: int, limits: Limits) -> LoadedModel | Failure:
     try:
         bundle = store.load(name, version)
-        return Model(name, version, bundle, request_model(bundle.manifest, limits), _row_s(bundle))
+        return LoadedModel(name, version, bundle, request_model(bundle.manifest, limits), _row_s(bundle))
     except ArtifactError as error:
         return Failure.of(error)
     except Exception as error:  # noqa: BLE001  # one version, whatever is wrong with it, stops no other

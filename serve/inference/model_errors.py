@@ -12,11 +12,10 @@ import structlog
 import artifacts
 from artifacts.errors import kind_of, shown
 from artifacts.predictions import InvalidPredictions
-from serve.telemetry import Metrics
 
 LOG_EVERY_S = 60.0
 _LONGEST_FILE = 256
-_OWN = (Path(artifacts.__file__).parent, Path(__file__).parent)
+_OWN = (Path(artifacts.__file__).parent, Path(__file__).parents[1])
 _PYTHON = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
@@ -35,15 +34,22 @@ class ModelErrors:
     quote what callers sent.
     """
 
-    def __init__(self, metrics: Metrics, *, clock: Callable[[], float] = monotonic) -> None:
-        self._counter = metrics.model_errors
+    def __init__(self, on_error: Callable[[str, int], object], *, clock: Callable[[], float] = monotonic) -> None:
+        """
+        Prepare.
+
+        Args:
+            on_error: Called with the model and version of every failed call.
+            clock: Returns seconds.
+        """
+        self._on_error = on_error
         self._clock = clock
         self._logged: dict[tuple[str, int], float] = {}
         self._lock = Lock()
 
     def record(self, model: str, version: int, error: Exception) -> None:
         """Count a failed call, and log it if nothing was logged for this version within a minute; for any thread."""
-        self._counter.labels(model, str(version)).inc()
+        self._on_error(model, version)
         with self._lock:
             now = self._clock()
             if now - self._logged.get((model, version), float("-inf")) < LOG_EVERY_S:

@@ -1,4 +1,4 @@
-"""Requests that are plainly right: answered as by the routes, beside others that are slow, late, gone or too many."""
+"""Predictions in JSON: the same whatever the parameters, next to requests that are slow, late, gone or too many."""
 
 import json
 import socket
@@ -21,7 +21,7 @@ from tests.server import Api, Server, environment, slug, unmeasured
 PATIENCE_S = 20.0
 PREDICT = "/api/v1/predict"
 ROW = [0.5, 1]
-# Any of these keeps a request from the hot path, and changes nothing of its answer.
+# None of these changes anything of an answer.
 DETOURS: list[dict[str, Any]] = [
     {"params": {"probabilities": "true"}},
     {"headers": {"Content-Type": "application/json;charset=UTF-8"}},
@@ -59,15 +59,17 @@ def value(api: Api, *name: str) -> float:
 
 
 def calls(api: Api, model: str) -> float:
-    """How often a model was asked on the hot path."""
+    """How often a model was called."""
     return value(api, "sepal_model_calls_total", model, "1")
 
 
 @pytest.mark.parametrize("rows", [1, 2, 300])
 @pytest.mark.parametrize("by_name", [False, True])
 @pytest.mark.parametrize("model", ["mixed", "single", "wide"])
-def test_an_answer_is_the_routes_own(zoo: Api, zoo_store: Path, model: str, by_name: bool, rows: int) -> None:
-    """Byte for byte and header for header, whichever way a request takes; a metric shows which."""
+def test_parameters_that_ask_for_the_default_change_nothing(
+    zoo: Api, zoo_store: Path, model: str, by_name: bool, rows: int
+) -> None:
+    """Byte for byte and header for header; each request is one call of the model."""
     manifest = Store(zoo_store).manifest(model, 1)
     examples = [list(row) for row in manifest.examples.instances]
     sent = (examples * rows)[:rows]
@@ -75,22 +77,22 @@ def test_an_answer_is_the_routes_own(zoo: Api, zoo_store: Path, model: str, by_n
     body, path = json.dumps({"instances": instances}).encode(), f"/api/v1/models/{model}/predict"
     before = calls(zoo, model)
 
-    hot = post(zoo, body, path)
+    expected = post(zoo, body, path)
 
-    assert hot.status_code == 200
+    assert expected.status_code == 200
     assert calls(zoo, model) == before + 1
     for detour in DETOURS:
-        cold = post(zoo, body, path, **detour)
-        assert cold.content == hot.content
+        answer = post(zoo, body, path, **detour)
+        assert answer.content == expected.content
         varying = {"date", "ratelimit", "x-request-id"}
-        assert [pair for pair in cold.headers.items() if pair[0] not in varying] == [
-            pair for pair in hot.headers.items() if pair[0] not in varying
+        assert [pair for pair in answer.headers.items() if pair[0] not in varying] == [
+            pair for pair in expected.headers.items() if pair[0] not in varying
         ]
-    assert calls(zoo, model) == before + 1
+    assert calls(zoo, model) == before + 1 + len(DETOURS)
 
 
 @pytest.mark.parametrize("path", [PREDICT, "/api/v1/models/iris/predict"])
-def test_the_log_and_the_metrics_do_not_know_the_way(api: Api, path: str) -> None:
+def test_the_log_and_the_metrics_do_not_show_parameters(api: Api, path: str) -> None:
     """A line has the same words, and the same series count."""
     told = []
     for number, detour in enumerate([{}, DETOURS[0]]):
@@ -109,7 +111,7 @@ def test_the_log_and_the_metrics_do_not_know_the_way(api: Api, path: str) -> Non
 
 
 def test_a_token_that_does_not_reach_so_far_is_refused_every_time(api: Api) -> None:
-    """Remembered or not, a token without the scope gets the routes' own refusal."""
+    """Remembered or not, a token without the scope is refused."""
     short = api.server.bearer("batch")
 
     answers = [post(api, b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}', headers=short) for _ in range(3)]
@@ -182,7 +184,7 @@ def ask(api: Api, rows: int = 1, **more: Any) -> httpx2.Response:
 WAYS = [{}, DETOURS[0]]
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["hot", "routes"])
+@pytest.mark.parametrize("way", WAYS, ids=["default", "parameters"])
 def test_a_slow_model_holds_up_nobody_else(tmp_path: Path, way: dict[str, Any]) -> None:
     """While a model is at work the server lives, and whoever came meanwhile is predicted in one call after it."""
     with gated(tmp_path) as (api, gate, callers):
@@ -190,19 +192,17 @@ def test_a_slow_model_holds_up_nobody_else(tmp_path: Path, way: dict[str, Any]) 
             first = callers.submit(ask, api, **way)
             until(lambda: gate.asked == [1])
             others = [callers.submit(ask, api, rows) for rows in (1, 2, 3)]
-            if not way:
-                until(lambda: value(api, "sepal_requests_in_progress") == 5)
+            until(lambda: value(api, "sepal_requests_in_progress") == 5)
 
             assert api.server.client.get("/health/live").status_code == 200
 
         answers = [waiting.result(PATIENCE_S) for waiting in (first, *others)]
 
     assert [len(answer.json()["predictions"]) for answer in answers] == [1, 1, 2, 3]
-    if not way:
-        assert gate.asked == [1, 6]
+    assert gate.asked == [1, 6]
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["hot", "routes"])
+@pytest.mark.parametrize("way", WAYS, ids=["default", "parameters"])
 def test_a_full_queue_is_503(tmp_path: Path, way: dict[str, Any]) -> None:
     """Rows beyond SEPAL_QUEUE_ROWS are refused at once, with Retry-After; those that wait are answered."""
     with gated(tmp_path, queue_rows=10) as (api, gate, callers):
@@ -218,7 +218,7 @@ def test_a_full_queue_is_503(tmp_path: Path, way: dict[str, Any]) -> None:
         assert ask(api, 3, **way).status_code == 200
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["hot", "routes"])
+@pytest.mark.parametrize("way", WAYS, ids=["default", "parameters"])
 def test_what_takes_too_long_is_504(tmp_path: Path, way: dict[str, Any]) -> None:
     """Beyond SEPAL_DEADLINE_S a caller is told so, and the next one is answered."""
     with gated(tmp_path, deadline_s=0.5) as (api, gate, _):
@@ -230,7 +230,7 @@ def test_what_takes_too_long_is_504(tmp_path: Path, way: dict[str, Any]) -> None
         until(lambda: ask(api, **way).status_code == 200)
 
 
-@pytest.mark.parametrize("way", ["", "?probabilities=true"], ids=["hot", "routes"])
+@pytest.mark.parametrize("way", ["", "?probabilities=true"], ids=["default", "parameters"])
 def test_a_caller_that_goes_away_while_it_waits_costs_nothing(tmp_path: Path, way: str) -> None:
     """Its rows are not predicted, its line says 499, and the gauge does not count it."""
     with gated(tmp_path, threads=1) as (api, gate, callers):

@@ -5,31 +5,24 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from serve.errors import DeadlineExceeded, Overloaded
-from serve.threads import ThreadLimiter
+from serve.inference.threads import ThreadLimiter
 
 # What may keep the event loop from everybody else: a call that takes longer runs in a thread.
 _QUICK_S = 0.001
 
 
-class Sized(Protocol):
-    """Rows of one request."""
-
-    def __len__(self) -> int: ...
-
-
-RowsT = TypeVar("RowsT", bound=Sized)
+CallT = TypeVar("CallT")
 AnswerT = TypeVar("AnswerT")
-T = TypeVar("T")
 
 
-# One request that waits: its rows, its answer, how many rows, until when. A plain tuple, for one is made a request.
-_Job: TypeAlias = tuple[RowsT, asyncio.Future[AnswerT | None], int, float]
+# One call that waits: the call, its answer, how many rows, until when. A tuple is made faster than anything with names.
+_Job: TypeAlias = tuple[CallT, asyncio.Future[AnswerT], int, float]
 
 
-class Batcher(Generic[RowsT, AnswerT]):
+class Batcher(Generic[CallT, AnswerT]):
     """
     The queue of one version of a model.
 
@@ -40,7 +33,8 @@ class Batcher(Generic[RowsT, AnswerT]):
 
     def __init__(
         self,
-        call: Callable[[list[RowsT]], Sequence[AnswerT | None]],
+        together: Callable[[list[CallT]], Sequence[AnswerT | None]],
+        alone: Callable[[CallT], AnswerT],
         *,
         model: str,
         threads: ThreadLimiter,
@@ -54,7 +48,8 @@ class Batcher(Generic[RowsT, AnswerT]):
         Prepare a queue.
 
         Args:
-            call: Answers several requests at once; None for one that must be asked by itself.
+            together: Answers several calls at once; None for one that must be answered alone.
+            alone: Answers one call, in a thread.
             model: Whose calls they are.
             threads: Where calls run that may take longer than a moment.
             loop_rows: Calls with more rows never run on the event loop.
@@ -63,7 +58,8 @@ class Batcher(Generic[RowsT, AnswerT]):
             deadline_s: How long a request may take from here on.
             clock: Tells how long calls take.
         """
-        self._call = call
+        self._together = together
+        self._alone = alone
         self._model = model
         self._threads = threads
         self._loop_rows = loop_rows
@@ -71,7 +67,7 @@ class Batcher(Generic[RowsT, AnswerT]):
         self._queue_rows = queue_rows
         self._deadline_s = deadline_s
         self._clock = clock
-        self._queue: deque[_Job[RowsT, AnswerT]] = deque()
+        self._queue: deque[_Job[CallT, AnswerT]] = deque()
         self._waiting = 0
         self._rows = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -88,23 +84,22 @@ class Batcher(Generic[RowsT, AnswerT]):
         """Whether an answer comes before anybody could think of giving up."""
         return self._quick_rows > 0
 
-    def submit(self, rows: RowsT) -> "asyncio.Future[AnswerT | None]":
+    def submit(self, call: CallT, size: int) -> "asyncio.Future[AnswerT]":
         """
-        Ask for rows, together with whoever else asks.
+        Answer a call with so many rows, together with others that wait.
 
-        The answer is None where the rows must be asked by themselves; it fails with DeadlineExceeded when it is too
-        late. Whoever no longer wants it cancels it, and rows that still wait are not predicted.
+        The answer fails with DeadlineExceeded when it is too late. A caller that no longer wants it cancels it, and
+        rows that still wait are not predicted.
 
         Raises:
             Overloaded: Too many rows are waiting.
         """
         # To ask which loop runs is a system call, and it is always the same.
         loop = self._loop = self._loop or asyncio.get_running_loop()
-        size = len(rows)
         self._admit(size)
-        answer: asyncio.Future[AnswerT | None] = loop.create_future()
+        answer: asyncio.Future[AnswerT] = loop.create_future()
         until = loop.time() + self._deadline_s
-        self._queue.append((rows, answer, size, until))
+        self._queue.append((call, answer, size, until))
         self._waiting += size
         if self._is_in_thread:
             _set_alarm(answer, until)
@@ -114,20 +109,6 @@ class Batcher(Generic[RowsT, AnswerT]):
             # Where requests come one by one, there is nobody to wait for, not even for a turn of the loop.
             if not self._is_crowded and size <= self._quick_rows:
                 self._predict()
-        return answer
-
-    def alone(self, call: Callable[[], T], *, rows: int) -> "asyncio.Future[T]":
-        """
-        Make a call in a thread, beside all others but counted among them.
-
-        Raises:
-            Overloaded: Too many rows are waiting.
-        """
-        loop = asyncio.get_running_loop()
-        self._admit(rows)
-        answer: asyncio.Future[T] = loop.create_future()
-        _set_alarm(answer, loop.time() + self._deadline_s)
-        self._start(self._run_alone(answer, call, rows))
         return answer
 
     def _admit(self, rows: int) -> None:
@@ -171,21 +152,23 @@ class Batcher(Generic[RowsT, AnswerT]):
                 self._give_up(jobs)
         self._go_on()
 
-    async def _run_alone(self, answer: "asyncio.Future[T]", call: Callable[[], T], rows: int) -> None:
+    async def _run_alone(self, job: _Job[CallT, AnswerT]) -> None:
+        call, answer, size, until = job
+        _set_alarm(answer, until)
         try:
             slot = await self._threads.acquire(self._model)
             if answer.done():
                 slot.release()
                 return
-            result = await slot.run(call)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to whoever asked
+            result = await slot.run(partial(self._alone, call))
+        except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the caller
             if not answer.done():
                 answer.set_exception(error)
         else:
             if not answer.done():
                 answer.set_result(result)
         finally:
-            self._rows -= rows
+            self._rows -= size
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -207,9 +190,9 @@ class Batcher(Generic[RowsT, AnswerT]):
             rows += size
         return rows
 
-    def _take(self) -> list[_Job[RowsT, AnswerT]]:
+    def _take(self) -> list[_Job[CallT, AnswerT]]:
         """The next requests, as many as one call may have; those that nobody waits for are left out."""
-        taken: list[_Job[RowsT, AnswerT]] = []
+        taken: list[_Job[CallT, AnswerT]] = []
         rows, now = 0, self._loop.time() if self._loop else 0.0
         while self._queue and (not taken or rows + self._queue[0][2] <= self._call_rows):
             job = self._queue.popleft()
@@ -224,11 +207,11 @@ class Batcher(Generic[RowsT, AnswerT]):
             rows += size
         return taken
 
-    def _ask(self, jobs: list[_Job[RowsT, AnswerT]]) -> Sequence[AnswerT | None]:
+    def _ask(self, jobs: list[_Job[CallT, AnswerT]]) -> Sequence[AnswerT | None]:
         started = self._clock()
         try:
-            answers = self._call([rows for rows, _, _, _ in jobs])
-        except Exception:  # noqa: BLE001  # each is asked by itself, and whose rows it is meets the error again
+            answers = self._together([call for call, _, _, _ in jobs])
+        except Exception:  # noqa: BLE001  # each is answered alone, and meets the error again
             answers = [None] * len(jobs)
         self._learn(sum(size for _, _, size, _ in jobs), self._clock() - started)
         return answers
@@ -241,13 +224,16 @@ class Batcher(Generic[RowsT, AnswerT]):
             quick = rows if took_s > _QUICK_S / 2 else 2 * rows
             self._quick_rows = max(self._quick_rows, min(quick, self._loop_rows))
 
-    def _deliver(self, jobs: list[_Job[RowsT, AnswerT]], answers: Sequence[AnswerT | None]) -> None:
-        for (_, waiting, size, _), answer in zip(jobs, answers, strict=True):
-            self._rows -= size
-            if not waiting.done():
-                waiting.set_result(answer)
+    def _deliver(self, jobs: list[_Job[CallT, AnswerT]], answers: Sequence[AnswerT | None]) -> None:
+        for job, answer in zip(jobs, answers, strict=True):
+            if answer is None and not job[1].done():
+                self._start(self._run_alone(job))
+                continue
+            self._rows -= job[2]
+            if not job[1].done():
+                job[1].set_result(cast(AnswerT, answer))
 
-    def _give_up(self, jobs: list[_Job[RowsT, AnswerT]]) -> None:
+    def _give_up(self, jobs: list[_Job[CallT, AnswerT]]) -> None:
         for _, waiting, size, _ in jobs:
             self._rows -= size
             _expire(waiting)

@@ -1,0 +1,1 @@
+"""The models in memory, and the one service that every prediction passes."""
