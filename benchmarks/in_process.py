@@ -13,13 +13,13 @@ from pydantic import SecretStr
 from starlette.types import Message, Scope
 
 from artifacts import Store
-from serve import database
 from serve.api.deps import PREFIX, Parts
 from serve.app.root import create_app
 from serve.app.security import make_tokens
+from serve.auth.users import ALL_SCOPES
 from serve.settings import Settings
-from serve.telemetry import configure_logging
-from serve.users import ALL_SCOPES
+from serve.storage import database
+from serve.telemetry.logs import configure_logging
 from train import publish
 from train.recipes import all_recipes
 

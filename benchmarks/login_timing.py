@@ -13,10 +13,10 @@ from pathlib import Path
 
 import httpx2
 
-from serve.database import connect, prepare
-from serve.security.passwords import Passwords
-from serve.security.records import Records
-from serve.users import Scope
+from serve.auth.passwords import Passwords
+from serve.auth.records import Records
+from serve.auth.users import Scope
+from serve.storage.database import connect, prepare
 from tests.server import Server, environment
 
 LARGEST_DIFFERENCE = 0.05

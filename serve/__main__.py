@@ -18,12 +18,12 @@ from pydantic_settings import SettingsError
 from artifacts.errors import KeyInvalid
 from artifacts.output import piped
 from artifacts.settings import complaints, misspelt
-from serve.commands import add_to, signing_keys
-from serve.development import USER, ensure_secrets, with_secrets
+from serve.app.development import USER, ensure_secrets, with_secrets
+from serve.cli import add_to, signing_keys
 from serve.settings import Settings
 
 if TYPE_CHECKING:
-    from serve.commands.office import Office
+    from serve.cli.office import Office
 
 DEVELOPMENT_TOKEN_S = 12 * 3600
 
@@ -66,7 +66,7 @@ def _command(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.command == "signing-keys":
         return signing_keys.run(settings, arguments)
     # Imported here: the database's libraries are nothing that `--help` waits for.
-    from serve.commands import office
+    from serve.cli import office
 
     return office.run(settings, arguments)
 
@@ -94,11 +94,11 @@ def _run(settings: Settings) -> int:
     if not _has_keys(settings):
         return 2
     from artifacts.keys import Keys
-    from serve.commands import office
+    from serve.cli import office
     from serve.errors import DatabaseUnavailable
-    from serve.listening import allow_files, limit_threads
-    from serve.supervisor import bind
-    from serve.telemetry import configure_logging
+    from serve.http.listening import allow_files, limit_threads
+    from serve.http.supervisor import bind
+    from serve.telemetry.logs import configure_logging
 
     limit_threads(settings.model_threads, workers=settings.workers)
     allow_files(settings.max_connections)
@@ -126,9 +126,9 @@ def _run(settings: Settings) -> int:
 
 def _supervise(settings: Settings, listeners: list[socket.socket]) -> int:
     """Run the workers until a signal comes."""
-    from serve.supervisor import Report, Supervisor, Worker
-    from serve.telemetry import MULTIPROCESS
-    from serve.welcome import print_welcome
+    from serve.cli.banner import print_welcome
+    from serve.http.supervisor import Report, Supervisor, Worker
+    from serve.telemetry.metrics import MULTIPROCESS
 
     def welcome(report: Report) -> None:
         if not settings.is_production:
@@ -182,9 +182,9 @@ def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def _ensure_developer(settings: Settings, office: "Office") -> None:
     """The user of development, with the password that stands in the file, whatever the database was told before."""
-    from serve.security.passwords import Passwords
-    from serve.users import ALL_SCOPES
-    from serve.users.scopes import written
+    from serve.auth.passwords import Passwords
+    from serve.auth.users import ALL_SCOPES
+    from serve.auth.users.scopes import written
 
     passwords = Passwords()
     password = ensure_secrets(settings.state).password
@@ -207,9 +207,9 @@ def _token(settings: Settings) -> int:
     if not _has_keys(settings):
         return 2
     from serve.app.security import make_tokens
-    from serve.commands import office
+    from serve.auth.grants import Grants
+    from serve.cli import office
     from serve.errors import DatabaseUnavailable
-    from serve.security.grants import Grants
 
     settings = with_secrets(settings)
     try:

@@ -12,11 +12,11 @@ from typing import Any
 import httpx2
 from sqlalchemy import Engine
 
-from serve.database import connect
-from serve.security.passwords import Passwords
-from serve.security.people import People
-from serve.security.records import Records
-from serve.users import ALL_SCOPES, Scope
+from serve.auth.passwords import Passwords
+from serve.auth.people import People
+from serve.auth.records import Records
+from serve.auth.users import ALL_SCOPES, Scope
+from serve.storage.database import connect
 from tests.server import Server
 
 PASSWORD = "correct horse battery"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
-from serve.security.issuer import DISCOVERY
+from serve.auth.issuer import DISCOVERY
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 KEYS = "/keys"

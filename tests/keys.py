@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from serve.security.jwks import SigningKey, asymmetric_key, secret_key
+from serve.auth.jwks import SigningKey, asymmetric_key, secret_key
 
 Sign = Callable[[bytes], bytes]
 SECRET = "kV7dQ2mXr9LzT4wBn8yHc5sJf3gPa6Ue"

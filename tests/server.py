@@ -137,7 +137,7 @@ class Server:
         """The processes that answer now, the oldest first."""
         supervisor = self.process.pid
         children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-        return [int(pid) for pid in children if b"serve.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [int(pid) for pid in children if b"serve.app.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     @property
     def worker(self) -> int:

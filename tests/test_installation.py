@@ -62,7 +62,7 @@ def test_a_wheel_has_the_three_packages_with_their_data(tmp_path: Path) -> None:
 
     tracked = call("git", "ls-files", "artifacts", "serve", "train").split()
     assert {name for name in names if ".dist-info/" not in name} == set(tracked)
-    assert {"train/card/page.html", "serve/migrations/env.py"} <= names
+    assert {"train/card/page.html", "serve/storage/migrations/env.py"} <= names
 
 
 @pytest.fixture(scope="module")

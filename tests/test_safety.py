@@ -23,7 +23,7 @@ MAY_UNPICKLE = {
     "train/isolation.py",
     "train/fitted.py",
 }
-MAY_START_PROCESSES = {"artifacts/child.py", "serve/supervisor.py"}
+MAY_START_PROCESSES = {"artifacts/child.py", "serve/http/supervisor.py"}
 SECRETS = re.compile(
     rb"PRIVATE KEY-----[\s\\rn]+[A-Za-z0-9+/]{40}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[bap]-[0-9]{8}|"
     rb"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}|sepal_[0-9a-z]{6,}_[A-Za-z0-9_-]{30,}"

@@ -10,9 +10,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from artifacts import Store
 from benchmarks.in_process import MODELS, App, body
-from serve.answers import Answers
+from serve.dialects.native.encoder import Answers
+from serve.dialects.native.schema import read
 from serve.inference.service import Call
-from serve.schema import read
 
 SIZES = (1, 1000)
 # A run of the event loop costs as much as a request does: it is shared by so many.

@@ -9,13 +9,13 @@ from pydantic_core import PydanticCustomError
 
 from serve.api.deps import PREFIX, MaybeCaller, PartsDep, Visitor
 from serve.api.media import require_form
+from serve.auth.grants import Granted
+from serve.auth.keys import PREFIX as KEY_PREFIX
+from serve.auth.passwords import LONGEST
+from serve.auth.principals import Verified
+from serve.auth.tokens import LONGEST as LONGEST_TOKEN
+from serve.auth.users import NAME
 from serve.errors import SessionNotFound, Unauthenticated
-from serve.security.grants import Granted
-from serve.security.keys import PREFIX as KEY_PREFIX
-from serve.security.passwords import LONGEST
-from serve.security.principals import Verified
-from serve.security.tokens import LONGEST as LONGEST_TOKEN
-from serve.users import NAME
 
 router = APIRouter(prefix=PREFIX, tags=["tokens"])
 

@@ -18,13 +18,13 @@ from serve.api.context import RequestContext, context_of
 from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
 from serve.api.form import file_of
 from serve.api.media import CSV, NDJSON, preferred_media, require_media
+from serve.auth.principals import Principal
 from serve.errors import DeadlineExceeded, ProtocolTooOld, StorageFull
 from serve.inference.registry import LoadedModel
 from serve.inference.service import Call, completed
 from serve.inference.service import overdue as overdue_rows
 from serve.inference.threads import on_loop
 from serve.limits.rate import Rate
-from serve.security.principals import Principal
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 
@@ -193,7 +193,7 @@ class _Upload:
 
     def _begin(self) -> bytes:
         # Arrow takes room, which a server that sees no CSV can do without.
-        from serve.tabular.answer import Asked, CsvAnswer
+        from serve.dialects.csv.answer import Asked, CsvAnswer
 
         manifest = self._model.bundle.manifest
         asked = Asked(manifest.signature, manifest.classes, self._model.bundle.has_probabilities)

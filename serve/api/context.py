@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.types import Scope
 
-from serve.wire import Connection
+from serve.http.wire import Connection
 
 _KEY = "sepal"
 

@@ -15,22 +15,22 @@ from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 from serve.api import rates
 from serve.api.context import context_of
 from serve.api.rates import Rates
+from serve.auth.callers import Callers
+from serve.auth.desk import Desk
+from serve.auth.grants import Grants
+from serve.auth.login import Login
+from serve.auth.principals import Principal
+from serve.auth.records import Records
+from serve.auth.tokens import Tokens
+from serve.auth.users import Scope
+from serve.dialects.csv.options import CsvOptions
 from serve.errors import ScopeMissing, Unauthenticated
 from serve.inference.observers import Observers
 from serve.inference.registry import Registry
 from serve.inference.service import InferenceService
 from serve.inference.threads import ThreadLimiter
 from serve.limits.rate import Rate
-from serve.security.callers import Callers
-from serve.security.desk import Desk
-from serve.security.grants import Grants
-from serve.security.login import Login
-from serve.security.principals import Principal
-from serve.security.records import Records
-from serve.security.tokens import Tokens
-from serve.tabular.options import CsvOptions
-from serve.telemetry import Metrics
-from serve.users import Scope
+from serve.telemetry.metrics import Metrics
 
 PREFIX = "/api/v1"
 TOKEN_PATH = f"{PREFIX}/token"

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from serve.api.deps import PREFIX, Address, Caller, Changer, PartsDep
+from serve.auth.passwords import LONGEST, SHORTEST
+from serve.auth.sessions import LoginSession
 from serve.errors import SessionNotFound, WrongPassword
-from serve.security.passwords import LONGEST, SHORTEST
-from serve.security.sessions import LoginSession
 
 router = APIRouter(prefix=f"{PREFIX}/me", tags=["me"])
 

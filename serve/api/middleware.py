@@ -9,13 +9,14 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve.access_log import AccessLog
 from serve.api import rates
 from serve.api.context import RequestContext, cannot_respond, put
 from serve.api.problems import refusal, too_large
 from serve.errors import ServeError
-from serve.telemetry import REQUEST_ID, Metrics
-from serve.wire import CONNECTION, Connection, Refusal
+from serve.http.wire import CONNECTION, Connection, Refusal
+from serve.telemetry.access_log import AccessLog
+from serve.telemetry.logs import REQUEST_ID
+from serve.telemetry.metrics import Metrics
 
 UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -15,7 +15,7 @@ from serve.api.deps import MetricsReader, Parts, PartsDep
 from serve.errors import DeadlineExceeded
 from serve.inference.registry import Registry, Served
 from serve.inference.threads import ThreadLimiter
-from serve.telemetry import CONTENT_TYPE
+from serve.telemetry.metrics import CONTENT_TYPE
 
 # How long a scrape waits for what was predicted before it to be counted.
 _FLUSH_S = 1.0

@@ -18,7 +18,6 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from artifacts import Batch, Predictions
-from serve.answers import Answers
 from serve.api import rates
 from serve.api.context import RequestContext, context_of
 from serve.api.deps import PREFIX, Parts, Predictor, bearer, principal, refuse_repeated
@@ -26,14 +25,15 @@ from serve.api.disconnect import attended
 from serve.api.media import require_media
 from serve.api.problems import problem_of
 from serve.api.rates import Rates
+from serve.auth.users import Scope as Permission
+from serve.dialects.native.encoder import Answers
+from serve.dialects.native.fast import Plain
+from serve.dialects.native.rows import invalid_rows, mistakes
+from serve.dialects.native.schema import read
 from serve.errors import ModelError, ServeError
 from serve.inference.registry import LoadedModel
 from serve.inference.service import MODEL_ERROR, Call, Queue, completed
 from serve.limits.rate import Rate
-from serve.plain import Plain
-from serve.rows import invalid_rows, mistakes
-from serve.schema import read
-from serve.users import Scope as Permission
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 

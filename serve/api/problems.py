@@ -16,8 +16,8 @@ from artifacts.hints import did_you_mean
 from serve import errors
 from serve.api.context import context_of
 from serve.api.deps import PREFIX, REVOKE_PATH, TOKEN_PATH, anybody, parameters_of
+from serve.auth.users import Scope
 from serve.errors import InvalidInput, InvalidRows, ModelNotFound, ScopeMissing, ServeError, Unauthenticated
-from serve.users import Scope
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_TEXT = 256

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from serve.api.context import RequestContext
+from serve.auth.lockout import network_of
 from serve.limits.rate import Rate
-from serve.security.lockout import network_of
 
 
 @dataclass(frozen=True, slots=True)

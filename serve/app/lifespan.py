@@ -12,14 +12,14 @@ from sqlalchemy import Engine
 
 from artifacts import Store
 from artifacts.trial import Trials
-from serve.access_log import AccessLog
 from serve.api.deps import Parts
 from serve.app.limits import make_limits
 from serve.app.loading import Loader
 from serve.app.security import Security, key_sources
-from serve.security.renewal import followed
+from serve.auth.renewal import followed
 from serve.settings import Settings
-from serve.telemetry import forget_process
+from serve.telemetry.access_log import AccessLog
+from serve.telemetry.metrics import forget_process
 
 if TYPE_CHECKING:
     from serve.limits.shared import Shared

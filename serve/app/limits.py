@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from limits import parse
 
 from serve.api.rates import Rates
+from serve.dialects.csv.options import CsvOptions
+from serve.dialects.native.rows import Limits
 from serve.inference.batching import Batcher
 from serve.inference.threads import ThreadLimiter
 from serve.limits.counts import Here
 from serve.limits.rate import Rate
-from serve.rows import Limits
 from serve.settings import Settings
-from serve.tabular.options import CsvOptions
 
 if TYPE_CHECKING:
     from serve.limits.shared import Shared

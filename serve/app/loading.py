@@ -10,10 +10,10 @@ from anyio import CapacityLimiter, create_task_group, move_on_after, sleep, to_t
 
 from artifacts import CHAMPION, ArtifactError, Store
 from artifacts.trial import Trials
+from serve.dialects.native.rows import Limits
 from serve.inference import registry
 from serve.inference.registry import LOADING, Failure, Registry, Served
-from serve.rows import Limits
-from serve.telemetry import Metrics
+from serve.telemetry.metrics import Metrics
 
 # The server answers once no model has become ready for so long, although some are still being tried.
 SETTLE_S = 5.0

@@ -13,23 +13,24 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from artifacts.trial import Trials
-from serve import database
-from serve.access_log import AccessLog
 from serve.api import auth, batch, docs, jwks, me, middleware, models, ops, predict, problems
 from serve.api.deps import Parts
 from serve.api.predict import PredictEndpoint
+from serve.app.development import with_secrets
 from serve.app.lifespan import lifespan
 from serve.app.limits import make_batcher, make_csv_options, make_rates, make_shared
 from serve.app.security import make_security
-from serve.development import with_secrets
+from serve.auth.desk import Desk
 from serve.inference.model_errors import ModelErrors
 from serve.inference.observers import MetricsObserver, Observers
 from serve.inference.registry import Registry
 from serve.inference.service import RETRY_S, InferenceService
 from serve.inference.threads import ThreadLimiter
-from serve.security.desk import Desk
 from serve.settings import Settings
-from serve.telemetry import Metrics, configure_logging, is_text
+from serve.storage import database
+from serve.telemetry.access_log import AccessLog
+from serve.telemetry.logs import configure_logging, is_text
+from serve.telemetry.metrics import Metrics
 
 VERSION = "0.1.0"
 

@@ -9,24 +9,24 @@ from typing import Any
 from anyio import from_thread
 from sqlalchemy import Engine
 
-from serve.security import keys
-from serve.security.callers import Callers
-from serve.security.desk import Desk
-from serve.security.grants import Grants
-from serve.security.issuer import Issuer
-from serve.security.keyring import Keyring
-from serve.security.lockout import Lockout
-from serve.security.login import Login
-from serve.security.outside import Outside
-from serve.security.passwords import Passwords
-from serve.security.principals import Verified
-from serve.security.records import Records
-from serve.security.renewal import KEYRING_S, Source
-from serve.security.tokens import Tokens
-from serve.security.watch import Watch
+from serve.auth import keys
+from serve.auth.callers import Callers
+from serve.auth.desk import Desk
+from serve.auth.grants import Grants
+from serve.auth.issuer import Issuer
+from serve.auth.keyring import Keyring
+from serve.auth.lockout import Lockout
+from serve.auth.login import Login
+from serve.auth.outside import Outside
+from serve.auth.passwords import Passwords
+from serve.auth.principals import Verified
+from serve.auth.records import Records
+from serve.auth.renewal import KEYRING_S, Source
+from serve.auth.tokens import Tokens
+from serve.auth.users import Scope
+from serve.auth.watch import Watch
 from serve.settings import OIDC_SCOPES, Settings
-from serve.telemetry import Metrics
-from serve.users import Scope
+from serve.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import structlog
 
 from artifacts import Predictions
 from serve.inference.registry import LoadedModel
-from serve.telemetry import Metrics
+from serve.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from serve.inference.service import Call

@@ -11,9 +11,9 @@ from artifacts.errors import ArtifactMissing, ArtifactUnreadable, KeyInvalid, ki
 from artifacts.hints import did_you_mean
 from artifacts.signature import Table
 from artifacts.store import version_of
+from serve.dialects.native.rows import Limits
+from serve.dialects.native.schema import PredictRequest, request_model
 from serve.errors import ModelNotFound, ModelUnavailable, VersionNotLoaded
-from serve.rows import Limits
-from serve.schema import PredictRequest, request_model
 
 # Each model is timed so often when it is loaded.
 _ROUNDS = 3

@@ -18,12 +18,12 @@ from artifacts.errors import ArtifactSelfTest
 from artifacts.predictions import NO_CLASS, InvalidPredictions
 from artifacts.signature import Columns, Signature, Table
 from artifacts.values import Fault
+from serve.dialects.native.fast import Rows
 from serve.inference.batching import Batcher
 from serve.inference.cache import RowCache, pays, plain_rows
 from serve.inference.model_errors import ModelErrors, NoAnswer
 from serve.inference.observers import Observers
 from serve.inference.registry import LoadedModel, Registry
-from serve.plain import Rows
 
 # The code of rows for which the model, and not the caller, is at fault.
 MODEL_ERROR = "model-error"

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from serve.access_log import AccessLog
+from serve.telemetry.access_log import AccessLog
 from tests.server import Api, Server, environment
 
 LINE: dict[str, Any] = {

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from artifacts import Manifest, Store
 from artifacts.predictions import NO_CLASS, Predictions, label_map
 from artifacts.values import Fault
-from serve.answers import Answers
+from serve.dialects.native.encoder import Answers
 from tests import tiny
 
 LABELS = [("a", "b"), (True, False), (1, 2), ('"', "ü],[,")]

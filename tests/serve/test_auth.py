@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from serve.app.root import create_app
+from serve.auth.users import ALL_SCOPES
 from serve.settings import Settings
-from serve.users import ALL_SCOPES
 from tests.server import Api, Server, slug
 from tests.test_house import DOCS, PUBLIC, routes_of
 

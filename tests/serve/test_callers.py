@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from serve.auth.callers import Callers
+from serve.auth.principals import Principal
+from serve.auth.tokens import LEEWAY_S
 from serve.errors import Unauthenticated
-from serve.security.callers import Callers
-from serve.security.principals import Principal
-from serve.security.tokens import LEEWAY_S
 from tests.serve.test_tokens import GOOD, NOW, signed, tokens
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from artifacts import Column
 from artifacts.columns import Category
-from serve.tabular.cells import reader
+from serve.dialects.csv.cells import reader
 
 
 def _read(cells: list[str], *, nulls: frozenset[str] = frozenset(), **fields: Any) -> list[object]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from serve.__main__ import main
-from serve.database import connect, migrate, writing
-from serve.security.audit import Audit
+from serve.auth.audit import Audit
+from serve.storage.database import connect, migrate, writing
 from tests.server import environment
 
 Command = Callable[..., tuple[int, str, str]]

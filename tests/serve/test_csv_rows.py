@@ -2,7 +2,7 @@
 
 import pytest
 
-from serve.tabular.csv_lines import CHUNK_BYTES, CHUNK_ROWS
+from serve.dialects.csv.csv_lines import CHUNK_BYTES, CHUNK_ROWS
 from tests.bodies import CANARY, COLUMNS, HEADER, LINE, column, quoted, records, table
 from tests.serve.conftest import SIGNS, WIDTH
 from tests.server import Api

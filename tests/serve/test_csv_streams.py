@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.tabular.csv_records import BLOCK_ROWS
+from serve.dialects.csv.csv_records import BLOCK_ROWS
 from tests.bodies import HEADER, LINE, column, records, table
 from tests.serve.conftest import WIDTH
 from tests.server import Api

@@ -9,13 +9,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from serve.database import MIGRATIONS, connect, migrate, reading, revisions
+from serve.auth.records import Records
+from serve.auth.users import Scope, Users, reach
 from serve.errors import DatabaseUnavailable, UserExists
-from serve.security.records import Records
-from serve.users import Scope, Users, reach
+from serve.storage.database import MIGRATIONS, connect, migrate, reading, revisions
 from tests.server import ROOT, Server, environment, run, unmeasured
 
-_MIGRATE = "import sys; from serve.database import *; migrate(connect(sys.argv[1]))"
+_MIGRATE = "import sys; from serve.storage.database import *; migrate(connect(sys.argv[1]))"
 
 
 @unmeasured()
@@ -45,7 +45,7 @@ def test_a_start_on_a_current_database_does_without_alembic(tmp_path: Path) -> N
     code = f"""
 import sys
 import serve.app.root
-from serve.database import connect, migrate
+from serve.storage.database import connect, migrate
 migrate(connect("sqlite:///{tmp_path / "x.db"}"))
 print(sorted({{"alembic", "pandas", "sklearn"}} & set(sys.modules)))
 """

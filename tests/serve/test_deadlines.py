@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from artifacts import Store
+from serve.dialects.csv.csv_lines import CHUNK_ROWS
 from serve.inference.threads import LOST_DEADLINES
-from serve.tabular.csv_lines import CHUNK_ROWS
 from tests import tiny
 from tests.bodies import column
 from tests.misbehaving import BAD, GOOD, Sleeps, SleepsShortly

@@ -6,10 +6,10 @@ import threading
 import pytest
 from sqlalchemy import create_engine
 
+from serve.auth.callers import Callers
+from serve.auth.desk import Desk
+from serve.auth.revocations import Revocations
 from serve.errors import Busy, DatabaseUnavailable
-from serve.security.callers import Callers
-from serve.security.desk import Desk
-from serve.security.revocations import Revocations
 from tests.serve.test_tokens import GOOD, NOW, signed, tokens
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from serve.document import parse
 from serve.errors import InvalidInput
+from serve.http.json_body import parse
 
 DEPTH, ROWS = 32, 1000
 

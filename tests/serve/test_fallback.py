@@ -9,8 +9,8 @@ import pytest
 from artifacts import Store
 from artifacts.history import HISTORY
 from artifacts.keys import Keys, generate
+from serve.dialects.native.rows import Limits
 from serve.inference.registry import Served, load
-from serve.rows import Limits
 from tests import tiny
 from tests.artifacts.folders import put, stranger
 from tests.server import Api, Server, environment, slug, unmeasured

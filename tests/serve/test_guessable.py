@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from serve.guessable import misplaced, weakness
+from serve.settings.secret_strength import misplaced, weakness
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from artifacts import Store
+from serve.dialects.native.schema import PredictRequest
 from serve.inference.batching import Batcher
 from serve.inference.model_errors import ModelErrors
 from serve.inference.observers import Observers
 from serve.inference.registry import LoadedModel, Registry
 from serve.inference.service import Call, InferenceService
-from serve.schema import PredictRequest
 from tests import tiny
 from tests.bodies import LINE, ROW, column, mistakes, records, strict_json, table
 from tests.server import Api, slug

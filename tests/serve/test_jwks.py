@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from serve.security.jwks import (
+from serve.auth.jwks import (
     SigningKey,
     asymmetric_key,
     private_set,
     public_set,
     secret_key,
 )
-from serve.security.private_keys import read_private
-from serve.security.public_keys import read_public
+from serve.auth.private_keys import read_private
+from serve.auth.public_keys import read_public
 from tests.keys import SECRET, ec_key, own_keys, public_jwk, rsa_key, spelled, thumbprint
 
 BOTH = ("RS256", "ES256")

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
+from serve.auth.jwks import SigningKey, secret_key
+from serve.auth.keyring import GENERATORS, Keyring, added, load, retired, save, used
+from serve.auth.rotation import Rotation
 from serve.errors import Unauthenticated
-from serve.security.jwks import SigningKey, secret_key
-from serve.security.keyring import GENERATORS, Keyring, added, load, retired, save, used
-from serve.security.rotation import Rotation
 from tests.keys import SECRET, own_keys
 from tests.serve.test_tokens import tokens
 from tests.server import environment, run

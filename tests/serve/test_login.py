@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, event
 
-from serve import database
-from serve.database import connect, migrate, writing
+from serve.auth.grants import Grants
+from serve.auth.lockout import Failure, Lockout
+from serve.auth.login import Login
+from serve.auth.passwords import Passwords
+from serve.auth.records import Records
+from serve.auth.revocations import Revocations
+from serve.auth.users import Scope, User, Users
+from serve.auth.users.accounts import locked
 from serve.errors import BadCredentials, LockedOut
-from serve.security.grants import Grants
-from serve.security.lockout import Failure, Lockout
-from serve.security.login import Login
-from serve.security.passwords import Passwords
-from serve.security.records import Records
-from serve.security.revocations import Revocations
-from serve.users import Scope, User, Users
-from serve.users.accounts import locked
+from serve.storage import database
+from serve.storage.database import connect, migrate, writing
 from tests.deployment import PASSWORD
 from tests.serve.test_tokens import tokens
 

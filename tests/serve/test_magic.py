@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.tabular.magic import HEAD_BYTES, refuse_foreign
+from serve.dialects.csv.magic import HEAD_BYTES, refuse_foreign
 from tests.bodies import HEADER, LINE, assert_refused_in_silence, column, quoted, table
 from tests.server import Api, slug
 

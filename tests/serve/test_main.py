@@ -18,7 +18,7 @@ import pytest
 
 from artifacts import Store
 from artifacts.keys import generate
-from serve.development import ensure_secrets
+from serve.app.development import ensure_secrets
 from tests import tiny
 from tests.artifacts.folders import amend
 from tests.deployment import within
@@ -470,7 +470,7 @@ def test_threads_beneath_a_model_are_limited(wanted: int, workers: int) -> None:
     """Libraries that are loaded already, and those that come later, get what was asked for but never too many."""
     code = f"""
 import numpy
-from serve.listening import limit_threads
+from serve.http.listening import limit_threads
 limit_threads({wanted}, workers={workers})
 import scipy.linalg
 from threadpoolctl import threadpool_info
@@ -491,7 +491,7 @@ def test_threads_that_the_environment_names_are_kept() -> None:
     code = """
 import os
 import numpy
-from serve.listening import limit_threads
+from serve.http.listening import limit_threads
 from threadpoolctl import threadpool_info
 limit_threads(1, workers=1)
 print({pool["num_threads"] for pool in threadpool_info()}, os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"])
@@ -509,7 +509,7 @@ def test_every_connection_may_have_its_files(hard: int, connections: int, expect
     """A system that permits few open files by default is asked for more, and never for less or too many."""
     code = f"""
 import resource
-from serve.listening import allow_files
+from serve.http.listening import allow_files
 resource.setrlimit(resource.RLIMIT_NOFILE, (300, {hard}))
 allow_files({connections})
 print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])

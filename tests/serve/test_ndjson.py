@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from serve.tabular.csv_lines import CHUNK_ROWS
-from serve.tabular.csv_records import BLOCK_ROWS
+from serve.dialects.csv.csv_lines import CHUNK_ROWS
+from serve.dialects.csv.csv_records import BLOCK_ROWS
 from tests.bodies import COLUMNS, HEADER, LINE, ROW, column, quoted, records, table
 from tests.serve.conftest import WIDTH
 from tests.server import Api, slug

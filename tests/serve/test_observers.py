@@ -12,11 +12,11 @@ from structlog.testing import capture_logs
 
 from artifacts import Predictions, Store
 from artifacts.values import Fault
+from serve.dialects.native.schema import PredictRequest
 from serve.inference.observers import MetricsObserver, Observation, Observers
 from serve.inference.registry import LoadedModel
 from serve.inference.service import Call
-from serve.schema import PredictRequest
-from serve.telemetry import Metrics
+from serve.telemetry.metrics import Metrics
 from tests import tiny
 from tests.server import Api, Server, environment
 

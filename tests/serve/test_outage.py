@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from serve.users import Scope
+from serve.auth.users import Scope
 from tests import postgres
 from tests.deployment import PASSWORD, Deployment, deployed, within
 from tests.keys import SECRET

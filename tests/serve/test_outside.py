@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from serve.auth.issuer import DISCOVERY, MOST_BYTES, Issuer, described
+from serve.auth.outside import Outside
+from serve.auth.public_keys import read_public
+from serve.auth.tokens import LEEWAY_S
+from serve.auth.users import Scope
 from serve.errors import Unauthenticated
-from serve.security.issuer import DISCOVERY, MOST_BYTES, Issuer, described
-from serve.security.outside import Outside
-from serve.security.public_keys import read_public
-from serve.security.tokens import LEEWAY_S
-from serve.users import Scope
 from tests.issuer import KEYS, Answer, Provider, content, status
 from tests.keys import ISSUER, Kind, ec_key, kinds, public_jwk, published, rs256, rsa_key, signed
 from tests.serve.test_tokens import NOW

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serve.security.passwords import Passwords
+from serve.auth.passwords import Passwords
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from serve.patience import LINGER_S, Patience, Phase, Seen, Watch
+from serve.http.timeouts import LINGER_S, Patience, Phase, Seen, Watch
 
 PATIENCE = Patience(headers_s=10, body_bytes_s=1024, body_grace_s=5, reader_s=20, keep_alive_s=15)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from serve.security.passwords import Passwords
-from serve.users import Scope
+from serve.auth.passwords import Passwords
+from serve.auth.users import Scope
 from tests.deployment import EVERYWHERE_S, PASSWORD, Deployment, deployed, within
 from tests.keys import SECRET
 from tests.server import Server, environment, slug

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from artifacts.columns import Category, Column
 from artifacts.frames import cast
 from artifacts.signature import Columns, Signature, Table
+from serve.dialects.native.fast import Plain, plain
+from serve.dialects.native.rows import Limits, Rows
+from serve.dialects.native.schema import PredictRequest, read
 from serve.errors import InvalidInput
-from serve.plain import Plain, plain
-from serve.rows import Limits, Rows
-from serve.schema import PredictRequest, read
 
 LIMITS = Limits(
     max_depth=32, max_rows=40, max_columns=64, max_digits=20, max_errors=20, ignore_unknown=False, show_values=False

@@ -23,16 +23,16 @@ from artifacts.number_formats import NumberFormat
 from artifacts.predictions import Predictions, label_map
 from artifacts.signature import Batch
 from artifacts.values import Fault
+from serve.dialects.csv import csv_lines, csv_records, csv_source
+from serve.dialects.csv.answer import Asked, CsvAnswer
+from serve.dialects.csv.blocks import PlainBlock, RecordBlock
+from serve.dialects.csv.cells import reader
+from serve.dialects.csv.csv_lines import LineLimits
+from serve.dialects.csv.csv_source import CsvSource
+from serve.dialects.csv.decimals import decimals
+from serve.dialects.csv.options import CsvOptions
+from serve.dialects.csv.plain_cells import cast_of
 from serve.errors import InvalidInput
-from serve.tabular import csv_lines, csv_records, csv_source
-from serve.tabular.answer import Asked, CsvAnswer
-from serve.tabular.blocks import PlainBlock, RecordBlock
-from serve.tabular.cells import reader
-from serve.tabular.csv_lines import LineLimits
-from serve.tabular.csv_source import CsvSource
-from serve.tabular.decimals import decimals
-from serve.tabular.options import CsvOptions
-from serve.tabular.plain_cells import cast_of
 from tests.bodies import HEADER, LINE, table
 
 LABELS = ("plain", "a,b", '"=1', "\u2028;")

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from artifacts import Store
-from serve.supervisor import _Place
+from serve.http.supervisor import _Place
 from tests import crashing, tiny
 from tests.deployment import within
 from tests.gated import Gate

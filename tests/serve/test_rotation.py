@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx2
 import pytest
 
-from serve.security.keyring import added, retired, save, used
+from serve.auth.keyring import added, retired, save, used
 from tests.issuer import Provider
 from tests.keys import kinds, own_keys, public_jwk, published, rs256, rsa_key
 from tests.server import Server, environment, free_port

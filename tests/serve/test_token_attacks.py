@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from jose.backends import cryptography_backend
 
+from serve.auth.callers import Callers
+from serve.auth.keyring import save
+from serve.auth.outside import Outside
+from serve.auth.public_keys import read_public
+from serve.auth.tokens import Tokens
 from serve.errors import Unauthenticated
-from serve.security.callers import Callers
-from serve.security.keyring import save
-from serve.security.outside import Outside
-from serve.security.public_keys import read_public
-from serve.security.tokens import Tokens
 from tests.attacks import attacks, mutations
 from tests.keys import ISSUER, KINDS, SECRET, Kind, kinds, own_keys, published
 from tests.server import Server, environment

@@ -9,10 +9,10 @@ import pytest
 from jose import jwk, jwt
 from jose.utils import base64url_encode
 
+from serve.auth.jwks import SigningKey, secret_key
+from serve.auth.tokens import LEEWAY_S, Tokens
+from serve.auth.users import Scope
 from serve.errors import Unauthenticated
-from serve.security.jwks import SigningKey, secret_key
-from serve.security.tokens import LEEWAY_S, Tokens
-from serve.users import Scope
 
 SECRET = "a secret of at least thirty-two bytes"
 KID = secret_key(SECRET.encode()).kid

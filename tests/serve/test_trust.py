@@ -18,8 +18,8 @@ from artifacts import Store
 from artifacts.bundle import MANIFEST, MODEL, PROGRAMS, SIGNATURE
 from artifacts.keys import Keys, generate, public_half
 from artifacts.store import POINTERS
+from serve.dialects.native.rows import Limits
 from serve.inference.registry import load
-from serve.rows import Limits
 from tests import tiny
 from tests.artifacts.folders import Mute, Quitter, Trap, amend, put, seal, stranger
 from tests.server import Api, Server, environment, run, slug, unmeasured, untraced

@@ -1,0 +1,63 @@
+"""Where the commands do their work: the database of the settings, and in whose name."""
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from serve.auth.people import People
+from serve.auth.records import Records
+from serve.auth.users import Users
+from serve.errors import ServeError
+from serve.settings import Settings
+from serve.storage import database
+
+Call = Callable[["Office", argparse.Namespace], None]
+
+
+class Office:
+    """The records of a deployment, and who is at work on them."""
+
+    def __init__(self, records: Records) -> None:
+        self.who = f"os:{_user()}"
+        self.records = records
+        self.users = Users(records.engine)
+        self.people: People = records.people(self.who)
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Do what was asked; 2 if it cannot be, with one line that says why."""
+    call: Call = arguments.call
+    try:
+        with opened(settings) as office:
+            call(office, arguments)
+    except (ServeError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Office]:
+    """
+    The database, its schema the newest.
+
+    Raises:
+        DatabaseUnavailable: It does not answer.
+    """
+    database.prepare(settings.database)
+    engine = database.connect(settings.database)
+    try:
+        yield Office(Records.of(engine, audit_days=settings.audit_days))
+    finally:
+        engine.dispose()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # In a container, a number need not have a name.
+        return str(os.getuid())

@@ -1,0 +1,1 @@
+"""Bytes to rows, and predictions to bytes; a dialect knows columns and no HTTP."""

@@ -1,0 +1,253 @@
+"""The cells of many lines, read at once into the arrays of their columns; what needs a closer look is left out."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
+
+from artifacts.columns import Column
+from artifacts.number_formats import NUMBER
+from artifacts.values import Array, Check, Fault
+from serve.dialects.csv import arrays
+from serve.dialects.csv.cells import Reader
+from serve.dialects.csv.options import CsvOptions
+
+Good: TypeAlias = NDArray[np.bool_]
+_TEXT = pa.string()
+
+
+class Cast(Protocol):
+    """Makes the array of a column from its cells."""
+
+    @property
+    def type(self) -> pa.DataType:
+        """What Arrow may read the cells as; texts will do in any case."""
+
+    def __call__(self, cells: pa.Array, /) -> tuple[Array, Good]:
+        """Shape (rows,) each: the values, and which of them are right; the others need a closer look."""
+
+
+# The same as NUMBER, for an engine that knows no possessive quantifiers and needs none.
+_NUMBER = NUMBER.pattern.replace("++", "+").replace("?+", "?").replace("*+", "*")
+_HEXADECIMAL = re.compile(b"0[xX]")
+# A whole number of so few digits is exact as a float; whatever is longer or has an exponent gets a closer look.
+_WHOLE = r"[+-]?[0-9]{1,15}(?:\.0*)?"
+# Beyond it a float stands for several integers.
+_EXACT = 2.0**53 - 1
+# Of so many rows one may need a closer look; where more do, all are read one by one.
+_ODD_SHARE = 4
+
+
+class Cutter:
+    """Cuts lines without quotes into their cells."""
+
+    def __init__(self, width: int, delimiter: str) -> None:
+        """
+        Prepare the cutting.
+
+        Args:
+            width: How many cells a row has.
+            delimiter: What stands between them.
+        """
+        self._names = [str(place) for place in range(width)]
+        # One block and one thread: a block is small, and the cores are shared with other requests.
+        self._read = arrow_csv.ReadOptions(use_threads=False, column_names=self._names, block_size=2**30)
+        self._delimiter = delimiter
+
+    def cut(self, lines: pa.Buffer, types: Mapping[int, pa.DataType]) -> list[pa.Array]:
+        """
+        Some of the cells of each row, one array a place.
+
+        Args:
+            lines: The rows, each of so many cells.
+            types: What the cells at each place that is wanted are read as.
+
+        Raises:
+            pyarrow.ArrowInvalid: A cell cannot be read as that.
+        """
+        columns = {self._names[place]: kind for place, kind in types.items()}
+        parse = arrow_csv.ParseOptions(delimiter=self._delimiter, quote_char=False)
+        convert = arrow_csv.ConvertOptions(
+            check_utf8=False, column_types=columns, include_columns=list(columns), null_values=[]
+        )
+        table = arrow_csv.read_csv(pa.BufferReader(lines), self._read, parse, convert)
+        return [table.column(name).combine_chunks() for name in columns]
+
+
+class PlainCells:
+    """Reads the model's columns from lines that are a row each."""
+
+    def __init__(self, cutter: Cutter, places: Sequence[int], casts: Sequence[Cast]) -> None:
+        """
+        Prepare the reading.
+
+        Args:
+            cutter: Makes cells of lines.
+            places: Which cells of a row are the model's columns.
+            casts: What reads each of these.
+        """
+        self._cutter = cutter
+        self._casts = casts
+        self._types = {place: cast.type for place, cast in zip(places, casts, strict=True)}
+
+    def read(self, lines: pa.Buffer) -> tuple[list[Array], Good] | None:
+        """
+        The columns of rows of the right length.
+
+        Returns:
+            One array a column, in the model's order; and shape (rows,), which of their values are all right. None if
+            these are few.
+        """
+        # As an integer, Arrow reads 0x1F too.
+        is_misread = pa.int64() in self._types.values() and _HEXADECIMAL.search(lines)
+        types = dict.fromkeys(self._types, _TEXT) if is_misread else self._types
+        try:
+            columns = self._cutter.cut(lines, types)
+        except pa.ArrowInvalid:
+            # Some cell of numbers is none. Where there is one, there are others.
+            self._types = dict.fromkeys(self._types, _TEXT)
+            columns = self._cutter.cut(lines, self._types)
+        arrays, right = [], np.ones(len(columns[0]), dtype=bool)
+        for cast, column in zip(self._casts, columns, strict=True):
+            array, good = cast(column)
+            arrays.append(array)
+            right &= good
+            if are_few(right):
+                return None
+        return arrays, right
+
+
+def are_few(right: Good) -> bool:
+    """Whether so many rows need a closer look that all of them may as well be read one by one."""
+    return bool(np.count_nonzero(~right) * _ODD_SHARE > len(right))
+
+
+def cast_of(column: Column, read: Reader, nulls: frozenset[str], options: CsvOptions) -> Cast:
+    """
+    What reads the cells of a column at once.
+
+    Args:
+        column: Whose cells they are.
+        read: What reads them one by one.
+        nulls: As given to that.
+        options: What a number may be.
+    """
+    check = Check(column)
+    if column.kind in {"float", "integer"} and column.dtype != "object" and not column.numbers:
+        return _Numbers(column, nulls, options.max_digits)
+    spellings = _spellings(column, nulls)
+    if spellings:
+        values, faults = check(read(spellings), max_digits=options.max_digits)
+        right = _right(len(spellings), [fault.rows for fault in faults])
+        return _Vocabulary(list(compress(spellings, right)), values[right])
+
+    return _Checked(lambda cells: check(read(cells), max_digits=options.max_digits))
+
+
+def _spellings(column: Column, nulls: frozenset[str]) -> list[str]:
+    """The cells that a column knows; none where it may hold others too."""
+    if column.kind == "boolean":
+        known = ["true", "True", "TRUE", "1", "false", "False", "FALSE", "0"]
+    elif column.kind == "category" and column.unknown == "refuse":
+        known = [str(value) for value in column.known]
+    else:
+        return []
+    return list(dict.fromkeys([*known, *nulls, ""]))
+
+
+def _right(rows: int, faulty: Sequence[NDArray[np.intp]]) -> Good:
+    right = np.ones(rows, dtype=bool)
+    for places in faulty:
+        right[places] = False
+    return right
+
+
+class _Checked:
+    """Cells that may be anything: each is read and checked, but all of them at once."""
+
+    type = _TEXT
+
+    def __init__(self, check: Callable[[Sequence[str]], tuple[Array, Sequence[Fault]]]) -> None:
+        self._check = check
+
+    def __call__(self, cells: pa.StringArray) -> tuple[Array, Good]:
+        values, faults = self._check(cells.to_pylist())
+        return values, _right(len(cells), [fault.rows for fault in faults])
+
+
+class _Vocabulary:
+    """Cells of which all are known beforehand, and were checked then."""
+
+    type = _TEXT
+
+    def __init__(self, cells: Sequence[str], values: Array) -> None:
+        self._cells = arrays.strings(cells)
+        self._values = values
+
+    def __call__(self, cells: pa.StringArray) -> tuple[Array, Good]:
+        places = pc.index_in(cells, value_set=self._cells)
+        good = arrays.are_set(pc.is_valid(places))
+        return self._values.take(np.where(good, arrays.values(places, np.int32), 0)), good
+
+
+class _Numbers:
+    """Numbers that are plainly right."""
+
+    def __init__(self, column: Column, nulls: frozenset[str], max_digits: int) -> None:
+        # A token for null that is a number as well; blanks around it are the slow reader's.
+        self._tokens = [float(token) for token in nulls if NUMBER.fullmatch(token)]
+        self.type = _TEXT if self._tokens else pa.int64() if column.kind == "integer" else pa.float64()
+        self._dtype = np.dtype(column.dtype.lower())
+        self._is_masked = column.dtype[0].isupper()
+        self._is_whole = column.kind == "integer"
+        self._number = f"^(?:{_WHOLE if self._is_whole else _NUMBER})$"
+        self._is_nullable = column.nullable
+        self._nulls = arrays.strings(["", *nulls])
+        bounds: Any = np.iinfo(self._dtype) if self._is_whole else np.finfo(self._dtype)
+        # Half of what an integer of so many digits is: what is larger gets a closer look.
+        most = min(_EXACT if self._is_whole else np.inf, 10.0**max_digits / 2)
+        self._least, self._most = max(float(bounds.min), -most), min(float(bounds.max), most)
+
+    def __call__(self, cells: pa.Array) -> tuple[Array, Good]:
+        values, is_null = self._parsed(cells)
+        # A NaN is neither.
+        good = (values >= self._least) & (values <= self._most)
+        if not self._is_whole:
+            # As JSON -0 is the integer 0.
+            good &= (values != 0) | ~np.signbit(values)
+        for token in self._tokens:
+            good &= values != token
+        if is_null is not None and self._is_nullable:
+            good |= is_null
+        return self._built(values, good, is_null), good
+
+    def _parsed(self, cells: pa.Array) -> tuple[NDArray[np.float64], Good | None]:
+        """Shape (rows,): the numbers, NaN for what is none, and which cells are null, if any."""
+        if cells.type == pa.int64() or not (self._tokens or self._is_whole):
+            # At once, or not at all; of floats that Arrow has read it costs nothing.
+            try:
+                return arrays.values(pc.cast(cells, pa.float64(), safe=False), np.float64), None
+            except pa.ArrowInvalid:
+                pass
+        is_null = pc.is_in(cells, value_set=self._nulls)
+        trimmed = pc.ascii_trim_whitespace(cells)
+        is_number = pc.and_not(pc.match_substring_regex(trimmed, self._number), is_null)
+        numbers = pc.cast(pc.if_else(is_number, trimmed, arrays.string("nan")), pa.float64())
+        return arrays.values(numbers, np.float64), arrays.are_set(is_null)
+
+    def _built(self, values: NDArray[np.float64], good: Good, is_null: Good | None) -> Array:
+        if self._dtype.kind == "f" and not self._is_masked:
+            with np.errstate(over="ignore"):
+                return values.astype(self._dtype, copy=False)
+        filled = np.where(good & np.isfinite(values), values, 0).astype(self._dtype)
+        if not self._is_masked:
+            return filled
+        held = filled.astype(object)
+        held[slice(0) if is_null is None else is_null] = None
+        return held

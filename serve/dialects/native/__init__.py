@@ -1,0 +1,1 @@
+"""The native dialect: `{"instances": ...}` in, columns of predictions out."""
