@@ -140,7 +140,7 @@ def _show(store: Store, reference: str, *, card: bool) -> int:
 
 def _signed_by(store: Store, model: str, version: int) -> str:
     try:
-        _, key = store.vouched(model, version)
+        _, key = store.verified_manifest(model, version)
     except ArtifactError as error:
         return f"NOBODY WHO IS TRUSTED, so all of this may be invented: {error.slug}: {error}"
     return f"key {key}"
@@ -212,7 +212,7 @@ def _fails(store: Store, model: str, version: int) -> bool:
         print(f"{model}@{version}  FAILED  {error.slug}: {error}")
         return True
     print(f"{model}@{version}  ok  signed by {loaded.key}")
-    for difference in (*loaded.grave, *loaded.slight):
+    for difference in (*loaded.incompatible, *loaded.differing):
         print(f"{model}@{version}  warning  {difference}")
     return False
 

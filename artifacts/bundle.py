@@ -35,8 +35,8 @@ from artifacts.manifest import Label, Manifest, Promise, parse
 from artifacts.own_code import OwnCode
 from artifacts.predictions import NO_CLASS, Predictions, label_map
 from artifacts.runtimes import Runtime
-from artifacts.runtimes.original import SKLEARN, Estimator, Original, check_columns, unpickle
-from artifacts.runtimes.program import Chosen, Program, unpack
+from artifacts.runtimes.original import SKLEARN, Estimator, SklearnRuntime, check_columns, unpickle
+from artifacts.runtimes.program import CompiledProgram, Program, unpack
 from artifacts.settings import Engine, Policy
 from artifacts.signature import Signature, Table
 from artifacts.signing import PublicKey, Signer, check
@@ -76,15 +76,16 @@ class Bundle:
         runtime: What answers.
         card: The model card, as its digest has it; None where there is none.
         key: The id of the key that signed it.
-        grave, slight: In which libraries what is installed differs from what fitted it, see `versions.Differences`.
+        incompatible, differing: The libraries whose installed version differs from that which fitted it, see
+            `versions.Differences`.
     """
 
     manifest: Manifest
     labels: NDArray[np.object_] | None
     runtime: Runtime
     key: str = ""
-    grave: tuple[str, ...] = ()
-    slight: tuple[str, ...] = ()
+    incompatible: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
     card: bytes | None = None
 
     @property
@@ -185,16 +186,16 @@ def read(
         trial(manifest)
     choice = manifest.execution.choice if manifest.execution and engine == "auto" else {1: SKLEARN}
     differences = compare(manifest, set(choice.values()))
-    if differences.grave and versions == "refuse":
-        raise ArtifactVersion(differences.grave)
+    if differences.incompatible and versions == "refuse":
+        raise ArtifactVersion(differences.incompatible)
     lines = _read_labels(manifest, contents) if manifest.task == "classification" else ()
     bundle = Bundle(
         manifest,
         label_map([line.label for line in lines]),
         _runtime(manifest, contents, lines, choice),
         key=key.id,
-        grave=differences.grave,
-        slight=differences.slight,
+        incompatible=differences.incompatible,
+        differing=differences.differing,
         card=contents.get(CARD),
     )
     self_test(bundle)
@@ -220,11 +221,11 @@ def _runtime(
     if SKLEARN in choice.values():
         code = _own_code(manifest, contents)
         estimator = _estimator(contents[MODEL], lines, manifest.signature, code)
-        programs[SKLEARN] = Original(estimator, manifest.signature, classifies=bool(lines), code=code)
+        programs[SKLEARN] = SklearnRuntime(estimator, manifest.signature, classifies=bool(lines), code=code)
     absent = sorted(set(choice.values()) - programs.keys())
     if absent:
         raise ArtifactUnloadable(f"{PROGRAMS} does not hold {shown(absent[0])}, which shall answer")
-    return Chosen(programs, choice)
+    return CompiledProgram(programs, choice)
 
 
 def _check_fitted(manifest: Manifest, programs: Mapping[str, Program]) -> None:
@@ -274,7 +275,7 @@ def verify(
     return manifest, _read_files(folder, manifest, of), key
 
 
-def vouched(folder: Folder, of: Identity, *, trusted: Sequence[PublicKey]) -> tuple[Manifest, PublicKey]:
+def verified_manifest(folder: Folder, of: Identity, *, trusted: Sequence[PublicKey]) -> tuple[Manifest, PublicKey]:
     """A version's manifest, and who signed it; its files are not looked at."""
     document, key = _read_signed(folder, of, trusted)
     manifest = parse(document)

@@ -156,7 +156,7 @@ class Store:
         with self._folder(model, version) as folder:
             return bundle.read_manifest(folder, Identity(model, version))
 
-    def vouched(self, model: str, version: int) -> tuple[Manifest, str]:
+    def verified_manifest(self, model: str, version: int) -> tuple[Manifest, str]:
         """
         The manifest of one version, and the id of the trusted key that signed it.
 
@@ -164,7 +164,7 @@ class Store:
             ArtifactError: Nobody who is trusted signed it, or it is none.
         """
         with self._folder(model, version) as folder:
-            manifest, key = bundle.vouched(folder, Identity(model, version), trusted=self._keys.trusted)
+            manifest, key = bundle.verified_manifest(folder, Identity(model, version), trusted=self._keys.trusted)
         return manifest, key.id
 
     def load(self, model: str, version: int) -> Bundle:
@@ -202,7 +202,7 @@ class Store:
         """
         of, trusted = Identity(model, version), self._keys.trusted
         with self._folder(model, version) as folder:
-            manifest, _ = bundle.vouched(folder, of, trusted=trusted)
+            manifest, _ = bundle.verified_manifest(folder, of, trusted=trusted)
         return self._try(of, str(version), manifest, trusted, self._engine)
 
     def signer(self, *, promote: bool, force: bool = False) -> Signer:
@@ -404,7 +404,7 @@ class Store:
     def _key_of(self, model: str, version: int) -> str:
         """The id of the trusted key that signed a version; empty if none did."""
         with suppress(ArtifactError):
-            return self.vouched(model, version)[1]
+            return self.verified_manifest(model, version)[1]
         return ""
 
     def _try(
@@ -520,7 +520,7 @@ class Store:
 def _signed_by(home: Folder, champion: Identity, key: PublicKey) -> bool:
     """Return whether a key signed the champion; of one whose files cannot be read, the history says who did."""
     with suppress(ArtifactError, FileNotFoundError), home.enter(str(champion.version)) as folder:
-        bundle.vouched(folder, champion, trusted=(key,))
+        bundle.verified_manifest(folder, champion, trusted=(key,))
         return True
     signed = [event.key for event in history.read(home) if event and event.version == champion.version]
     return signed[-1:] == [key.id]

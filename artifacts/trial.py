@@ -90,8 +90,8 @@ class Checked:
     """A version that loads: the id of the key that signed it, and where the installed libraries differ."""
 
     key: str
-    grave: tuple[str, ...] = ()
-    slight: tuple[str, ...] = ()
+    incompatible: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
 
 
 class Trials:
@@ -144,7 +144,7 @@ class Trials:
         reply = self._known(candidate, digest) if self._verdicts else self._try(candidate)
         if "slug" in reply:
             raise _error(reply)
-        return Checked(reply["key"], tuple(reply["grave"]), tuple(reply["slight"]))
+        return Checked(reply["key"], tuple(reply["incompatible"]), tuple(reply["differing"]))
 
     def close(self) -> None:
         """End the children that wait for work."""
@@ -296,7 +296,7 @@ def _tried(candidate: Candidate, memory_bytes: int) -> Reply:
         return {"slug": missing.slug, "detail": str(missing)}
     except BaseException as error:  # noqa: BLE001  # what a version raises is the result, SystemExit too
         return _failure(error, memory_bytes)
-    return {"key": loaded.key, "grave": loaded.grave, "slight": loaded.slight}
+    return {"key": loaded.key, "incompatible": loaded.incompatible, "differing": loaded.differing}
 
 
 def _failure(error: BaseException, memory_bytes: int) -> Reply:

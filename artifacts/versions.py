@@ -22,22 +22,23 @@ class Differences:
     What is another one here, in words.
 
     Attributes:
-        grave: What may give other answers, or none.
-        slight: What is worth a line, and stops nothing.
+        incompatible: What may give other answers, or none.
+        differing: What is worth a line, and stops nothing.
     """
 
-    grave: tuple[str, ...]
-    slight: tuple[str, ...]
+    incompatible: tuple[str, ...]
+    differing: tuple[str, ...]
 
 
 def compare(manifest: Manifest, answering: Collection[str]) -> Differences:
     """
     Hold what fitted a version against what is installed.
 
-    Another numpy major is grave. Where the estimator is unpickled, so is another minor of scikit-learn, which promises
-    nothing of its pickles from one to the next, and another major of any other package that the pickle's objects are
-    of (of 0.x another minor). Where a program answers, none of these has a part in it, but for the compiled trees of
-    scikit-learn: whether another minor still takes them shows when they are loaded and asked, so it is slight there.
+    Another numpy major is incompatible. Where the estimator is unpickled, so is another minor of scikit-learn, which
+    promises nothing of its pickles from one to the next, and another major of any other package that the pickle's
+    objects are of (of 0.x another minor). Where a program answers, none of these has a part in it, but for the compiled
+    trees of scikit-learn: whether another minor still takes them shows when they are loaded and asked, so it is
+    differing there.
     So is another Python minor.
 
     Args:
@@ -46,11 +47,11 @@ def compare(manifest: Manifest, answering: Collection[str]) -> Differences:
     """
     fitted = {**dict(_required(manifest)), **manifest.libraries}
     needed = [name for name, _ in _required(manifest)] if ESTIMATOR in answering else []
-    grave = [_of_package(name, fitted.get(name)) for name in dict.fromkeys([*_ALWAYS, *needed])]
-    slight = [_difference("Python", fitted.get("python"), platform.python_version(), depth=2)]
+    incompatible = [_of_package(name, fitted.get(name)) for name in dict.fromkeys([*_ALWAYS, *needed])]
+    differing = [_difference("Python", fitted.get("python"), platform.python_version(), depth=2)]
     if ESTIMATOR not in answering and "trees" in answering:
-        slight.append(_of_package("scikit-learn", fitted.get("scikit-learn")))
-    return Differences(tuple(filter(None, grave)), tuple(filter(None, slight)))
+        differing.append(_of_package("scikit-learn", fitted.get("scikit-learn")))
+    return Differences(tuple(filter(None, incompatible)), tuple(filter(None, differing)))
 
 
 def _of_package(name: str, fitted: str | None) -> str:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from starlette.types import Message, Scope
 
 from artifacts import Store
-from serve.api.deps import PREFIX, Parts
+from serve.api.deps import PREFIX, Services
 from serve.app.root import create_app
 from serve.app.security import make_tokens
 from serve.auth.users import ALL_SCOPES
@@ -53,7 +53,7 @@ class App:
         self._app = create_app(settings)
         self.tokens = make_tokens(settings)
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-        self.parts = _parts(self._app)
+        self.services = _services(self._app)
         self.token = self.tokens.issue("developer", ALL_SCOPES).token
 
     def __enter__(self) -> Self:
@@ -151,9 +151,9 @@ def _scope(model: str, sent: bytes, *, token: str) -> Scope:
     }
 
 
-def _parts(app: Any) -> Parts:
+def _services(app: Any) -> Services:
     """What stands around the app keeps it as `_app`."""
     while not isinstance(app, FastAPI):
         app = vars(app)["_app"]
-    found: Parts = app.state.parts
+    found: Services = app.state.services
     return found

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 
 from serve.auth.passwords import Passwords
-from serve.auth.records import Records
+from serve.auth.security_store import SecurityStore
 from serve.auth.users import Scope
 from serve.storage.database import connect, prepare
 from tests.server import Server, environment
@@ -46,7 +46,7 @@ def main() -> int:
 def _add_users(url: str) -> None:
     prepare(url)
     engine = connect(url)
-    people = Records.of(engine, audit_days=0).people("benchmark")
+    people = SecurityStore.of(engine, audit_days=0).user_admin("benchmark")
     hashed = Passwords().hash("correct horse battery")
     for name in ("known", "disabled"):
         people.add(name, password_hash=hashed, scopes=[Scope.PREDICT])

@@ -199,7 +199,7 @@ def offline(real: Real, file: Path, store: Path) -> dict[int, str]:
     """What the fitted pipeline says of the rows that training read, by their number in the file."""
     table = tables.read(file, sought=(real.target,))
     time_column = dict(zip(real.options[::2], real.options[1::2], strict=True)).get("--time-column")
-    plan = plans.of_table(table, plans.Question(real.target, time_column=time_column), name=real.name)
+    plan = plans.of_table(table, plans.Problem(real.target, time_column=time_column), name=real.name)
     assert plan.unlabelled is not None
     X = pd.concat([plan.rows.X, plan.unlabelled])
     predicted = joblib.load(store / real.name / "1" / "model.joblib").predict(X)

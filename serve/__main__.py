@@ -23,7 +23,7 @@ from serve.cli import add_to, signing_keys
 from serve.settings import Settings
 
 if TYPE_CHECKING:
-    from serve.cli.office import Office
+    from serve.cli.context import CommandContext
 
 DEVELOPMENT_TOKEN_S = 12 * 3600
 
@@ -66,9 +66,9 @@ def _command(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.command == "signing-keys":
         return signing_keys.run(settings, arguments)
     # Imported here: the database's libraries are nothing that `--help` waits for.
-    from serve.cli import office
+    from serve.cli import context
 
-    return office.run(settings, arguments)
+    return context.run(settings, arguments)
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
@@ -94,7 +94,7 @@ def _run(settings: Settings) -> int:
     if not _has_keys(settings):
         return 2
     from artifacts.keys import Keys
-    from serve.cli import office
+    from serve.cli import context
     from serve.errors import DatabaseUnavailable
     from serve.http.listening import allow_files, limit_threads
     from serve.http.supervisor import bind
@@ -105,7 +105,7 @@ def _run(settings: Settings) -> int:
     # A key that is none ends the start here, and not in each worker.
     _ = Keys.of(settings).trusted
     try:
-        with office.opened(settings) as opened:
+        with context.opened(settings) as opened:
             if settings.is_production and opened.users.find(USER):
                 print(f"production has no development user: python -m serve users remove {USER}", file=sys.stderr)
                 return 2
@@ -156,13 +156,13 @@ def _has_keys(settings: Settings) -> bool:
     """Whether the settings lead to keys that tokens can be verified with; what is wrong with them is told in a line."""
     if not settings.token_keys and not settings.oidc_issuer:
         return True
-    from serve.app.security import make_issuer, make_outside, make_tokens
+    from serve.app.security import make_issuer, make_oidc_verifier, make_tokens
 
     try:
         if settings.token_keys:
             make_tokens(settings)
             _warn_of_readers(Path(settings.token_keys))
-        if make_outside(settings):
+        if make_oidc_verifier(settings):
             make_issuer(settings)
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -180,7 +180,7 @@ def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(0)
 
 
-def _ensure_developer(settings: Settings, office: "Office") -> None:
+def _ensure_developer(settings: Settings, context: "CommandContext") -> None:
     """The user of development, with the password that stands in the file, whatever the database was told before."""
     from serve.auth.passwords import Passwords
     from serve.auth.users import ALL_SCOPES
@@ -188,16 +188,16 @@ def _ensure_developer(settings: Settings, office: "Office") -> None:
 
     passwords = Passwords()
     password = ensure_secrets(settings.state).password
-    known = office.users.find(USER)
+    known = context.users.find(USER)
     if known is None:
-        office.people.add(USER, password_hash=passwords.hash(password), scopes=ALL_SCOPES)
+        context.people.add(USER, password_hash=passwords.hash(password), scopes=ALL_SCOPES)
         return
     if not passwords.verify(password, known.password_hash):
-        office.people.set_password(USER, passwords.hash(password))
+        context.people.set_password(USER, passwords.hash(password))
     if known.disabled:
-        office.people.enable(USER)
+        context.people.enable(USER)
     if known.scope != written(ALL_SCOPES):
-        office.people.set(USER, scopes=ALL_SCOPES)
+        context.people.set(USER, scopes=ALL_SCOPES)
 
 
 def _token(settings: Settings) -> int:
@@ -208,12 +208,12 @@ def _token(settings: Settings) -> int:
         return 2
     from serve.app.security import make_tokens
     from serve.auth.grants import Grants
-    from serve.cli import office
+    from serve.cli import context
     from serve.errors import DatabaseUnavailable
 
     settings = with_secrets(settings)
     try:
-        with office.opened(settings) as opened:
+        with context.opened(settings) as opened:
             _ensure_developer(settings, opened)
             records = opened.records
             grants = Grants(

@@ -13,8 +13,8 @@ import httpx2
 from sqlalchemy import Engine
 
 from serve.auth.passwords import Passwords
-from serve.auth.people import People
-from serve.auth.records import Records
+from serve.auth.security_store import SecurityStore
+from serve.auth.user_admin import UserAdmin
 from serve.auth.users import ALL_SCOPES, Scope
 from serve.storage.database import connect
 from tests.server import Server
@@ -42,8 +42,8 @@ class Deployment:
 
     def __post_init__(self) -> None:
         self.address = f"127.0.{self.number // 250}.{self.number % 250 + 2}"
-        self.records = Records.of(self.engine, audit_days=0)
-        self.people: People = self.records.people("os:test")
+        self.records = SecurityStore.of(self.engine, audit_days=0)
+        self.people: UserAdmin = self.records.user_admin("os:test")
         transport = httpx2.HTTPTransport(local_address=self.address)
         self.client = httpx2.Client(transport=transport, timeout=30)
 

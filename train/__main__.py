@@ -19,7 +19,7 @@ from train.arguments import PROGRAM, parse
 from train.cells import NULLS, CellRules
 from train.errors import ModelNotLoaded, TrainError
 from train.evaluate import demand
-from train.plans import Plan, Question
+from train.plans import Plan, Problem
 from train.publishing import publish
 from train.recipes import all_recipes
 
@@ -59,7 +59,7 @@ def _run_recipe(arguments: argparse.Namespace, store: Store) -> None:
 def _run_csv(arguments: argparse.Namespace, store: Store) -> None:
     name = check_name(tables.model_name(arguments.csv) if arguments.name is None else arguments.name)
     table = tables.read(arguments.csv, rules=_rules(arguments), sought=(arguments.target,))
-    question = Question(
+    question = Problem(
         target=arguments.target,
         task=arguments.task,
         drop=tuple(arguments.drop or ()),

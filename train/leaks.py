@@ -13,8 +13,8 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from train.admission import Task
+from train.data_checks import Hazard
 from train.fit import SEED
-from train.hazards import Hazard
 from train.tables import kind_of
 
 # What a column alone scores, in balanced accuracy or R², from which on it is named.

@@ -14,12 +14,12 @@ from artifacts.number_formats import PLAIN, NumberFormat, number_of
 from train import dates, defaults
 from train.admission import Task
 from train.cells import Reading
+from train.data_checks import Hazard, suspicion, unfit
 from train.errors import NothingToLearn
 from train.fit import Split, split
-from train.hazards import Hazard, suspicion, unfit
 from train.leaks import leaks
-from train.parting import folds_for, parted
 from train.recipes import Recipe
+from train.splitting import folds_for, parted
 from train.tables import Table, formats_of, nulls_of
 from train.targets import target_of
 
@@ -62,7 +62,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Problem:
     """
     What is asked of a table.
 
@@ -105,7 +105,7 @@ def of_recipe(recipe: Recipe, *, folds: int) -> Plan:
     )
 
 
-def of_table(table: Table, question: Question, *, name: str) -> Plan:
+def of_table(table: Table, question: Problem, *, name: str) -> Plan:
     """
     What can be learned from a table of which nothing is known but its target.
 
@@ -125,7 +125,7 @@ def of_table(table: Table, question: Question, *, name: str) -> Plan:
         raise NothingToLearn(f"{error}; {_null_words(nulls)}" if nulls else str(error)) from error
 
 
-def _plan(table: Table, question: Question, *, name: str) -> Plan:
+def _plan(table: Table, question: Problem, *, name: str) -> Plan:
     order, timeless = _in_order(table, question.time_column)
     told = table.reading(question.target)
     target = target_of(
@@ -223,7 +223,7 @@ def _in_order(table: Table, time_column: str | None) -> tuple["pd.Index[Any]", l
 
 
 def _features(
-    table: Table, readings: Mapping[str, Reading], rows: "pd.Index[Any]", question: Question
+    table: Table, readings: Mapping[str, Reading], rows: "pd.Index[Any]", question: Problem
 ) -> tuple[pd.DataFrame, list[Hazard]]:
     """The columns to learn from."""
     X = pd.DataFrame({name: table.values(name, reading, rows) for name, reading in readings.items()}, index=rows)

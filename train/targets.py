@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from train.admission import Task
+from train.data_checks import Hazard
 from train.errors import NothingToLearn
-from train.hazards import Hazard
 
 # Fewer rows cannot both teach and judge.
 FEWEST_ROWS = 10

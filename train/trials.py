@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from train.data_checks import Hazard
 from train.evaluate import Evaluation, evaluate
 from train.fit import Progress, cross_validate, fit
-from train.hazards import Hazard
 from train.plans import Plan
 
 _FEWEST_HELD = 10

@@ -24,7 +24,7 @@ class Estimator(Protocol):
     def predict(self, X: Any, /) -> NDArray[np.generic]: ...
 
 
-class Original:
+class SklearnRuntime:
     """Hands an estimator the very container and dtypes that it was fitted on."""
 
     program_rows = 0

@@ -60,7 +60,7 @@ class Program:
         return told
 
 
-class Chosen:
+class CompiledProgram:
     """For each number of rows the program that was measured to be the quickest."""
 
     def __init__(self, programs: Mapping[str, Runtime], choice: Mapping[int, str]) -> None:

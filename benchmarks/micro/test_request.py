@@ -33,7 +33,7 @@ def test_verify_a_token(benchmark: BenchmarkFixture, app: App) -> None:
 @of_each_size
 def test_read_rows(benchmark: BenchmarkFixture, app: App, store: Store, model: str, rows: int) -> None:
     """A body of JSON becomes a checked batch."""
-    loaded = app.parts.registry.get(model)
+    loaded = app.services.registry.get(model)
 
     batch = benchmark(read, loaded.request, body(store, model, rows=rows), report=False)
 
@@ -44,10 +44,10 @@ def test_read_rows(benchmark: BenchmarkFixture, app: App, store: Store, model: s
 @of_each_size
 def test_predict_rows(benchmark: BenchmarkFixture, app: App, store: Store, model: str, rows: int) -> None:
     """A checked batch gets its answer."""
-    loaded = app.parts.registry.get(model)
+    loaded = app.services.registry.get(model)
     batch = read(loaded.request, body(store, model, rows=rows), report=False)
 
-    predictions = benchmark(app.parts.inference.predict_block, Call(loaded, batch.data))
+    predictions = benchmark(app.services.inference.predict_block, Call(loaded, batch.data))
 
     assert len(predictions.labels) == rows
 
@@ -55,9 +55,9 @@ def test_predict_rows(benchmark: BenchmarkFixture, app: App, store: Store, model
 @of_each_size
 def test_serialise_an_answer(benchmark: BenchmarkFixture, app: App, store: Store, rows: int) -> None:
     """Labels and probabilities become JSON."""
-    model = app.parts.registry.get("iris")
+    model = app.services.registry.get("iris")
     batch = read(model.request, body(store, "iris", rows=rows), report=False)
-    predictions = app.parts.inference.predict_block(Call(model, batch.data))
+    predictions = app.services.inference.predict_block(Call(model, batch.data))
 
     text = benchmark(Answers(model.bundle.manifest).encode, predictions)
 
@@ -66,7 +66,7 @@ def test_serialise_an_answer(benchmark: BenchmarkFixture, app: App, store: Store
 
 def test_count_in_a_metric(benchmark: BenchmarkFixture, app: App) -> None:
     """A metric counts one more."""
-    metrics = app.parts.metrics
+    metrics = app.services.metrics
 
     benchmark(lambda: metrics.predictions.labels("iris", "1").inc())
 

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from serve.api.deps import PREFIX, MaybeCaller, PartsDep, Visitor
+from serve.api.deps import PREFIX, MaybeCaller, ServicesDep, Visitor
 from serve.api.media import require_form
 from serve.auth.grants import Granted
 from serve.auth.keys import PREFIX as KEY_PREFIX
@@ -97,55 +97,63 @@ async def require_plain_form(request: Request) -> None:
 
 
 @router.post("/token", dependencies=[Depends(require_plain_form)])
-async def issue_token(visitor: Visitor, form: Annotated[TokenForm, Form()], parts: PartsDep) -> TokenAnswer:
+async def issue_token(visitor: Visitor, form: Annotated[TokenForm, Form()], services: ServicesDep) -> TokenAnswer:
     """Exchange a name and a password, or a refresh token, for an access token and the next refresh token."""
     if form.grant_type == "refresh_token":
-        granted = await parts.looking.run(parts.grants.refresh, form.refresh_token, form.scope, address=visitor)
+        granted = await services.database_threads.run(
+            services.grants.refresh, form.refresh_token, form.scope, address=visitor
+        )
     else:
-        granted = await parts.recognise(parts.login.grant, form.username, form.password, form.scope, address=visitor)
+        granted = await services.recognise(
+            services.login.grant, form.username, form.password, form.scope, address=visitor
+        )
     return TokenAnswer.of(granted)
 
 
 @router.post("/token/revoke", dependencies=[Depends(require_plain_form)])
 async def revoke_token(
-    address: Visitor, form: Annotated[RevokeForm, Form()], caller: MaybeCaller, parts: PartsDep
+    address: Visitor, form: Annotated[RevokeForm, Form()], caller: MaybeCaller, services: ServicesDep
 ) -> Revoked:
     """End the session that a token came of: by a refresh token or a key, or beside one's own access token."""
-    sessions = parts.records.sessions
+    sessions = services.records.sessions
     if form.token.startswith(KEY_PREFIX):
-        await parts.looking.run(parts.records.keys.give_up, form.token)
+        await services.database_threads.run(services.records.keys.give_up, form.token)
         return Revoked()
-    login = await parts.looking.run(sessions.owner, form.token)
+    login = await services.database_threads.run(sessions.owner, form.token)
     if login is not None:
         if caller is None or caller.owns(login.user):
-            await _end(parts, login.id, login.user, address)
+            await _end(services, login.id, login.user, address)
         return Revoked()
     if caller is None:
         raise Unauthenticated
-    verified = await _verified(parts, form.token)
+    verified = await _verified(services, form.token)
     if verified is None or verified.principal.name != caller.name:
         return Revoked()
     if verified.principal.session:
-        await _end(parts, verified.principal.session, caller.name, address)
+        await _end(services, verified.principal.session, caller.name, address)
     else:
         # By its own id, never by that of the key which signed others' tokens as well.
-        await parts.looking.run(sessions.revoke, verified.own, verified.until, who=caller.name, address=address)
+        await services.database_threads.run(
+            sessions.revoke, verified.own, verified.until, who=caller.name, address=address
+        )
     return Revoked()
 
 
-async def _end(parts: PartsDep, session: str, user: str, address: str) -> None:
+async def _end(services: ServicesDep, session: str, user: str, address: str) -> None:
     try:
-        await parts.looking.run(parts.records.sessions.end, session, who=user, address=address, user=user)
+        await services.database_threads.run(
+            services.records.sessions.end, session, who=user, address=address, user=user
+        )
     except SessionNotFound:
         # Somebody was quicker: it has ended, which is what was asked for.
         return
 
 
-async def _verified(parts: PartsDep, token: str) -> Verified | None:
+async def _verified(services: ServicesDep, token: str) -> Verified | None:
     """What an access token says; None of what counts no more, or never did."""
     if not token.isascii():
         return None
     try:
-        return parts.callers.read(token)
+        return services.callers.read(token)
     except Unauthenticated:
         return None

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from artifacts import Batch, Predictions
 from serve.api import rates
 from serve.api.context import RequestContext, context_of
-from serve.api.deps import PREFIX, Batcher, Parts, PartsDep
+from serve.api.deps import PREFIX, Batcher, Services, ServicesDep
 from serve.api.form import file_of
 from serve.api.media import CSV, NDJSON, preferred_media, require_media
 from serve.auth.principals import Principal
@@ -70,33 +70,33 @@ Options = Annotated[BatchOptions, Query()]
 
 @router.post("/predict/csv", response_class=StreamingResponse, openapi_extra=_BODY, responses=_ANSWERS)
 async def predict_csv_default(
-    request: Request, caller: Batcher, parts: PartsDep, options: Options
+    request: Request, caller: Batcher, services: ServicesDep, options: Options
 ) -> StreamingResponse:
     """Predict every row of a CSV with the default model."""
-    return await _predict_csv(parts, None, request, caller, options)
+    return await _predict_csv(services, None, request, caller, options)
 
 
 @router.post("/models/{model}/predict/csv", response_class=StreamingResponse, openapi_extra=_BODY, responses=_ANSWERS)
 async def predict_csv(
-    model: str, request: Request, caller: Batcher, parts: PartsDep, options: Options
+    model: str, request: Request, caller: Batcher, services: ServicesDep, options: Options
 ) -> StreamingResponse:
     """Predict every row of a CSV with one model."""
-    return await _predict_csv(parts, model, request, caller, options)
+    return await _predict_csv(services, model, request, caller, options)
 
 
 async def _predict_csv(
-    parts: Parts, name: str | None, request: Request, caller: Principal, options: BatchOptions
+    services: Services, name: str | None, request: Request, caller: Principal, options: BatchOptions
 ) -> StreamingResponse:
     if request.scope["http_version"] == "1.0":
         raise ProtocolTooOld
-    quota = parts.rates.rows
+    quota = services.rates.rows
     if quota:
         quota.check(caller.name)
-    model = parts.registry.get(name, options.version)
+    model = services.registry.get(name, options.version)
     media = preferred_media(request, CSV, NDJSON)
     file = await _spool(request)
     meter = _Meter(quota, caller.name) if quota else None
-    upload = _Upload(parts, model, file, media, meter=meter, context=context_of(request.scope))
+    upload = _Upload(services, model, file, media, meter=meter, context=context_of(request.scope))
     try:
         # The first block is made before the status is sent: what is wrong as a whole still gets one.
         first = await upload.first()
@@ -162,7 +162,7 @@ class _Upload:
 
     def __init__(  # all that an upload is
         self,
-        parts: Parts,
+        services: Services,
         model: LoadedModel,
         file: BinaryIO,
         media: str,
@@ -170,14 +170,14 @@ class _Upload:
         meter: "_Meter | None",
         context: RequestContext,
     ) -> None:
-        self._parts = parts
+        self._services = services
         self._caller, self._request_id = context.caller or "", context.request_id
         self._model = model
         self._file = file
         self._media = media
         self._meter = meter
         # More uploads may share the threads of a model than JSON requests, and each has more blocks to come.
-        self._wait_s = _WAIT_DEADLINES * parts.threads.deadline_s
+        self._wait_s = _WAIT_DEADLINES * services.threads.deadline_s
 
     async def first(self) -> bytes:
         """
@@ -187,7 +187,7 @@ class _Upload:
             InvalidInput: The file as a whole, or something in its first block, cannot be read.
             DeadlineExceeded: No thread was free in time, or the model took too long.
         """
-        written = await self._parts.threads.run(self._model.name, self._begin, wait_s=self._wait_s)
+        written = await self._services.threads.run(self._model.name, self._begin, wait_s=self._wait_s)
         self._answer.forget()
         return written
 
@@ -197,7 +197,7 @@ class _Upload:
 
         manifest = self._model.bundle.manifest
         asked = Asked(manifest.signature, manifest.classes, self._model.bundle.has_probabilities)
-        self._answer = CsvAnswer(self._file, asked, self._parts.csv, as_ndjson=self._media == NDJSON)
+        self._answer = CsvAnswer(self._file, asked, self._services.csv, as_ndjson=self._media == NDJSON)
         return self._answer.header() + self._read_and_write(self._predict)
 
     async def next(self) -> bytes:
@@ -215,13 +215,13 @@ class _Upload:
     async def _next(self) -> bytes:
         overdue = partial(overdue_rows, self._model.bundle)
         try:
-            slot = await self._parts.threads.acquire(self._model.name, wait_s=self._wait_s)
+            slot = await self._services.threads.acquire(self._model.name, wait_s=self._wait_s)
         except DeadlineExceeded:
-            return await self._parts.compute(self._read_and_write, overdue)
+            return await self._services.compute(self._read_and_write, overdue)
         try:
             return await slot.run(partial(self._read_and_write, self._predict))
         except DeadlineExceeded:
-            return await self._parts.compute(self._answer.write, overdue)
+            return await self._services.compute(self._answer.write, overdue)
 
     def _read_and_write(self, predict: Callable[[Batch], Predictions]) -> bytes:
         return self._answer.write(predict) if self._answer.read() else b""
@@ -230,7 +230,7 @@ class _Upload:
         if self._meter:
             self._meter.count(len(batch.good))
         model = self._model
-        predictions = self._parts.inference.predict_block(Call(model, batch.data, self._caller, self._request_id))
+        predictions = self._services.inference.predict_block(Call(model, batch.data, self._caller, self._request_id))
         return completed(predictions, batch, model.bundle, probabilities=True)
 
 

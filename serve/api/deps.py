@@ -1,4 +1,4 @@
-"""Aliases that make a route's signature its policy, and the parts that routes are given."""
+"""Aliases that make a route's signature its policy, and the services that routes are given."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
@@ -15,12 +15,12 @@ from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 from serve.api import rates
 from serve.api.context import context_of
 from serve.api.rates import Rates
+from serve.auth.auth_threads import AuthThreads
 from serve.auth.callers import Callers
-from serve.auth.desk import Desk
 from serve.auth.grants import Grants
 from serve.auth.login import Login
 from serve.auth.principals import Principal
-from serve.auth.records import Records
+from serve.auth.security_store import SecurityStore
 from serve.auth.tokens import Tokens
 from serve.auth.users import Scope
 from serve.dialects.csv.options import CsvOptions
@@ -50,7 +50,7 @@ bearer = OAuth2PasswordBearer(
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Services:
     """What the routes are made of; joined in `serve.app`, read here."""
 
     registry: Registry
@@ -59,15 +59,15 @@ class Parts:
     login: Login
     tokens: Tokens
     grants: Grants
-    records: Records
+    records: SecurityStore
     callers: Callers
     metrics: Metrics
     rates: Rates
     csv: CsvOptions
     threads: ThreadLimiter
     reading: CapacityLimiter
-    recognising: Desk
-    looking: Desk
+    password_threads: AuthThreads
+    database_threads: AuthThreads
     canary_interval_s: float
     open_metrics: bool
 
@@ -77,20 +77,20 @@ class Parts:
 
     async def recognise(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what hashes a password in a thread of its own kind: predictions never wait for logins."""
-        return await self.recognising.run(call, *args, **kwargs)
+        return await self.password_threads.run(call, *args, **kwargs)
 
 
-async def parts(request: Request) -> Parts:
-    """The parts of this app; a coroutine, since FastAPI runs anything else in a thread."""
-    found: Parts = request.app.state.parts
+async def services(request: Request) -> Services:
+    """The services of this app; a coroutine, since FastAPI runs anything else in a thread."""
+    found: Services = request.app.state.services
     return found
 
 
-PartsDep = Annotated[Parts, Depends(parts)]
+ServicesDep = Annotated[Services, Depends(services)]
 
 
 async def principal(
-    required: SecurityScopes, parts: PartsDep, request: Request, token: Annotated[str | None, Depends(bearer)]
+    required: SecurityScopes, services: ServicesDep, request: Request, token: Annotated[str | None, Depends(bearer)]
 ) -> Principal:
     """
     Who asks, noted for the access log.
@@ -107,17 +107,19 @@ async def principal(
         raise Unauthenticated("several Authorization headers")
     if not headers[0].isascii() or not headers[0].isprintable():
         raise Unauthenticated("not printable ASCII")
-    caller = await parts.callers.verify(token)
+    caller = await services.callers.verify(token)
     context = context_of(request.scope)
     context.caller, context.permissions = caller.name, caller.scopes
     missing = sorted(set(required.scopes) - caller.scopes)
     if missing:
-        await rates.ask(context_of(request.scope), parts.rates.read, caller.name)
+        await rates.ask(context_of(request.scope), services.rates.read, caller.name)
         raise ScopeMissing(missing)
     return caller
 
 
-async def maybe(parts: PartsDep, request: Request, token: Annotated[str | None, Depends(bearer)]) -> Principal | None:
+async def maybe(
+    services: ServicesDep, request: Request, token: Annotated[str | None, Depends(bearer)]
+) -> Principal | None:
     """
     Who asks, if they say so.
 
@@ -126,7 +128,7 @@ async def maybe(parts: PartsDep, request: Request, token: Annotated[str | None, 
     """
     if "authorization" not in request.headers:
         return None
-    return await principal(SecurityScopes(), parts, request, token)
+    return await principal(SecurityScopes(), services, request, token)
 
 
 async def address(request: Request) -> str:
@@ -134,11 +136,13 @@ async def address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-async def metrics_reader(parts: PartsDep, request: Request, token: Annotated[str | None, Depends(bearer)]) -> None:
+async def metrics_reader(
+    services: ServicesDep, request: Request, token: Annotated[str | None, Depends(bearer)]
+) -> None:
     """Who may read the metrics: everybody, if the deployment says so."""
-    if not parts.open_metrics:
-        caller = await principal(SecurityScopes([Scope.METRICS_READ]), parts, request, token)
-        await rates.ask(context_of(request.scope), parts.rates.read, caller.name)
+    if not services.open_metrics:
+        caller = await principal(SecurityScopes([Scope.METRICS_READ]), services, request, token)
+        await rates.ask(context_of(request.scope), services.rates.read, caller.name)
 
 
 async def anybody(request: Request) -> Principal:
@@ -148,7 +152,7 @@ async def anybody(request: Request) -> Principal:
     Raises:
         Unauthenticated: There is no token, or none that counts.
     """
-    joined = await parts(request)
+    joined = await services(request)
     caller = await principal(SecurityScopes(), joined, request, await bearer(request))
     await rates.ask(context_of(request.scope), joined.rates.read, caller.name)
     return caller
@@ -180,16 +184,16 @@ def within(limit: Callable[[Rates], Rate | None]) -> Callable[..., Awaitable[Pri
     """A caller who has not asked too often, by one of the limits of `Rates`."""
 
     async def counted(
-        caller: Annotated[Principal, Security(principal)], request: Request, parts: PartsDep
+        caller: Annotated[Principal, Security(principal)], request: Request, services: ServicesDep
     ) -> Principal:
-        await rates.ask(context_of(request.scope), limit(parts.rates), caller.name)
+        await rates.ask(context_of(request.scope), limit(services.rates), caller.name)
         refuse_repeated(request.scope["query_string"], parameters_of(request))
         return caller
 
     return counted
 
 
-async def visitor(request: Request, parts: PartsDep) -> str:
+async def visitor(request: Request, services: ServicesDep) -> str:
     """
     The address of one who is not recognised yet, and has not asked too often.
 
@@ -197,7 +201,7 @@ async def visitor(request: Request, parts: PartsDep) -> str:
         RateExceeded: They have.
         LimitsUnavailable: Nobody can tell.
     """
-    await rates.ask(context_of(request.scope), parts.rates.login, rates.address(request.scope))
+    await rates.ask(context_of(request.scope), services.rates.login, rates.address(request.scope))
     return await address(request)
 
 

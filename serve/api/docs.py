@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse
 from pydantic_core import to_json
 from starlette.staticfiles import StaticFiles
 
-from serve.api.deps import PREFIX, PartsDep
+from serve.api.deps import PREFIX, ServicesDep
 from serve.api.home import BrowserRoute, show_home
 from serve.api.media import CSV
 from serve.api.problems import MEDIA_TYPE, Problem
@@ -97,9 +97,11 @@ def install(app: FastAPI) -> None:
 
 
 @router.get(_OPENAPI_PATH)
-async def show_openapi(request: Request, parts: PartsDep) -> Response:
+async def show_openapi(request: Request, services: ServicesDep) -> Response:
     """The OpenAPI document of the models that are in memory now."""
-    return Response(_content(request.app, parts.registry, parts.registry.generation), media_type="application/json")
+    return Response(
+        _content(request.app, services.registry, services.registry.generation), media_type="application/json"
+    )
 
 
 @router.get("/docs")

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from serve.api.deps import Parts
+from serve.api.deps import Services
 from serve.inference.registry import Served
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -50,8 +50,8 @@ class BrowserRoute(Route):
 
 async def show_home(request: Request) -> HTMLResponse:
     """Links to the documentation and the models."""
-    parts: Parts = request.app.state.parts
-    page = _PAGE.format(models=_list(parts.registry.all()))
+    services: Services = request.app.state.services
+    page = _PAGE.format(models=_list(services.registry.all()))
     return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY, "Vary": "Accept"})
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from serve.api.deps import PREFIX, Address, Caller, Changer, PartsDep
+from serve.api.deps import PREFIX, Address, Caller, Changer, ServicesDep
 from serve.auth.passwords import LONGEST, SHORTEST
 from serve.auth.sessions import LoginSession
 from serve.errors import SessionNotFound, WrongPassword
@@ -68,30 +68,32 @@ async def show_caller(caller: Caller) -> CallerView:
 
 
 @router.get("/sessions")
-async def list_sessions(caller: Caller, parts: PartsDep) -> SessionsView:
+async def list_sessions(caller: Caller, services: ServicesDep) -> SessionsView:
     """Where the caller is logged in."""
     # A name that comes with no session of ours is another's, whatever it is.
-    logins = await parts.looking.run(parts.records.sessions.of, caller.name) if caller.session else []
+    logins = await services.database_threads.run(services.records.sessions.of, caller.name) if caller.session else []
     return SessionsView(sessions=[SessionView.of(login, current=caller.session) for login in logins])
 
 
 @router.delete("/sessions/{id}", status_code=204, response_class=Response)
 async def end_session(
-    id_: Annotated[str, Path(alias="id", max_length=64)], caller: Changer, parts: PartsDep, address: Address
+    id_: Annotated[str, Path(alias="id", max_length=64)], caller: Changer, services: ServicesDep, address: Address
 ) -> None:
     """End one of the caller's sessions: neither its refresh token nor its access tokens count any more."""
     if not caller.session or not id_.isalnum():
         raise SessionNotFound("there is no such session")
-    await parts.looking.run(parts.records.sessions.end, id_, who=caller.name, address=address, user=caller.name)
+    await services.database_threads.run(
+        services.records.sessions.end, id_, who=caller.name, address=address, user=caller.name
+    )
 
 
 @router.put("/password", status_code=204, response_class=Response)
-async def change_password(change: PasswordChange, caller: Changer, parts: PartsDep, address: Address) -> None:
+async def change_password(change: PasswordChange, caller: Changer, services: ServicesDep, address: Address) -> None:
     """Another password; every other session of the caller's ends."""
     if not caller.session:
         raise WrongPassword
-    await parts.recognise(
-        parts.login.change_password,
+    await services.recognise(
+        services.login.change_password,
         caller.name,
         change.old_password,
         change.new_password,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from artifacts import CHAMPION, Column
 from artifacts.manifest import Execution
-from serve.api.deps import PREFIX, ModelReader, PartsDep
+from serve.api.deps import PREFIX, ModelReader, ServicesDep
 from serve.errors import CardNotFound
 from serve.inference.registry import LoadedModel, Served
 
@@ -97,23 +97,23 @@ class CardOptions(BaseModel):
 
 
 @router.get("/models")
-async def list_models(caller: ModelReader, parts: PartsDep) -> ModelList:
+async def list_models(caller: ModelReader, services: ServicesDep) -> ModelList:
     """Every model that is served."""
-    return ModelList(models=[ModelView.of(served) for served in parts.registry.all()])
+    return ModelList(models=[ModelView.of(served) for served in services.registry.all()])
 
 
 @router.get("/models/{model}")
-async def show_model(model: str, caller: ModelReader, parts: PartsDep) -> ModelView:
+async def show_model(model: str, caller: ModelReader, services: ServicesDep) -> ModelView:
     """What one model expects, predicts and scored."""
-    return ModelView.of(parts.registry.show(model))
+    return ModelView.of(services.registry.show(model))
 
 
 @router.get("/models/{model}/card", response_class=HTMLResponse)
 async def show_card(
-    model: str, caller: ModelReader, parts: PartsDep, options: Annotated[CardOptions, Query()]
+    model: str, caller: ModelReader, services: ServicesDep, options: Annotated[CardOptions, Query()]
 ) -> HTMLResponse:
     """What one version predicts, from what, how well and within which limits: a page for people."""
-    card = parts.registry.get(model, options.version).bundle.card
+    card = services.registry.get(model, options.version).bundle.card
     if card is None:
         raise CardNotFound
     return HTMLResponse(card, headers={"Content-Security-Policy": _CARD_POLICY})

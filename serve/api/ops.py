@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from artifacts import CHAMPION, ArtifactError
-from serve.api.deps import MetricsReader, Parts, PartsDep
+from serve.api.deps import MetricsReader, Services, ServicesDep
 from serve.errors import DeadlineExceeded
 from serve.inference.registry import Registry, Served
 from serve.inference.threads import ThreadLimiter
@@ -52,8 +52,8 @@ def _with_threads(health: Health, threads: ThreadLimiter) -> Health:
 class Canary:
     """The last prediction of every model's own examples, repeated when it is too old."""
 
-    def __init__(self, parts: Parts, *, deadline_s: float = CANARY_S) -> None:
-        self._parts = parts
+    def __init__(self, services: Services, *, deadline_s: float = CANARY_S) -> None:
+        self._services = services
         self._lock = Lock()
         # A thread of its own: under load, a probe does not wait behind predictions.
         self._thread = ThreadLimiter(1, deadline_s=deadline_s)
@@ -67,28 +67,28 @@ class Canary:
 
         How many threads are lost is as of now.
         """
-        generation = self._parts.registry.generation
+        generation = self._services.registry.generation
         async with self._lock:
-            is_old = time.monotonic() - self._checked_at > self._parts.canary_interval_s
+            is_old = time.monotonic() - self._checked_at > self._services.canary_interval_s
             if is_old or generation != self._generation:
                 self._health = await self._check()
                 self._checked_at, self._generation = time.monotonic(), generation
-        return _with_threads(self._health, self._parts.threads)
+        return _with_threads(self._health, self._services.threads)
 
     async def _check(self) -> Health:
-        if unready := _unready(self._parts.registry):
+        if unready := _unready(self._services.registry):
             return Health(status="unready", detail=unready)
         if self._thread.overdue:
             return _OVERDUE
         try:
-            await self._thread.run("canary", self._parts.inference.canary)
+            await self._thread.run("canary", self._services.inference.canary)
         except DeadlineExceeded:
             return _OVERDUE
         except ArtifactError as error:
             # Without the exception of the model, whose text may quote values.
             _log.error("canary failed", reason=str(error))
             return Health(status="unready", detail="a model no longer answers its own examples")
-        served = self._parts.registry.all()
+        served = self._services.registry.all()
         if any(model.failures or model.reason for model in served):
             return Health(status="degraded", detail=_missing(served))
         return Health(status="ok")
@@ -134,12 +134,12 @@ async def live() -> Health:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def show_metrics(caller: MetricsReader, parts: PartsDep) -> Response:
+async def show_metrics(caller: MetricsReader, services: ServicesDep) -> Response:
     """The Prometheus metrics of all workers."""
-    parts.metrics.settle()
-    return Response(await to_thread.run_sync(_rendered, parts), media_type=CONTENT_TYPE)
+    services.metrics.settle()
+    return Response(await to_thread.run_sync(_rendered, services), media_type=CONTENT_TYPE)
 
 
-def _rendered(parts: Parts) -> bytes:
-    parts.observers.flush(timeout_s=_FLUSH_S)
-    return parts.metrics.render()
+def _rendered(services: Services) -> bytes:
+    services.observers.flush(timeout_s=_FLUSH_S)
+    return services.metrics.render()

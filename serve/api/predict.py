@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from artifacts import Batch, Predictions
 from serve.api import rates
 from serve.api.context import RequestContext, context_of
-from serve.api.deps import PREFIX, Parts, Predictor, bearer, principal, refuse_repeated
+from serve.api.deps import PREFIX, Predictor, Services, bearer, principal, refuse_repeated
 from serve.api.disconnect import attended
 from serve.api.media import require_media
 from serve.api.problems import problem_of
@@ -145,9 +145,9 @@ class _Target:
 class PredictEndpoint:
     """Answers POST on both predict paths, refusals included; every other request goes to the app behind it."""
 
-    def __init__(self, app: ASGIApp, parts: Parts, *, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, services: Services, *, max_bytes: int) -> None:
         self._app = app
-        self._parts = parts
+        self._services = services
         self._max_bytes = max_bytes
         # By path and query.
         self._targets: dict[tuple[str, bytes], _Target] = {}
@@ -177,7 +177,7 @@ class PredictEndpoint:
     async def _predict(  # noqa: C901, PLR0912  # one frame, for each further one takes as long as a step
         self, scope: Scope, receive: Receive, context: RequestContext, path: Path
     ) -> bytes:
-        parts = self._parts
+        services = self._services
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self._max_bytes:
@@ -187,15 +187,15 @@ class PredictEndpoint:
         caller = self._recall(headers, context, path.permission) if is_plain else None
         if caller is None:
             request = Request(scope)
-            caller = (await principal(SecurityScopes([path.permission]), parts, request, await bearer(request))).name
-        if limit := path.rate(parts.rates):
+            caller = (await principal(SecurityScopes([path.permission]), services, request, await bearer(request))).name
+        if limit := path.rate(services.rates):
             left = limit.take(caller)
             if left is None:
                 await rates.ask(context, limit, caller)
             else:
                 context.limits.append((limit.policy, left))
         key = scope["path"], scope["query_string"]
-        target = self._targets.get(key) if self._generation == parts.registry.generation else None
+        target = self._targets.get(key) if self._generation == services.registry.generation else None
         if target is None:
             target = self._resolve(path, key)
         if not is_plain or headers.get(b"content-type") not in _JSON or b"content-encoding" in headers:
@@ -206,17 +206,17 @@ class PredictEndpoint:
         rows, batch = None, None
         if target.decoder:
             read_rows = target.decoder.read
-            rows = read_rows(body) if len(body) < _LARGE_BYTES else await parts.compute(read_rows, body)
+            rows = read_rows(body) if len(body) < _LARGE_BYTES else await services.compute(read_rows, body)
         if rows is None:
             batch = await self._row_by_row(target, body)
             rows = batch.data
-        if parts.rates.rows:
-            await rates.ask(context, parts.rates.rows, caller, len(rows if batch is None else batch.good))
+        if services.rates.rows:
+            await rates.ask(context, services.rates.rows, caller, len(rows if batch is None else batch.good))
         options = target.options
         if batch is not None and not len(rows):
             predictions = target.model.bundle.no_predictions(0, probabilities=options.probabilities)
         else:
-            future = parts.inference.predict(
+            future = services.inference.predict(
                 Call(target.model, rows, caller, context.request_id, options.probabilities)
             )
             # A caller who goes away while a slow model is at work is not waited for.
@@ -230,14 +230,14 @@ class PredictEndpoint:
         reports = target.options.on_error == "report"
         if len(body) < _LARGE_ROW_BY_ROW_BYTES:
             return read(target.model.request, body, report=reports)
-        return await self._parts.compute(read, target.model.request, body, report=reports)
+        return await self._services.compute(read, target.model.request, body, report=reports)
 
     def _recall(self, headers: Mapping[bytes, bytes], context: RequestContext, permission: Permission) -> str | None:
         """Return the caller of a token that was verified before and has the permission."""
         authorization = headers.get(b"authorization", b"")
         if not authorization.startswith(_BEARER):
             return None
-        known = self._parts.callers.recall(authorization[len(_BEARER) :].decode("latin-1"))
+        known = self._services.callers.recall(authorization[len(_BEARER) :].decode("latin-1"))
         if known is None or permission not in known.scopes:
             return None
         context.caller, context.permissions = known.name, known.scopes
@@ -251,14 +251,14 @@ class PredictEndpoint:
             RequestValidationError: A parameter is unknown, repeated or has an invalid value.
             ModelNotFound, VersionNotLoaded, ModelUnavailable: See `Registry.get`.
         """
-        registry = self._parts.registry
+        registry = self._services.registry
         if self._generation != registry.generation or len(self._targets) >= _MOST_TARGETS:
             self._generation, self._targets = registry.generation, {}
         options = _options(key[1]) if key[1] else _DEFAULTS
         named = path.pattern.fullmatch(key[0])
         model = registry.get(named[1] if named and path.pattern.groups else None, options.version)
         answers = Answers(model.bundle.manifest, failed_champion=model.failed_champion)
-        queue = self._parts.inference.queue(model)
+        queue = self._services.inference.queue(model)
         target = self._targets[key] = _Target(path, options, model, queue, model.request.plain, answers)
         return target
 

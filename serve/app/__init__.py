@@ -1,1 +1,1 @@
-"""What joins the parts; `root.py` is where to begin."""
+"""What joins the services; `root.py` is where to begin."""

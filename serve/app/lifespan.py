@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from artifacts import Store
 from artifacts.trial import Trials
-from serve.api.deps import Parts
+from serve.api.deps import Services
 from serve.app.limits import make_limits
 from serve.app.loading import Loader
 from serve.app.security import Security, key_sources
@@ -22,7 +22,7 @@ from serve.telemetry.access_log import AccessLog
 from serve.telemetry.metrics import forget_process
 
 if TYPE_CHECKING:
-    from serve.limits.shared import Shared
+    from serve.limits.shared import RedisCounter
 
 # New objects after which garbage is looked for.
 _COLLECT_AFTER = 10_000
@@ -35,10 +35,10 @@ async def lifespan(
     _app: FastAPI,
     *,
     settings: Settings,
-    parts: Parts,
+    services: Services,
     engine: Engine,
     access_log: AccessLog | None,
-    shared: "Shared | None",
+    shared: "RedisCounter | None",
     security: Security,
     trials: Trials | None,
 ) -> AsyncIterator[None]:
@@ -47,7 +47,7 @@ async def lifespan(
     await security.watch.look()
     store = Store.of(settings, trials=trials)
     limits, fallback = make_limits(settings), settings.fallback
-    loader = Loader(store, parts.registry, limits, parts.metrics, fallback=fallback, trials=trials)
+    loader = Loader(store, services.registry, limits, services.metrics, fallback=fallback, trials=trials)
     loading = asyncio.create_task(loader.run())
     await loader.settled()
     if loading.done():
@@ -64,18 +64,18 @@ async def lifespan(
     gc.set_threshold(_COLLECT_AFTER)
     watching = asyncio.create_task(security.watch.run())
     try:
-        async with followed(key_sources(settings, security, parts.metrics)):
+        async with followed(key_sources(settings, security, services.metrics)):
             yield
     finally:
         watching.cancel()
         loading.cancel()
-        parts.threads.close()
-        parts.observers.close()
+        services.threads.close()
+        services.observers.close()
         if shared:
             await shared.close()
         if access_log:
             access_log.close()
-        parts.metrics.settle()
+        services.metrics.settle()
         forget_process()
         engine.dispose()
 

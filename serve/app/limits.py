@@ -11,28 +11,28 @@ from serve.dialects.csv.options import CsvOptions
 from serve.dialects.native.rows import Limits
 from serve.inference.batching import Batcher
 from serve.inference.threads import ThreadLimiter
-from serve.limits.counts import Here
+from serve.limits.counts import LocalCounter
 from serve.limits.rate import Rate
 from serve.settings import Settings
 
 if TYPE_CHECKING:
-    from serve.limits.shared import Shared
+    from serve.limits.shared import RedisCounter
 
 
-def make_shared(settings: Settings) -> "Shared | None":
+def make_shared(settings: Settings) -> "RedisCounter | None":
     """The counts that all processes share, where there is a Redis."""
     url = settings.redis_url.get_secret_value()
     if not url:
         return None
     # Its client takes 200 ms to import.
-    from serve.limits.shared import Shared
+    from serve.limits.shared import RedisCounter
 
-    return Shared(url, wait_s=settings.redis_wait_ms / 1000)
+    return RedisCounter(url, wait_s=settings.redis_wait_ms / 1000)
 
 
-def make_rates(settings: Settings, shared: "Shared | None") -> Rates:
+def make_rates(settings: Settings, shared: "RedisCounter | None") -> Rates:
     """Every limit on callers; a process that counts alone has a share of each."""
-    here, apart = Here(), settings.workers * settings.replicas
+    here, apart = LocalCounter(), settings.workers * settings.replicas
 
     def rate(name: str, text: str, *, is_strict: bool = False) -> Rate | None:
         if text == "off":

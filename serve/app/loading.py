@@ -157,7 +157,7 @@ class Loader:
         for version, loaded in model.versions.items():
             bundle = loaded.bundle
             _log.info("model loaded", model=model.name, version=version, key=bundle.key)
-            if bundle.grave:
+            if bundle.incompatible:
                 self._metrics.version_mismatches.labels(model.name).inc()
-            for difference in (*bundle.grave, *bundle.slight):
+            for difference in (*bundle.incompatible, *bundle.differing):
                 _log.warning("other libraries", model=model.name, version=version, detail=difference)

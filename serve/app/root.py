@@ -14,13 +14,13 @@ from starlette.types import ASGIApp
 
 from artifacts.trial import Trials
 from serve.api import auth, batch, docs, jwks, me, middleware, models, ops, predict, problems
-from serve.api.deps import Parts
+from serve.api.deps import Services
 from serve.api.predict import PredictEndpoint
 from serve.app.development import with_secrets
 from serve.app.lifespan import lifespan
 from serve.app.limits import make_batcher, make_csv_options, make_rates, make_shared
 from serve.app.security import make_security
-from serve.auth.desk import Desk
+from serve.auth.auth_threads import AuthThreads
 from serve.inference.model_errors import ModelErrors
 from serve.inference.observers import MetricsObserver, Observers
 from serve.inference.registry import Registry
@@ -45,7 +45,7 @@ def in_worker(settings: Settings, registry: Registry, trials: Trials) -> ASGIApp
 
 
 def create_app(settings: Settings, *, registry: Registry | None = None, trials: Trials | None = None) -> ASGIApp:
-    """Join the parts."""
+    """Join the services."""
     metrics = Metrics()
     models_in_memory = registry or Registry(default=settings.default_model)
     engine = database.connect(settings.database)
@@ -63,7 +63,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, trials: 
     access_log = _access_log(settings)
     shared = make_shared(settings)
     security = make_security(settings, engine, metrics)
-    parts = Parts(
+    services = Services(
         registry=models_in_memory,
         inference=InferenceService(
             models_in_memory,
@@ -84,8 +84,8 @@ def create_app(settings: Settings, *, registry: Registry | None = None, trials: 
         csv=make_csv_options(settings),
         threads=threads,
         reading=CapacityLimiter(settings.threads),
-        recognising=Desk(settings.login_threads),
-        looking=security.looking,
+        password_threads=AuthThreads(settings.login_threads),
+        database_threads=security.database_threads,
         canary_interval_s=settings.canary_interval_s,
         open_metrics=settings.open_metrics,
     )
@@ -99,7 +99,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, trials: 
         lifespan=partial(
             lifespan,
             settings=settings,
-            parts=parts,
+            services=services,
             engine=engine,
             access_log=access_log,
             shared=shared,
@@ -108,11 +108,11 @@ def create_app(settings: Settings, *, registry: Registry | None = None, trials: 
         ),
         max_body_size=settings.max_json_bytes,
     )
-    app.state.parts = parts
-    app.state.canary = ops.Canary(parts)
+    app.state.services = services
+    app.state.canary = ops.Canary(services)
     _include(app, settings)
     problems.install(app)
-    endpoint = PredictEndpoint(app, parts, max_bytes=settings.max_json_bytes)
+    endpoint = PredictEndpoint(app, services, max_bytes=settings.max_json_bytes)
     inner = _opened(endpoint, settings.cors_origins)
     return middleware.Observed(inner, metrics=metrics, access_log=access_log, is_direct=inner is endpoint)
 

@@ -10,38 +10,38 @@ from anyio import from_thread
 from sqlalchemy import Engine
 
 from serve.auth import keys
+from serve.auth.auth_threads import AuthThreads
 from serve.auth.callers import Callers
-from serve.auth.desk import Desk
 from serve.auth.grants import Grants
 from serve.auth.issuer import Issuer
 from serve.auth.keyring import Keyring
 from serve.auth.lockout import Lockout
 from serve.auth.login import Login
-from serve.auth.outside import Outside
+from serve.auth.oidc import OidcVerifier
 from serve.auth.passwords import Passwords
 from serve.auth.principals import Verified
-from serve.auth.records import Records
 from serve.auth.renewal import KEYRING_S, Source
+from serve.auth.revocation_poller import RevocationPoller
+from serve.auth.security_store import SecurityStore
 from serve.auth.tokens import Tokens
 from serve.auth.users import Scope
-from serve.auth.watch import Watch
 from serve.settings import OIDC_SCOPES, Settings
 from serve.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """Who asks: the parts of it."""
+    """Who asks: the services of it."""
 
     keyring: Keyring
     tokens: Tokens
-    outside: Outside | None
-    records: Records
+    oidc: OidcVerifier | None
+    records: SecurityStore
     grants: Grants
     login: Login
     callers: Callers
-    looking: Desk
-    watch: Watch
+    database_threads: AuthThreads
+    watch: RevocationPoller
 
 
 def make_security(settings: Settings, engine: Engine, metrics: Metrics) -> Security:
@@ -56,11 +56,11 @@ def make_security(settings: Settings, engine: Engine, metrics: Metrics) -> Secur
         keys.parse(bearer)
         return await looking.run(records.keys.verify, bearer)
 
-    keyring, outside = make_keyring(settings), make_outside(settings)
+    keyring, outside = make_keyring(settings), make_oidc_verifier(settings)
     tokens = make_tokens(settings, keyring)
-    records = Records.of(engine, audit_days=settings.audit_days, announce=announce)
-    looking = Desk(settings.login_threads)
-    callers = Callers(tokens, outside=outside, look_up=look_up, is_revoked=records.revocations.hold)
+    records = SecurityStore.of(engine, audit_days=settings.audit_days, announce=announce)
+    looking = AuthThreads(settings.login_threads)
+    callers = Callers(tokens, oidc=outside, look_up=look_up, is_revoked=records.revocations.hold)
     lockout = Lockout(
         engine,
         most=settings.login_failures,
@@ -82,7 +82,7 @@ def make_security(settings: Settings, engine: Engine, metrics: Metrics) -> Secur
         lockout=lockout,
         audit=records.audit,
     )
-    watch = Watch(
+    watch = RevocationPoller(
         records.revocations,
         callers,
         metrics,
@@ -114,7 +114,7 @@ def make_tokens(settings: Settings, keyring: Keyring | None = None) -> Tokens:
     )
 
 
-def make_outside(settings: Settings) -> Outside | None:
+def make_oidc_verifier(settings: Settings) -> OidcVerifier | None:
     """
     The tokens of an OpenID Connect provider, where one is named.
 
@@ -128,7 +128,7 @@ def make_outside(settings: Settings) -> Outside | None:
         ours = None if scopes is None else {value: list(map(Scope, text.split())) for value, text in scopes.items()}
     except ValueError as error:
         raise ValueError(f"SEPAL_OIDC_SCOPES: {error}; for example {OIDC_SCOPES}") from error
-    return Outside(
+    return OidcVerifier(
         issuer=settings.oidc_issuer,
         audience=settings.oidc_audience,
         algorithms=settings.oidc_algorithms.split(),
@@ -143,7 +143,7 @@ def key_sources(settings: Settings, security: Security, metrics: Metrics) -> Seq
     def failed(name: str) -> None:
         metrics.key_failures.labels(name).inc()
 
-    keyring, outside = security.keyring, security.outside
+    keyring, outside = security.keyring, security.oidc
     source = partial(Source[Any], forget=security.callers.forget, failed=failed)
     sources: list[Source[Any]] = []
     if keyring.is_renewed:

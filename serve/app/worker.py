@@ -98,11 +98,11 @@ def main() -> None:
 def _config(settings: Settings, registry: Registry, trials: Trials) -> uvicorn.Config:
     from serve.app.root import in_worker
     from serve.http.protocol import Protocol
-    from serve.http.timeouts import Patience, Watch
+    from serve.http.timeouts import ConnectionReaper, Timeouts
     from serve.http.wire import Bounds
 
     bounds = Bounds(settings.max_header_bytes, settings.max_headers, settings.max_connections)
-    patience = Patience(
+    patience = Timeouts(
         headers_s=settings.headers_s,
         body_bytes_s=settings.body_bytes_s,
         body_grace_s=settings.body_grace_s,
@@ -113,7 +113,7 @@ def _config(settings: Settings, registry: Registry, trials: Trials) -> uvicorn.C
         partial(in_worker, settings, registry, trials),
         factory=True,
         loop="uvloop",
-        http=cast(Any, partial(Protocol, bounds=bounds, watch=Watch(patience))),
+        http=cast(Any, partial(Protocol, bounds=bounds, watch=ConnectionReaper(patience))),
         ws="none",
         log_config=None,
         access_log=False,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from serve.auth.keys import PREFIX
-from serve.auth.outside import Outside
+from serve.auth.oidc import OidcVerifier
 from serve.auth.principals import Principal, Verified
 from serve.auth.tokens import Tokens
 from serve.errors import Unauthenticated
@@ -30,14 +30,14 @@ class Callers:
         self,
         tokens: Tokens,
         *,
-        outside: Outside | None = None,
+        oidc: OidcVerifier | None = None,
         look_up: Callable[[str], Awaitable[Verified]] | None = None,
         is_revoked: Callable[[Iterable[str]], bool] = _nothing_is,
         most_remembered: int = MOST_REMEMBERED,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._tokens = tokens
-        self._outside = outside
+        self._oidc = oidc
         self._look_up = look_up
         self._is_revoked = is_revoked
         self._most_remembered = most_remembered
@@ -72,9 +72,9 @@ class Callers:
         Raises:
             Unauthenticated: It does not count, nor ever did.
         """
-        if self._outside is None or self._tokens.are_ours(token):
+        if self._oidc is None or self._tokens.are_ours(token):
             return self._tokens.verify(token)
-        return self._outside.verify(token)
+        return self._oidc.verify(token)
 
     def recall(self, bearer: str) -> Principal | None:
         """Who a bearer speaks for that was verified before and still counts; None says nothing about any other."""

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from serve.cli.office import Office
+    from serve.cli.context import CommandContext
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -17,7 +17,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.set_defaults(call=_show)
 
 
-def _show(office: "Office", arguments: argparse.Namespace) -> None:
+def _show(office: "CommandContext", arguments: argparse.Namespace) -> None:
     if arguments.last < 1:
         raise ValueError("--last is 1 or more")
     for entry in office.records.audit.last(arguments.last, user=arguments.user):

@@ -38,7 +38,7 @@ def _example(settings: Settings, base: str, models: Sequence[str]) -> str:
     store = Store.of(settings)
     model = settings.default_model if settings.default_model in models else models[0]
     try:
-        manifest, _ = store.vouched(model, store.resolve(model, CHAMPION))
+        manifest, _ = store.verified_manifest(model, store.resolve(model, CHAMPION))
     except ArtifactError as error:
         return f"  no curl   {model} was changed meanwhile: {error}"
     body = json.dumps({"instances": [manifest.examples.instances[0]]})

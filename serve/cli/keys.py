@@ -4,10 +4,10 @@ import argparse
 import re
 from typing import TYPE_CHECKING
 
-from serve.cli.words import day
+from serve.cli.formatting import day
 
 if TYPE_CHECKING:
-    from serve.cli.office import Office
+    from serve.cli.context import CommandContext
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 
@@ -35,19 +35,19 @@ def _seconds(text: str) -> int:
     return int(found[1]) * _UNITS_S[found[2]]
 
 
-def _list(office: "Office", _arguments: argparse.Namespace) -> None:
+def _list(office: "CommandContext", _arguments: argparse.Namespace) -> None:
     for key in office.records.keys.all():
         state = "" if key.revoked_at is None else f"  revoked {day(key.revoked_at)}"
         print(f"{key.id}  {key.name}  {key.scope}  since {day(key.created_at)}  until {day(key.expires_at)}{state}")
 
 
-def _create(office: "Office", arguments: argparse.Namespace) -> None:
+def _create(office: "CommandContext", arguments: argparse.Namespace) -> None:
     from serve.auth.users.scopes import parsed
 
     keys = office.records.keys
     print(keys.create(arguments.name, parsed(arguments.scopes), life_s=arguments.expires, who=office.who))
 
 
-def _revoke(office: "Office", arguments: argparse.Namespace) -> None:
+def _revoke(office: "CommandContext", arguments: argparse.Namespace) -> None:
     key = office.records.keys.revoke(arguments.id, who=office.who)
     print(f"revoked {key.id}: {key.name}")

@@ -3,10 +3,10 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from serve.cli.words import ended
+from serve.cli.formatting import ended
 
 if TYPE_CHECKING:
-    from serve.cli.office import Office
+    from serve.cli.context import CommandContext
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,7 +28,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     remove.set_defaults(call=_remove)
 
 
-def _list(office: "Office", _arguments: argparse.Namespace) -> None:
+def _list(office: "CommandContext", _arguments: argparse.Namespace) -> None:
     from serve.auth.users import BUILT_IN
     from serve.auth.users.scopes import written
 
@@ -38,19 +38,19 @@ def _list(office: "Office", _arguments: argparse.Namespace) -> None:
         print(f"{role.name}  {role.scope}")
 
 
-def _add(office: "Office", arguments: argparse.Namespace) -> None:
+def _add(office: "CommandContext", arguments: argparse.Namespace) -> None:
     from serve.auth.users.scopes import parsed
 
     office.people.add_role(arguments.name, parsed(arguments.scopes))
     print(f"added {arguments.name}: {arguments.scopes}")
 
 
-def _set(office: "Office", arguments: argparse.Namespace) -> None:
+def _set(office: "CommandContext", arguments: argparse.Namespace) -> None:
     from serve.auth.users.scopes import parsed
 
     lost = office.people.set_role(arguments.name, parsed(arguments.scopes))
     print(f"set {arguments.name}: {arguments.scopes}{ended(lost)}")
 
 
-def _remove(office: "Office", arguments: argparse.Namespace) -> None:
+def _remove(office: "CommandContext", arguments: argparse.Namespace) -> None:
     print(f"removed {arguments.name}{ended(office.people.remove_role(arguments.name))}")

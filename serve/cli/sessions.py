@@ -3,10 +3,10 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from serve.cli.words import day, ended
+from serve.cli.formatting import day, ended
 
 if TYPE_CHECKING:
-    from serve.cli.office import Office
+    from serve.cli.context import CommandContext
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,14 +22,14 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     end.set_defaults(call=_end)
 
 
-def _list(office: "Office", arguments: argparse.Namespace) -> None:
+def _list(office: "CommandContext", arguments: argparse.Namespace) -> None:
     sessions = office.records.sessions
     for login in sessions.of(arguments.user) if arguments.user else sessions.all():
         when = f"since {day(login.created_at)}  used {day(login.used_at)}  until {day(login.expires_at)}"
         print(f"{login.id}  {login.user}  {login.scope}  from {login.address or '-'}  {when}")
 
 
-def _end(office: "Office", arguments: argparse.Namespace) -> None:
+def _end(office: "CommandContext", arguments: argparse.Namespace) -> None:
     from serve.errors import UserNotFound
 
     if arguments.user:

@@ -3,11 +3,11 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from serve.cli.words import day, ended, read_password
+from serve.cli.formatting import day, ended, read_password
 
 if TYPE_CHECKING:
     from serve.auth.users import User
-    from serve.cli.office import Office
+    from serve.cli.context import CommandContext
 
 _SCOPES = "predict batch models:read"
 
@@ -37,7 +37,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         action.set_defaults(call=call)
 
 
-def _list(office: "Office", _arguments: argparse.Namespace) -> None:
+def _list(office: "CommandContext", _arguments: argparse.Namespace) -> None:
     for user in office.users.all():
         print(_line(user))
 
@@ -49,7 +49,7 @@ def _line(user: "User") -> str:
     return "  ".join([*parts, f"since {user.created_at:%Y-%m-%d}", f"last login {day(user.last_login_at)}"])
 
 
-def _add(office: "Office", arguments: argparse.Namespace) -> None:
+def _add(office: "CommandContext", arguments: argparse.Namespace) -> None:
     from serve.auth.passwords import Passwords
     from serve.auth.users.scopes import parsed
 
@@ -60,7 +60,7 @@ def _add(office: "Office", arguments: argparse.Namespace) -> None:
     print(f"added {arguments.name}: {' '.join([text, *roles]).strip()}")
 
 
-def _set(office: "Office", arguments: argparse.Namespace) -> None:
+def _set(office: "CommandContext", arguments: argparse.Namespace) -> None:
     from serve.auth.users.scopes import parsed
 
     if arguments.scopes is None and arguments.roles is None:
@@ -73,20 +73,20 @@ def _set(office: "Office", arguments: argparse.Namespace) -> None:
     print(f"set {arguments.name}{ended(lost)}")
 
 
-def _remove(office: "Office", arguments: argparse.Namespace) -> None:
+def _remove(office: "CommandContext", arguments: argparse.Namespace) -> None:
     print(f"removed {arguments.name}{ended(office.people.remove(arguments.name))}")
 
 
-def _disable(office: "Office", arguments: argparse.Namespace) -> None:
+def _disable(office: "CommandContext", arguments: argparse.Namespace) -> None:
     print(f"disabled {arguments.name}{ended(office.people.disable(arguments.name))}")
 
 
-def _enable(office: "Office", arguments: argparse.Namespace) -> None:
+def _enable(office: "CommandContext", arguments: argparse.Namespace) -> None:
     office.people.enable(arguments.name)
     print(f"enabled {arguments.name}")
 
 
-def _password(office: "Office", arguments: argparse.Namespace) -> None:
+def _password(office: "CommandContext", arguments: argparse.Namespace) -> None:
     from serve.auth.passwords import Passwords
 
     lost = office.people.set_password(arguments.name, Passwords().hash(read_password()))

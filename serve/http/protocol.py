@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from serve.errors import HeadersTooLarge, MalformedRequest, TooManyConnections, TooSlow, WireError
-from serve.http.timeouts import Phase, Watch
+from serve.http.timeouts import ConnectionReaper, Phase
 from serve.http.wire import CONNECTION, HOST, Bounds, Connection, Refusal, acknowledged, fault
 
 # Requests that one connection may send ahead of their answers.
@@ -66,7 +66,7 @@ class Protocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         bounds: Bounds,
-        watch: Watch,
+        watch: ConnectionReaper,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._bounds = bounds

@@ -13,7 +13,7 @@ LINGER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """
     What is waited for; all times in seconds.
 
@@ -83,14 +83,14 @@ class Seen:
     stuck_s: float = 0.0
 
 
-class Watch:
+class ConnectionReaper:
     """
     Looks at every connection of a process once a second.
 
     It counts its own looks instead of reading a clock: while the process itself was held up, nobody else was slow.
     """
 
-    def __init__(self, patience: Patience, *, tick_s: float = TICK_S) -> None:
+    def __init__(self, patience: Timeouts, *, tick_s: float = TICK_S) -> None:
         self._patience = patience
         self._tick_s = tick_s
         self._seen: dict[Connection, Seen] = {}

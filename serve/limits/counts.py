@@ -18,7 +18,7 @@ class Counts(Protocol):
         ...
 
 
-class Here:
+class LocalCounter:
     """Counts of this process alone."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ _PARTS = 200
 
 
 @dataclass(slots=True)
-class _Lot:
+class _Allowance:
     """
     What one caller was granted of this window and has not used.
 
@@ -92,7 +92,7 @@ class Rate:
         self._fallback_limit = max(1, limit.amount // fallback_share)
         self._clock = clock
         self._lot_size = max(1, self.limit // _PARTS)
-        self._lots: dict[str, _Lot] = {}
+        self._lots: dict[str, _Allowance] = {}
         self._begins = self._ends = 0.0
         # As `RateLimit-Policy` tells it (draft-ietf-httpapi-ratelimit-headers-10).
         self.policy = f'"{name}";q={self.limit};w={self._window_s}'.encode()
@@ -119,7 +119,7 @@ class Rate:
             LimitsUnavailable: Nobody can tell, and this limit lets nobody in then.
         """
         while self.take(who, cost) is None:
-            lot = self._lots.setdefault(who, _Lot())
+            lot = self._lots.setdefault(who, _Allowance())
             async with lot.turn:
                 # Others may have brought enough meanwhile, or the window may be over.
                 if self._lots.get(who) is not lot or lot.left >= cost:
@@ -140,7 +140,7 @@ class Rate:
         """
         if self.take(who, cost) is not None:
             return
-        lot = self._lots.setdefault(who, _Lot())
+        lot = self._lots.setdefault(who, _Allowance())
         async with lot.turn:
             needed = cost - min(cost, lot.left)
             told = await self._counted(who, lot, needed)
@@ -171,9 +171,9 @@ class Rate:
 
         It is written anew with each second and each lot: in between, it tells what was left a moment ago.
         """
-        return self._told(self._lots.get(who) or _Lot(beyond=self.limit), self._clock())
+        return self._told(self._lots.get(who) or _Allowance(beyond=self.limit), self._clock())
 
-    def _told(self, lot: _Lot, now: float) -> bytes:
+    def _told(self, lot: _Allowance, now: float) -> bytes:
         second = int(now)
         if lot.second != second or self._lot_size == 1:
             lot.second = second
@@ -185,7 +185,7 @@ class Rate:
         self._ends = self._begins + self._window_s
         self._lots = {}
 
-    async def _bring(self, who: str, lot: _Lot, needed: int) -> None:
+    async def _bring(self, who: str, lot: _Allowance, needed: int) -> None:
         wanted = max(needed, self._lot_size)
         told = await self._counted(who, lot, wanted)
         granted = min(wanted, max(0, told.limit - (told.count - wanted)))
@@ -200,7 +200,7 @@ class Rate:
         lot.is_last = told.is_final and granted < wanted
         lot.second = -1
 
-    async def _counted(self, who: str, lot: _Lot, wanted: int) -> "_Told":
+    async def _counted(self, who: str, lot: _Allowance, wanted: int) -> "_Told":
         """The count with what is wanted in it, by whoever can tell."""
         # The window's end is part of the key: a window that is over takes no count into the next one.
         key = f"{self.name}/{int(self._ends)}/{who}"

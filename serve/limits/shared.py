@@ -17,7 +17,7 @@ _RETRY_S = 1.0
 _log = structlog.get_logger("serve.limits")
 
 
-class Shared:
+class RedisCounter:
     """
     Counts of all processes together, in Redis.
 

@@ -29,7 +29,7 @@ def other(release: str, place: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("libraries", "requires", "answering", "grave"),
+    ("libraries", "requires", "answering", "incompatible"),
     [
         ({"numpy": other(NUMPY, 0)}, (), {"sklearn"}, ["numpy"]),
         ({"numpy": other(NUMPY, 0)}, (), {"numpy"}, ["numpy"]),
@@ -48,17 +48,17 @@ def other(release: str, place: int) -> str:
         ({}, (), {"sklearn"}, []),
     ],
 )
-def test_what_is_grave(folder: Path, libraries: Any, requires: Any, answering: Any, grave: list[str]) -> None:
+def test_what_is_grave(folder: Path, libraries: Any, requires: Any, answering: Any, incompatible: list[str]) -> None:
     """What may give other answers, or none, is named with both versions; what has no part in the answer is not."""
     differences = compare(fitted(folder, libraries, *requires), answering)
 
-    assert [text.split()[0] for text in differences.grave] == grave
-    assert all("fitted it, and" in text and "is installed" in text for text in differences.grave)
-    assert differences.slight == ()
+    assert [text.split()[0] for text in differences.incompatible] == incompatible
+    assert all("fitted it, and" in text and "is installed" in text for text in differences.incompatible)
+    assert differences.differing == ()
 
 
 @pytest.mark.parametrize(
-    ("libraries", "answering", "slight"),
+    ("libraries", "answering", "differing"),
     [
         ({"python": "3.1.7"}, {"sklearn"}, ["Python"]),
         ({"python": "3.1.7"}, {"numpy"}, ["Python"]),
@@ -67,12 +67,12 @@ def test_what_is_grave(folder: Path, libraries: Any, requires: Any, answering: A
         ({"scikit-learn": other(SKLEARN, 1)}, {"numpy", "treelite"}, []),
     ],
 )
-def test_what_is_slight(folder: Path, libraries: Any, answering: Any, slight: list[str]) -> None:
+def test_what_is_slight(folder: Path, libraries: Any, answering: Any, differing: list[str]) -> None:
     """Another Python minor is told and stops nothing; so are other compiled trees of scikit-learn."""
     differences = compare(fitted(folder, libraries), answering)
 
-    assert [text.split()[0] for text in differences.slight] == slight
-    assert differences.grave == ()
+    assert [text.split()[0] for text in differences.differing] == differing
+    assert differences.incompatible == ()
 
 
 def test_the_policy_decides_what_becomes_of_it(folder: Path) -> None:
@@ -83,4 +83,4 @@ def test_the_policy_decides_what_becomes_of_it(folder: Path) -> None:
         read(folder)
     loaded = read(folder, versions="warn")
 
-    assert [len(loaded.grave), len(loaded.slight)] == [1, 1]
+    assert [len(loaded.incompatible), len(loaded.differing)] == [1, 1]

@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from serve.auth.records import Records
+from serve.auth.security_store import SecurityStore
 from serve.auth.users import Scope, Users, reach
 from serve.errors import DatabaseUnavailable, UserExists
 from serve.storage.database import MIGRATIONS, connect, migrate, reading, revisions
@@ -59,7 +59,7 @@ def test_a_user_is_found_again(url: str) -> None:
     """What was added is found by its name, what it may do includes its roles, and a name is taken once."""
     engine = connect(url)
     migrate(engine)
-    users, people = Users(engine), Records.of(engine, audit_days=0).people("test")
+    users, people = Users(engine), SecurityStore.of(engine, audit_days=0).user_admin("test")
 
     people.add("ada", password_hash="x", scopes=[Scope.PREDICT, Scope.BATCH], roles=["operator"])
 
@@ -80,7 +80,7 @@ def test_a_name_is_plain(name: str, tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path / 'sepal.db'}")
 
     with pytest.raises(ValueError, match="letters"):
-        Records.of(engine, audit_days=0).people("test").add(name, password_hash="x")
+        SecurityStore.of(engine, audit_days=0).user_admin("test").add(name, password_hash="x")
     engine.dispose()
 
 

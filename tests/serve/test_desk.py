@@ -6,8 +6,8 @@ import threading
 import pytest
 from sqlalchemy import create_engine
 
+from serve.auth.auth_threads import AuthThreads
 from serve.auth.callers import Callers
-from serve.auth.desk import Desk
 from serve.auth.revocations import Revocations
 from serve.errors import Busy, DatabaseUnavailable
 from tests.serve.test_tokens import GOOD, NOW, signed, tokens
@@ -18,7 +18,7 @@ def test_nobody_waits_for_ever() -> None:
     release = threading.Event()
 
     async def ask() -> list[object]:
-        desk = Desk(1, wait_s=0.05)
+        desk = AuthThreads(1, wait_s=0.05)
         first = asyncio.create_task(desk.run(release.wait, 10))
         await asyncio.sleep(0)
         second = asyncio.create_task(desk.run(int))

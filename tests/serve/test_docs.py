@@ -121,7 +121,7 @@ def test_no_operation_can_only_be_404(tmp_path: Path, api: Api) -> None:
     """Without a model there is none to predict with; where a model is to be named, the names are listed."""
     observed: Any = create_app(Settings(_env_file=None, state=tmp_path, secret_key=SecretStr("x" * 32)))
     app = observed._app._app
-    empty = document(app, app.state.parts.registry)["paths"]
+    empty = document(app, app.state.services.registry)["paths"]
 
     paths = api.server.client.get("/openapi.json").json()["paths"]
 

@@ -12,8 +12,8 @@ from serve.auth.grants import Grants
 from serve.auth.lockout import Failure, Lockout
 from serve.auth.login import Login
 from serve.auth.passwords import Passwords
-from serve.auth.records import Records
 from serve.auth.revocations import Revocations
+from serve.auth.security_store import SecurityStore
 from serve.auth.users import Scope, User, Users
 from serve.auth.users.accounts import locked
 from serve.errors import BadCredentials, LockedOut
@@ -49,8 +49,8 @@ class World:
     now: float = 1_800_000_000.0
 
     def __post_init__(self) -> None:
-        self.records = Records.of(self.engine, audit_days=0)
-        self.people = self.records.people("test")
+        self.records = SecurityStore.of(self.engine, audit_days=0)
+        self.people = self.records.user_admin("test")
         grants = Grants(
             self.engine, tokens(), sessions=self.records.sessions, audit=self.records.audit, refresh_ttl_s=60
         )

@@ -63,7 +63,7 @@ FOREIGN = {
     "zip in parts": (b"PK\x07\x08" + zipped(), "zip archive"),
     "xlsx": (zipped("[Content_Types].xml", b"<Types/>"), "a spreadsheet or zip archive: save it as CSV"),
     "ods": (zipped("mimetype", b"application/vnd.oasis.opendocument.spreadsheet", zipfile.ZIP_STORED), "spreadsheet"),
-    "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "old Office: save it as CSV"),
+    "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "old CommandContext: save it as CSV"),
     "7z": (b"7z\xbc\xaf\x27\x1c\0\x04", "7z archive: send the CSV unpacked"),
     "rar 4": (b"Rar!\x1a\x07\0", "rar archive: send the CSV unpacked"),
     "rar 5": (b"Rar!\x1a\x07\x01\0", "rar archive"),

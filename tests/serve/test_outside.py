@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from serve.auth.issuer import DISCOVERY, MOST_BYTES, Issuer, described
-from serve.auth.outside import Outside
+from serve.auth.oidc import OidcVerifier
 from serve.auth.public_keys import read_public
 from serve.auth.tokens import LEEWAY_S
 from serve.auth.users import Scope
@@ -24,7 +24,7 @@ BOTH = ("RS256", "ES256")
 RSA = kinds(NOW)["theirs-rs"]
 
 
-def outside(keys: object = None, **other: Any) -> Outside:
+def outside(keys: object = None, **other: Any) -> OidcVerifier:
     """The deployment under test, which knows these keys."""
     given = {
         "issuer": ISSUER,
@@ -33,7 +33,7 @@ def outside(keys: object = None, **other: Any) -> Outside:
         "scope_claim": "scope",
         "clock": lambda: NOW,
     }
-    made = Outside(**{**given, **other})
+    made = OidcVerifier(**{**given, **other})
     made.take(read_public(json.dumps(keys or published()).encode(), BOTH))
     return made
 
@@ -168,7 +168,7 @@ def test_keys_that_are_gone_are_named() -> None:
 
 def test_before_the_first_look_up_nobody_counts() -> None:
     """A server that has not yet heard of the issuer's keys takes none of its tokens."""
-    silent = Outside(issuer=ISSUER, audience="sepal-api", algorithms=BOTH, scope_claim="scope")
+    silent = OidcVerifier(issuer=ISSUER, audience="sepal-api", algorithms=BOTH, scope_claim="scope")
 
     with pytest.raises(Unauthenticated):
         silent.verify(RSA.token())

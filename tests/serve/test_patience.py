@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from serve.http.timeouts import LINGER_S, Patience, Phase, Seen, Watch
+from serve.http.timeouts import LINGER_S, ConnectionReaper, Phase, Seen, Timeouts
 
-PATIENCE = Patience(headers_s=10, body_bytes_s=1024, body_grace_s=5, reader_s=20, keep_alive_s=15)
+PATIENCE = Timeouts(headers_s=10, body_bytes_s=1024, body_grace_s=5, reader_s=20, keep_alive_s=15)
 
 
 @dataclass(eq=False)
@@ -34,7 +34,7 @@ class Client:
 
 def looks_until_done(client: Client, *, most: int = 100, received_each: int = 0) -> int:
     """How often this client is looked at before something is done about it; `most` if nothing is."""
-    watch, seen = Watch(PATIENCE), Seen()
+    watch, seen = ConnectionReaper(PATIENCE), Seen()
     for looks in range(most):
         watch.look([(client, seen)])
         if client.done:
@@ -74,7 +74,7 @@ def test_a_body_that_comes_steadily_is_not_cut(received_each: int, looks: int) -
 
 def test_a_quick_beginning_does_not_pay_for_a_slow_rest() -> None:
     """However much came at first, a body that stops has its grace and no more."""
-    watch, seen, client = Watch(PATIENCE), Seen(), Client(Phase("body", "it"))
+    watch, seen, client = ConnectionReaper(PATIENCE), Seen(), Client(Phase("body", "it"))
     watch.look([(client, seen)])
     client.phase = Phase("body", "it", 2**30)
 
@@ -88,7 +88,7 @@ def test_a_quick_beginning_does_not_pay_for_a_slow_rest() -> None:
 
 def test_the_next_request_has_its_own_time() -> None:
     """Time is counted by request, not by connection."""
-    watch, seen = Watch(PATIENCE), Seen()
+    watch, seen = ConnectionReaper(PATIENCE), Seen()
     client = Client(Phase("headers", object()))
     for _ in range(50):
         client.phase = Phase("headers", object())
@@ -104,7 +104,7 @@ def test_the_next_request_has_its_own_time() -> None:
 )
 def test_a_reader_that_never_reads_is_let_go(unsent: list[int], is_cut_off: bool) -> None:
     """Only who takes nothing at all for 20 seconds is cut off."""
-    watch, seen, client = Watch(PATIENCE), Seen(), Client(Phase("answer", "it"))
+    watch, seen, client = ConnectionReaper(PATIENCE), Seen(), Client(Phase("answer", "it"))
     for client.unsent in unsent:
         watch.look([(client, seen)])
 
@@ -114,7 +114,7 @@ def test_a_reader_that_never_reads_is_let_go(unsent: list[int], is_cut_off: bool
 @pytest.mark.parametrize(("pace", "is_cut_off"), [(1, False), (19, False), (25, True)])
 def test_a_reader_is_judged_by_what_it_has_taken(pace: int, is_cut_off: bool) -> None:
     """While something arrives every now and then, it does not matter that the system takes no more from us."""
-    watch, seen, client = Watch(PATIENCE), Seen(), Client(Phase("answer", "it"), unsent=100)
+    watch, seen, client = ConnectionReaper(PATIENCE), Seen(), Client(Phase("answer", "it"), unsent=100)
     for second in range(60):
         client.taken = second // pace
         watch.look([(client, seen)])
@@ -126,7 +126,7 @@ def test_the_connection_that_has_been_idle_for_longest_is_spare() -> None:
     """Who has a request or is still sent something is not; among equals the oldest goes first, and none twice."""
     clients = [Client(Phase(kind, kind)) for kind in ("answer", "idle", "body", "idle", "idle", "headers")]
     clients[3].unsent = 1
-    watch, loop = Watch(PATIENCE, tick_s=0.01), asyncio.new_event_loop()
+    watch, loop = ConnectionReaper(PATIENCE, tick_s=0.01), asyncio.new_event_loop()
     watch.add(clients[4], loop)
     loop.run_until_complete(asyncio.sleep(0.1))
     for client in clients[:4] + clients[5:]:

@@ -141,7 +141,7 @@ def test_a_host_is_taken_as_it_is(api: Api, host: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "X-Original-URL: /health/live",
+        "X-SklearnRuntime-URL: /health/live",
         "X-Rewrite-URL: /health/live",
         "X-Forwarded-Prefix: /health/live",
         "X-Forwarded-For: 127.0.0.1",

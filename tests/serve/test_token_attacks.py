@@ -14,7 +14,7 @@ from jose.backends import cryptography_backend
 
 from serve.auth.callers import Callers
 from serve.auth.keyring import save
-from serve.auth.outside import Outside
+from serve.auth.oidc import OidcVerifier
 from serve.auth.public_keys import read_public
 from serve.auth.tokens import Tokens
 from serve.errors import Unauthenticated
@@ -30,9 +30,9 @@ MUTATED_OVER_HTTP = 60
 @pytest.fixture(scope="module")
 def callers() -> Callers:
     """A deployment with a key of every kind, and an issuer beside."""
-    outside = Outside(issuer=ISSUER, audience="sepal-api", algorithms=("RS256", "ES256"), scope_claim="scope")
+    outside = OidcVerifier(issuer=ISSUER, audience="sepal-api", algorithms=("RS256", "ES256"), scope_claim="scope")
     outside.take(read_public(json.dumps(published()).encode(), ("RS256", "ES256")))
-    return Callers(Tokens(own_keys(), issuer="sepal", audience="sepal", ttl_s=600), outside=outside)
+    return Callers(Tokens(own_keys(), issuer="sepal", audience="sepal", ttl_s=600), oidc=outside)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from train.cells import CellRules
-from train.hazards import Hazard, suspicion, unfit
+from train.data_checks import Hazard, suspicion, unfit
 from train.recipes import all_recipes
 from train.tables import read
 

@@ -8,7 +8,7 @@ import pytest
 
 from train.errors import NothingToLearn
 from train.fit import Split
-from train.parting import folds_for, parted
+from train.splitting import folds_for, parted
 
 ROWS = 50
 Y = pd.Series(["a", "b"] * 25, name="kind")

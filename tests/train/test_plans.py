@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from train.errors import ColumnMissing, NothingToLearn
-from train.plans import Question, of_recipe, of_table
+from train.plans import Problem, of_recipe, of_table
 from train.recipes import all_recipes
 from train.tables import Table, read
 
@@ -45,7 +45,7 @@ def test_a_recipe_says_it_all(name: str) -> None:
 
 def test_a_table_is_found_out(table: Callable[..., Table]) -> None:
     """Task, nulls and columns come from the values; each thing that is left out is told."""
-    plan = of_table(table(id=np.arange(ROWS), same=1, code=[0, 1] * 30), Question("kind"), name="mine")
+    plan = of_table(table(id=np.arange(ROWS), same=1, code=[0, 1] * 30), Problem("kind"), name="mine")
 
     assert plan.rows.task == "classification"
     assert plan.rows.X.columns.tolist() == ["good", "code"]
@@ -63,7 +63,7 @@ def test_a_table_is_found_out(table: Callable[..., Table]) -> None:
 
 def test_what_is_dropped_is_not_learned(table: Callable[..., Table]) -> None:
     """Neither are the target and the time column; what is dropped raises no warning."""
-    question = Question("kind", drop=("id", "same"), time_column="day")
+    question = Problem("kind", drop=("id", "same"), time_column="day")
     plan = of_table(table(id=np.arange(ROWS), same=1, day=np.arange(ROWS)[::-1]), question, name="mine")
 
     assert plan.rows.X.columns.tolist() == ["good"]
@@ -74,7 +74,7 @@ def test_what_is_dropped_is_not_learned(table: Callable[..., Table]) -> None:
 
 def test_what_is_kept_is_learned(table: Callable[..., Table]) -> None:
     """A column that only looks like an id can be kept."""
-    plan = of_table(table(year=np.arange(ROWS) + 1960), Question("kind", keep=("year",)), name="mine")
+    plan = of_table(table(year=np.arange(ROWS) + 1960), Problem("kind", keep=("year",)), name="mine")
 
     assert plan.rows.X.columns.tolist() == ["good", "year"]
 
@@ -83,7 +83,7 @@ def test_rows_without_a_time_are_left_out(table: Callable[..., Table]) -> None:
     """They are counted, and the others stand in their order."""
     days = [f"2026-{1 + row % 12:02}-01" if row else "soon" for row in range(ROWS)]
 
-    plan = of_table(table(day=days), Question("kind", time_column="day"), name="mine")
+    plan = of_table(table(day=days), Problem("kind", time_column="day"), name="mine")
 
     assert len(plan.rows.X) + len(plan.rows.X_held) == ROWS - 1
     assert plan.hazards[0].what == "rows without a date or number in 'day' are left out: 1 of 60"
@@ -91,7 +91,7 @@ def test_rows_without_a_time_are_left_out(table: Callable[..., Table]) -> None:
 
 def test_rare_classes_mean_fewer_folds(table: Callable[..., Table]) -> None:
     """A class of four rows has three to learn from, and so three folds."""
-    plan = of_table(table(kind=["a", "b"] * 28 + ["c"] * 4), Question("kind"), name="mine")
+    plan = of_table(table(kind=["a", "b"] * 28 + ["c"] * 4), Problem("kind"), name="mine")
 
     assert plan.folds == 3
     assert plan.hazards[-1].what == "3 folds instead of 5, since the rarest class has too few rows"
@@ -100,13 +100,13 @@ def test_rare_classes_mean_fewer_folds(table: Callable[..., Table]) -> None:
 @pytest.mark.parametrize(
     "question",
     [
-        Question("knid"),
-        Question("kind", drop=("knid",)),
-        Question("kind", keep=("knid",)),
-        Question("kind", time_column="knid"),
+        Problem("knid"),
+        Problem("kind", drop=("knid",)),
+        Problem("kind", keep=("knid",)),
+        Problem("kind", time_column="knid"),
     ],
 )
-def test_columns_must_be_there(table: Callable[..., Table], question: Question) -> None:
+def test_columns_must_be_there(table: Callable[..., Table], question: Problem) -> None:
     """Each column that is named is looked for before anything is done."""
     with pytest.raises(ColumnMissing, match=r"no column 'knid'; it has good, kind\. Did you mean 'kind'"):
         of_table(table(), question, name="mine")
@@ -125,4 +125,4 @@ def test_something_must_be_left(
 ) -> None:
     """Without columns or classes there is nothing to learn, and the message says why."""
     with pytest.raises(NothingToLearn, match=reason):
-        of_table(table(**more), Question("kind", drop=drop), name="mine")
+        of_table(table(**more), Problem("kind", drop=drop), name="mine")

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from train.admission import Task
+from train.data_checks import Hazard
 from train.errors import NothingToLearn
-from train.hazards import Hazard
 from train.targets import target_of
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from artifacts.manifest import Candidate, Execution
-from artifacts.runtimes.original import SKLEARN, Original
+from artifacts.runtimes.original import SKLEARN, SklearnRuntime
 from artifacts.runtimes.program import Program, pack, unpack
 from artifacts.signature import Signature, Table
 from train.compile.errors import NotLowered
@@ -57,7 +57,7 @@ def compile_model(asked: Asked, rows: Rows, *, tolerance: float) -> Compilation:
 
 def _compiled(asked: Asked, table: Table, tolerance: float) -> Compilation:
     proof: Proof | None = None
-    original = Original(asked.estimator, asked.signature, classifies=asked.labels is not None)
+    original = SklearnRuntime(asked.estimator, asked.signature, classifies=asked.labels is not None)
     tried: list[Candidate] = []
     programs: dict[str, Program] = {}
     names = tuple(asked.signature.names)

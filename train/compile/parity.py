@@ -37,7 +37,7 @@ class Parity:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ParityCase:
     """
     Rows in batches, and what the estimator says of each batch.
 
@@ -50,12 +50,12 @@ class Question:
     told: tuple[Predictions, ...]
 
     @classmethod
-    def of(cls, ask: Ask, rows: Any, *, batch: int = BATCH) -> "Question":
+    def of(cls, ask: Ask, rows: Any, *, batch: int = BATCH) -> "ParityCase":
         """Ask the estimator for rows, so many at once."""
         return cls.of_batches(ask, tuple(rows[start : start + batch] for start in range(0, len(rows), batch)))
 
     @classmethod
-    def of_batches(cls, ask: Ask, batches: Sequence[Any]) -> "Question":
+    def of_batches(cls, ask: Ask, batches: Sequence[Any]) -> "ParityCase":
         """Call the estimator with each batch."""
         return cls(batches, tuple(_answered(ask, each) for each in batches))
 

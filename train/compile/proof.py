@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from artifacts.predictions import Predictions
 from artifacts.runtimes import Runtime
-from artifacts.runtimes.original import Original, ask
+from artifacts.runtimes.original import SklearnRuntime, ask
 from artifacts.runtimes.program import Program
 from artifacts.signature import Table
 from train.compile.errors import NotLowered
 from train.compile.models import Trees
-from train.compile.parity import Ask, Parity, Question
+from train.compile.parity import Ask, Parity, ParityCase
 from train.compile.samples import drawn, extreme, too_large
 from train.compile.thresholds import Adversarial
 from train.examples import Asked
@@ -43,7 +43,7 @@ class Proof:
             table: The rows of training.
             tolerance: How far a number may differ.
         """
-        self.original = Original(asked.estimator, asked.signature, classifies=asked.labels is not None)
+        self.original = SklearnRuntime(asked.estimator, asked.signature, classifies=asked.labels is not None)
         self._table = table
         self._tolerance = tolerance
         whole, signature = _asking(self.original), asked.signature
@@ -57,10 +57,10 @@ class Proof:
             too_large(signature),
         )
         self._questions = [
-            *(Question.of(whole, rows) for rows in (table, *chosen)),
-            Question.of(whole, _some(table, alone), batch=1),
+            *(ParityCase.of(whole, rows) for rows in (table, *chosen)),
+            ParityCase.of(whole, _some(table, alone), batch=1),
         ]
-        self._at_thresholds: dict[int, tuple[Question, ...]] = {}
+        self._at_thresholds: dict[int, tuple[ParityCase, ...]] = {}
 
     def try_out(self, program: Program, trees: Sequence[Trees]) -> tuple[Parity, str]:
         """What was compared, and why the program is refused; an empty text if it is not."""
@@ -84,7 +84,7 @@ class Proof:
             return found, f"{found.disagreements:,} of {found.rows:,} rows got another answer{apart}"
         return found, ""
 
-    def _thresholds(self, trees: Trees, head: Any) -> tuple[Question, ...]:
+    def _thresholds(self, trees: Trees, head: Any) -> tuple[ParityCase, ...]:
         """A model of trees on every threshold, called with the arrays that it is handed in its pipeline."""
         known = self._at_thresholds.get(id(trees.model))
         if known is None:
@@ -92,7 +92,7 @@ class Proof:
             nothing = base[:1].astype(np.float64)
             nothing[:, 0] = np.nan
             rows = Adversarial(trees.model, head, base, nulls=_takes(expected, nothing))
-            known = (Question.of(expected, nothing), Question.of_batches(expected, rows))
+            known = (ParityCase.of(expected, nothing), ParityCase.of_batches(expected, rows))
             self._at_thresholds[id(trees.model)] = known
         return known
 

@@ -26,7 +26,7 @@ class User(Base):
 
 
 class Users:
-    """The users' table, to be read; `serve.auth.people` changes it. Each call blocks: make it in a thread."""
+    """The users' table, to be read; `serve.auth.user_admin` changes it. Each call blocks: make it in a thread."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

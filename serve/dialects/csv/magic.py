@@ -22,7 +22,7 @@ _KINDS = (
     ("lz4", _UNPACK, rb"\x04\x22\x4d\x18|\x02\x21\x4c\x18"),
     ("snappy", _UNPACK, rb"\xff\x06\x00\x00sNaPpY"),
     ("a spreadsheet or zip archive", _SAVE, rb"PK(?:\x03\x04|\x05\x06|\x07\x08|00PK\x03\x04)"),
-    ("a spreadsheet or document of an old Office", _SAVE, rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+    ("a spreadsheet or document of an old CommandContext", _SAVE, rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
     ("a 7z archive", _UNPACK, rb"7z\xbc\xaf\x27\x1c"),
     ("a rar archive", _UNPACK, rb"Rar!\x1a\x07"),
     ("a cab archive", _UNPACK, rb"MSCF\x00\x00\x00\x00"),

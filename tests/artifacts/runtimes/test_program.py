@@ -10,7 +10,7 @@ import pytest
 from artifacts.errors import ArtifactUnloadable
 from artifacts.predictions import Predictions
 from artifacts.runtimes.heads import Linear, Vote
-from artifacts.runtimes.program import Chosen, Program, pack, unpack
+from artifacts.runtimes.program import CompiledProgram, Program, pack, unpack
 from artifacts.runtimes.steps import Beside, Chain, Coded, Fill, Missing, Numbers
 from artifacts.signature import Columns
 
@@ -90,7 +90,7 @@ class Named:
 def test_the_number_of_rows_chooses(rows: int, chosen: int) -> None:
     """What was measured with the nearest number of rows answers, near as ratios are."""
     programs: Mapping[str, Named] = {name: Named(place) for place, name in enumerate("abc")}
-    runtime = Chosen(programs, {1: "a", 64: "b", 1_000: "c"})
+    runtime = CompiledProgram(programs, {1: "a", 64: "b", 1_000: "c"})
 
     told = runtime.predict(np.zeros((rows, 1)), probabilities=False)
 
@@ -105,4 +105,4 @@ def test_the_rows_that_programs_answer_are_known(programs: str, most: int) -> No
     """Calls with so many rows never reach the estimator, whose time has no bound."""
     named = {str(place): Named(0, program_rows=sys.maxsize * (kind == "p")) for place, kind in enumerate(programs)}
 
-    assert Chosen(named, {1: "0", 64: "1", 1_000: "2"}).program_rows == most
+    assert CompiledProgram(named, {1: "0", 64: "1", 1_000: "2"}).program_rows == most

@@ -21,7 +21,7 @@ from artifacts.bundle import MANIFEST, MODEL, PROGRAMS
 from artifacts.description import executed
 from artifacts.errors import ArtifactDigest, ArtifactIncomplete, ArtifactSchema
 from artifacts.manifest import Execution
-from artifacts.runtimes.original import Original
+from artifacts.runtimes.original import SklearnRuntime
 from artifacts.runtimes.program import Program, pack, unpack
 from artifacts.settings import Engine
 from tests.artifacts.folders import amend, put, seal
@@ -117,7 +117,7 @@ def test_what_has_no_program_is_the_estimator_itself(store: Store) -> None:
     """The file is not there, and nobody misses it."""
     parts = store.load("neighbours", 1).runtime.parts
 
-    assert [type(part) for part in parts] == [Original]
+    assert [type(part) for part in parts] == [SklearnRuntime]
     assert PROGRAMS not in store.manifest("neighbours", 1).files
 
 

@@ -11,9 +11,9 @@ import pytest
 from limits import parse
 
 from serve.errors import LimitsUnavailable, RateExceeded
-from serve.limits.counts import Counts, Here
+from serve.limits.counts import Counts, LocalCounter
 from serve.limits.rate import Rate
-from serve.limits.shared import Shared
+from serve.limits.shared import RedisCounter
 from tests.redis_server import Redis
 
 NOW = 1_800_000_000.0
@@ -36,7 +36,7 @@ def counted(request: pytest.FixtureRequest) -> Callable[[Callable[[Counts], Awai
     """Runs a test with either way of counting."""
 
     async def in_redis(test: Callable[[Counts], Awaitable[T]]) -> T:
-        counts = Shared(request.getfixturevalue("redis").url, wait_s=WAIT_S)
+        counts = RedisCounter(request.getfixturevalue("redis").url, wait_s=WAIT_S)
         await counts.open()
         try:
             return await test(counts)
@@ -44,7 +44,7 @@ def counted(request: pytest.FixtureRequest) -> Callable[[Callable[[Counts], Awai
             await counts.close()
 
     async def here(test: Callable[[Counts], Awaitable[T]]) -> T:
-        return await test(Here())
+        return await test(LocalCounter())
 
     chosen = in_redis if request.param == "shared" else here
     return lambda test: asyncio.run(chosen(test))
@@ -210,7 +210,7 @@ def test_processes_share_what_redis_counts(redis: Redis) -> None:
     """Three processes with one Redis let in as many as the limit says together, within two in a hundred."""
 
     async def test(name: str, text: str) -> int:
-        counts = [Shared(redis.url, wait_s=WAIT_S) for _ in range(3)]
+        counts = [RedisCounter(redis.url, wait_s=WAIT_S) for _ in range(3)]
         clock = Clock()
         rates = [Rate(name, parse(text), one, clock=clock) for one in counts]
         for one in counts:
@@ -226,23 +226,23 @@ def test_processes_share_what_redis_counts(redis: Redis) -> None:
 
 def test_the_limit_is_divided_where_each_counts_alone() -> None:
     """One of four processes lets in a quarter, and says so; never nobody at all."""
-    quarter = limit(Here(), "100/minute", share=4)
+    quarter = limit(LocalCounter(), "100/minute", share=4)
 
     assert asyncio.run(granted(quarter, "ada", 100)) == 25
     assert b"q=25;" in quarter.policy
-    assert asyncio.run(granted(limit(Here(), "1/minute", share=4), "ada", 9)) == 1
+    assert asyncio.run(granted(limit(LocalCounter(), "1/minute", share=4), "ada", 9)) == 1
 
 
 def test_a_lost_redis_leaves_a_share() -> None:
     """Where nobody answers on Redis' port, what may go on does so under its share; what may not is refused."""
 
     async def test() -> int:
-        nobody = Shared("redis://127.0.0.1:1/0", wait_s=WAIT_S)
+        nobody = RedisCounter("redis://127.0.0.1:1/0", wait_s=WAIT_S)
         await nobody.open()
         with pytest.raises(LimitsUnavailable):
             await limit(nobody, "100/minute").ask("ada")
         try:
-            return await granted(limit(nobody, "100/minute", fallback=Here(), fallback_share=4), "ada", 100)
+            return await granted(limit(nobody, "100/minute", fallback=LocalCounter(), fallback_share=4), "ada", 100)
         finally:
             await nobody.close()
 
@@ -253,9 +253,9 @@ def test_a_redis_that_hangs_is_waited_for_once(redis: Redis) -> None:
     """It holds up one request, none after it, and is asked again when it is back; no answer is another's."""
 
     async def test() -> tuple[int, float, list[int]]:
-        counts = Shared(redis.url, wait_s=WAIT_S)
+        counts = RedisCounter(redis.url, wait_s=WAIT_S)
         await counts.open()
-        rate = limit(counts, "60/minute", fallback=Here(), fallback_share=2)
+        rate = limit(counts, "60/minute", fallback=LocalCounter(), fallback_share=2)
         before = [await counts.add("a", 60, 5)]
         loop = asyncio.get_running_loop()
         with redis.held():
@@ -278,7 +278,7 @@ def test_a_process_that_is_late_does_not_blame_redis(redis: Redis) -> None:
     """An answer that is there when a busy loop comes to look at it counts, however late that is."""
 
     async def test() -> tuple[int, bool]:
-        counts = Shared(redis.url, wait_s=0.05)
+        counts = RedisCounter(redis.url, wait_s=0.05)
         await counts.open()
         asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, time.sleep, 0.3)
         count = await counts.add(uuid.uuid4().hex, 60, 3)
@@ -293,9 +293,9 @@ def test_what_was_had_before_is_part_of_the_share(redis: Redis) -> None:
     """Whoever has used more than a process's share when Redis is lost gets nothing on top of it."""
 
     async def test() -> tuple[int, int]:
-        counts = Shared(redis.url, wait_s=WAIT_S)
+        counts = RedisCounter(redis.url, wait_s=WAIT_S)
         await counts.open()
-        rate = limit(counts, "100/minute", fallback=Here(), fallback_share=2)
+        rate = limit(counts, "100/minute", fallback=LocalCounter(), fallback_share=2)
         before = await granted(rate, "ada", 40)
         with redis.held():
             after = await granted(rate, "ada", 100)
@@ -310,7 +310,7 @@ def test_callers_of_a_window_that_is_over_are_forgotten() -> None:
 
     async def test() -> tuple[int, int]:
         clock = Clock()
-        rate = limit(Here(), "5/second", clock=clock)
+        rate = limit(LocalCounter(), "5/second", clock=clock)
         for number in range(1000):
             await rate.ask(str(number))
         kept = len(rate._lots)

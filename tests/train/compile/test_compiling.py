@@ -24,7 +24,7 @@ from artifacts.runtimes.program import Program, unpack
 from tests.train.asked import LINES, MIXED, Y
 from tests.train.compile.cases import EVERY, HOLED, NUMBERS, THREE, TREES, TWO, WEIGHT, Case, case
 from train.compile import compile_model, thresholds
-from train.compile.parity import Question
+from train.compile.parity import ParityCase
 from train.compile.proof import Proof
 from train.compile.samples import drawn
 
@@ -64,7 +64,7 @@ def test_rows_that_the_proof_did_not_choose_agree(one: Case, seed: int) -> None:
 
     for program in unpack(compilation.programs or b"").values():
         for batch in (1, 200):
-            question = Question.of(partial(original.predict, probabilities=True), rows, batch=batch)
+            question = ParityCase.of(partial(original.predict, probabilities=True), rows, batch=batch)
             found = question.put(partial(program.predict, probabilities=True), tolerance=1e-9)
             assert (found.rows, found.disagreements) == (200, 0)
 

@@ -14,7 +14,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Desk:
+class AuthThreads:
     """Runs what blocks, on a hash or on the database, apart from what predicts."""
 
     def __init__(self, threads: int, *, wait_s: float = WAIT_S) -> None:

@@ -19,7 +19,7 @@ from serve.errors import RoleNotFound, UserExists, UserNotFound
 from serve.storage.database import reading, writing
 
 
-class People:
+class UserAdmin:
     """Changes users and roles, in the name of one `who`. Each call is one transaction, and blocks."""
 
     def __init__(self, engine: Engine, *, sessions: Sessions, audit: Audit, who: str) -> None:

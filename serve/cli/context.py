@@ -7,24 +7,24 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from serve.auth.people import People
-from serve.auth.records import Records
+from serve.auth.security_store import SecurityStore
+from serve.auth.user_admin import UserAdmin
 from serve.auth.users import Users
 from serve.errors import ServeError
 from serve.settings import Settings
 from serve.storage import database
 
-Call = Callable[["Office", argparse.Namespace], None]
+Call = Callable[["CommandContext", argparse.Namespace], None]
 
 
-class Office:
+class CommandContext:
     """The records of a deployment, and who is at work on them."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: SecurityStore) -> None:
         self.who = f"os:{_user()}"
         self.records = records
         self.users = Users(records.engine)
-        self.people: People = records.people(self.who)
+        self.people: UserAdmin = records.user_admin(self.who)
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -40,7 +40,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Office]:
+def opened(settings: Settings) -> Iterator[CommandContext]:
     """
     The database, its schema the newest.
 
@@ -50,7 +50,7 @@ def opened(settings: Settings) -> Iterator[Office]:
     database.prepare(settings.database)
     engine = database.connect(settings.database)
     try:
-        yield Office(Records.of(engine, audit_days=settings.audit_days))
+        yield CommandContext(SecurityStore.of(engine, audit_days=settings.audit_days))
     finally:
         engine.dispose()
 

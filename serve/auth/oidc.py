@@ -49,7 +49,7 @@ class _Claims(BaseModel):
     typ: str = "Bearer"
 
 
-class Outside:
+class OidcVerifier:
     """Verifies the tokens of one issuer, by the keys that were looked up last; before the first time, none counts."""
 
     def __init__(

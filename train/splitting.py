@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from train.admission import Task
+from train.data_checks import Hazard
 from train.errors import NothingToLearn
 from train.fit import Split, split
-from train.hazards import Hazard
 from train.tables import kind_of
 
 HELD = 0.2

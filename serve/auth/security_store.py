@@ -6,13 +6,13 @@ from sqlalchemy import Engine
 
 from serve.auth.audit import DAY_S, Audit
 from serve.auth.keys import Keys
-from serve.auth.people import People
 from serve.auth.revocations import Announce, Revocations
 from serve.auth.sessions import Sessions
+from serve.auth.user_admin import UserAdmin
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class SecurityStore:
     """The records of one database, joined."""
 
     engine: Engine
@@ -22,7 +22,7 @@ class Records:
     keys: Keys
 
     @classmethod
-    def of(cls, engine: Engine, *, audit_days: int, announce: Announce | None = None) -> "Records":
+    def of(cls, engine: Engine, *, audit_days: int, announce: Announce | None = None) -> "SecurityStore":
         """Those of a database; `announce` is told what this process revokes, where it serves anybody."""
         audit = Audit(engine, kept_s=audit_days * DAY_S, is_logged=announce is not None)
         revocations = Revocations(engine, announce=announce)
@@ -30,6 +30,6 @@ class Records:
         keys = Keys(engine, revocations=revocations, audit=audit)
         return cls(engine, audit, revocations, sessions, keys)
 
-    def people(self, who: str) -> People:
+    def user_admin(self, who: str) -> UserAdmin:
         """What changes users and roles, in somebody's name."""
-        return People(self.engine, sessions=self.sessions, audit=self.audit, who=who)
+        return UserAdmin(self.engine, sessions=self.sessions, audit=self.audit, who=who)

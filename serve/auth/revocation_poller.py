@@ -16,7 +16,7 @@ PRUNE_S = 600.0
 _log = structlog.get_logger("serve.auth")
 
 
-class Watch:
+class RevocationPoller:
     """
     Belongs to one event loop.
 
