@@ -27,7 +27,7 @@ import httpx2
 from rich.progress import Progress
 
 from artifacts import Store
-from tests.server import Server, environment
+from tests.support.server import Server, environment
 from train import publish
 from train.recipes.penguins import RECIPE
 

@@ -34,7 +34,7 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from artifacts import Store
-from tests.server import ROOT, Server, environment
+from tests.support.server import ROOT, Server, environment
 from train import publish
 from train.recipes.iris import RECIPE
 

@@ -33,7 +33,7 @@ from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier, XGBRFRegressor
 
 from artifacts import Store
 from artifacts.description import executed
-from tests.server import Api, Server, environment
+from tests.support.server import Api, Server, environment
 from train import publish
 from train.errors import NotPublishable
 

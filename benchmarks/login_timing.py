@@ -17,7 +17,7 @@ from serve.auth.passwords import Passwords
 from serve.auth.security_store import SecurityStore
 from serve.auth.users import Scope
 from serve.storage.database import connect, prepare
-from tests.server import Server, environment
+from tests.support.server import Server, environment
 
 LARGEST_DIFFERENCE = 0.05
 KINDS = ("known", "unknown", "disabled")

@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.openapi import ask
-from tests.server import Server, environment
+from tests.support.schemathesis_client import ask
+from tests.support.server import Server, environment
 
 EXAMPLES = 500
 

@@ -33,7 +33,7 @@ from rich.progress import track
 
 from artifacts import Store
 from artifacts.csv_names import as_text
-from tests.server import ROOT, Api, Server, environment
+from tests.support.server import ROOT, Api, Server, environment
 from train import plans, tables
 
 BEGIN, END = "<!-- real tables: written by python -m benchmarks.real_tables -->", "<!-- /real tables -->"

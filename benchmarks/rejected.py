@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bodies import cell
-from tests.server import Server, environment
-from tests.wire import exchange, request
+from tests.support.bodies import cell
+from tests.support.raw_http import exchange, request
+from tests.support.server import Server, environment
 
 WARM_UP = 1000
 MOST_MIB = 2

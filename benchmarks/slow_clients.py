@@ -26,9 +26,9 @@ from pathlib import Path
 
 import httpx2
 
-from tests.bodies import LINE, ROW, table
-from tests.server import Api, Server, environment
-from tests.wire import connect, request
+from tests.support.bodies import LINE, ROW, table
+from tests.support.raw_http import connect, request
+from tests.support.server import Api, Server, environment
 
 GIVEN_UP_S = 60.0
 # Those who never read have uploaded a CSV, and by then it has been answered as far as they take it.

@@ -1,1 +1,1 @@
-"""The tests mirror the tree: one file a module; the rest is told by the file's first line."""
+"""`unit` mirrors the packages, `http` is by feature against a running server, `attacks` as docs/security.md lists."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pasted import copy_project
-from tests.server import ROOT, environment, free_port, unmeasured
+from tests.support.server import ROOT, environment, free_port, unmeasured
+from tests.support.shell_session import copy_project
 
 NOTEBOOK = ROOT / "examples" / "first_model.ipynb"
 EXECUTE = """

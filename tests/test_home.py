@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from artifacts.keys import generate
-from tests.server import ROOT, Api, Server, environment, unmeasured
+from tests.support.server import ROOT, Api, Server, environment, unmeasured
 
 _PUBLISH = """
 import numpy as np

@@ -30,7 +30,7 @@ from serve.app.root import VERSION, create_app
 from serve.errors import ServeError
 from serve.settings import Settings
 from serve.telemetry.metrics import Metrics
-from tests.server import ROOT
+from tests.support.server import ROOT
 
 PUBLIC = {
     "/health",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pasted import blocks, copy_project, paste, rounded
-from tests.server import ROOT
+from tests.support.server import ROOT
+from tests.support.shell_session import blocks, copy_project, paste, rounded
 
 # Most of them train and start a server.
 pytestmark = pytest.mark.timeout(300)

@@ -11,9 +11,9 @@ from lightgbm import LGBMClassifier
 from sklearn.datasets import load_iris
 
 from artifacts import Store
-from tests.image import RESTRICTED, TOOLS, Container, Storage, serving, storage
-from tests.keys import SECRET
-from tests.server import ROOT
+from tests.support.image import RESTRICTED, TOOLS, Container, Storage, serving, storage
+from tests.support.keys import SECRET
+from tests.support.server import ROOT
 from train import publish
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1500)]

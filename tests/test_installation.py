@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import ROOT, Server, environment
+from tests.support.server import ROOT, Server, environment
 
 pytestmark = [pytest.mark.install, pytest.mark.timeout(900)]
 

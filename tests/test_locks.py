@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.server import ROOT
+from tests.support.server import ROOT
 
 LOCKS = ("requirements-serve.lock", "requirements.lock", "requirements-dev.lock")
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import ROOT, environment
-from tests.wheels import lock, wheel, write_project
+from tests.support.server import ROOT, environment
+from tests.support.wheels import lock, wheel, write_project
 
 STAMP = ".venv/.complete"
 LOCKS = ("requirements.lock", "requirements-dev.lock")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pasted import blocks, copy_project, paste, rounded
-from tests.server import ROOT
+from tests.support.server import ROOT
+from tests.support.shell_session import blocks, copy_project, paste, rounded
 
 # It trains two models and starts a server twice.
 pytestmark = pytest.mark.timeout(300)

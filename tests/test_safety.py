@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import ROOT, environment, run
+from tests.support.server import ROOT, environment, run
 
 # Whatever makes an object of bytes that are not its own, or runs a text.
 UNPICKLES = {"pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve"}

@@ -1,0 +1,380 @@
+"""A server over a store in which others have left what they would like it to run, and callers who ask for paths."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from artifacts import Store
+from artifacts.bundle import MANIFEST, MODEL, PROGRAMS, SIGNATURE
+from artifacts.keys import Keys, generate, public_half
+from artifacts.store import POINTERS
+from serve.dialects.native.rows import Limits
+from serve.inference.registry import load
+from tests.support import tiny_models
+from tests.support.server import Api, Server, environment, run, slug, unmeasured, untraced
+from tests.support.version_folders import Mute, Quitter, Trap, amend, put, seal, stranger
+from train import publish
+from train.recipes import iris
+
+# Loaded by Python before anything of ours: notes every file and folder that the process opens from then on.
+_NOTES = """
+import os, sys
+_notes = os.open(os.environ["TEST_NOTES"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def _note(event, arguments):
+    if event in ("open", "os.listdir", "os.scandir", "shutil.copyfile"):
+        os.write(_notes, f"{event} {arguments[0]!r}\\n".encode())
+sys.addaudithook(_note)
+"""
+
+
+def _replay(folder: Path) -> None:
+    """The first version in the place of the second, its signature included."""
+    shutil.copytree(folder.parent / "1", folder, dirs_exist_ok=True)
+
+
+def _reseal(folder: Path) -> None:
+    """What somebody does who can write everything, and not sign."""
+    signed = (folder / SIGNATURE).read_bytes()
+    seal(folder, MODEL, tiny_models.pickle(Trap(str(folder.parent.parent / "sprung"))))
+    (folder / SIGNATURE).write_bytes(signed)
+
+
+def _unsign(folder: Path) -> None:
+    seal(folder, MODEL, tiny_models.pickle(Trap(str(folder.parent.parent / "sprung"))))
+    (folder / SIGNATURE).unlink()
+
+
+def _link(folder: Path) -> None:
+    folder.rename(folder.parent / "kept")
+    folder.symlink_to("kept")
+
+
+def _drop(folder: Path) -> None:
+    """A model, and nothing that says whose."""
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / MODEL).write_bytes(tiny_models.pickle(Trap(str(folder.parent.parent / "sprung"))))
+
+
+def _pipe(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+
+
+def _flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def _libraries(**versions: str) -> Callable[[Path], None]:
+    return lambda folder: amend(folder, lambda manifest: manifest["libraries"].update(versions))
+
+
+def _columns(change: Callable[[list[dict[str, Any]]], object]) -> Callable[[Path], None]:
+    return lambda folder: amend(folder, lambda manifest: change(manifest["signature"]["columns"]))
+
+
+def rename(folder: Path, model: str) -> None:
+    """Make it a version of another model."""
+    amend(folder, lambda manifest: manifest.update(model=model))
+
+
+# What is done to the second version of a model, and by which name the server tells of it.
+BAD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "dropped": (_drop, "artifact-untrusted"),
+    "unsigned": (_unsign, "artifact-untrusted"),
+    "stranger": (lambda folder: put(folder, (folder / MANIFEST).read_bytes(), by=stranger()), "artifact-untrusted"),
+    "resealed": (_reseal, "artifact-signature"),
+    "bit-of-manifest": (lambda folder: _flip(folder / MANIFEST), "artifact-signature"),
+    "bit-of-signature": (lambda folder: _flip(folder / SIGNATURE), "artifact-signature"),
+    "bit-of-model": (lambda folder: _flip(folder / MODEL), "artifact-digest"),
+    "replayed": (_replay, "artifact-rollback"),
+    "listed-path": (
+        lambda folder: amend(folder, lambda known: known["files"].update({"../x": "0" * 64})),
+        "artifact-path",
+    ),
+    "linked": (_link, "artifact-path"),
+    "pipe": (lambda folder: _pipe(folder, MODEL), "artifact-path"),
+    "pipe-of-manifest": (lambda folder: _pipe(folder, MANIFEST), "artifact-path"),
+    "pipe-of-signature": (lambda folder: _pipe(folder, SIGNATURE), "artifact-path"),
+    "added": (lambda folder: (folder / "x.cloudpickle").write_bytes(b"x"), "artifact-incomplete"),
+    "empty": (lambda folder: seal(folder, MODEL, b""), "artifact-unloadable"),
+    "truncated": (lambda folder: seal(folder, MODEL, (folder / MODEL).read_bytes()[:-9]), "artifact-unloadable"),
+    "random": (lambda folder: seal(folder, MODEL, bytes(range(255, 0, -1)) * 9), "artifact-unloadable"),
+    "csv": (lambda folder: seal(folder, MODEL, b"length,leaves\n1.0,2\n"), "artifact-unloadable"),
+    "dict": (lambda folder: seal(folder, MODEL, tiny_models.pickle({"predict": 1})), "artifact-unloadable"),
+    "quitter": (lambda folder: seal(folder, MODEL, tiny_models.pickle(Quitter())), "artifact-unloadable"),
+    "mute": (lambda folder: seal(folder, MODEL, tiny_models.pickle(Mute())), "artifact-unloadable"),
+    "other-minor": (_libraries(**{"scikit-learn": "1.2.2"}), "artifact-version"),
+    "other-major": (_libraries(numpy="1.26.4"), "artifact-version"),
+    "swapped": (_columns(lambda columns: columns.reverse()), "artifact-schema"),
+    "doubled": (_columns(lambda columns: columns[1].update(name="length")), "artifact-schema"),
+    "dtypeless": (_columns(lambda columns: columns[0].pop("dtype")), "artifact-schema"),
+    "of-later": (lambda folder: amend(folder, lambda manifest: manifest.update(format=99)), "artifact-format"),
+}
+
+
+@dataclass(frozen=True)
+class Hostile:
+    """The server, and what it opened so far."""
+
+    api: Api
+    root: Path
+    notes: Path
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
+    """A good model, and one for each way to spoil a second version, to which a challenger points."""
+    folder = tmp_path_factory.mktemp("hostile")
+    store = Store(folder / "store")
+    tiny_models.make().publish(store, model="good")
+    # Each is a copy, its name signed: to publish two versions of all of them takes longer than to spoil them.
+    tiny_models.make().publish(store, model="good", promote=False)
+    for model, (spoil, _) in BAD.items():
+        shutil.copytree(store.root / "good", store.root / model)
+        for version in ("1", "2"):
+            rename(store.root / model / version, model)
+        spoil(store.root / model / "2")
+        (store.root / model / POINTERS).write_text('{"latest": 2, "aliases": {"champion": 1, "challenger": 2}}')
+    shutil.copytree(store.root / "good", store.root / "pipe-of-pointers")
+    _pipe(store.root / "pipe-of-pointers", POINTERS)
+    (store.root / "link-of-model").symlink_to("good")
+    (folder / "sitecustomize.py").write_text(_NOTES)
+    env = environment(artifacts=store.root, state=folder / "state", error_values="false", log_format="json")
+    env |= {"PYTHONPATH": str(folder), "TEST_NOTES": str(folder / "notes")}
+    with unmeasured(), Server(env) as running:
+        yield Hostile(Api(running, running.bearer()), store.root, folder / "notes")
+
+
+def test_a_bad_version_takes_nothing_with_it(hostile: Hostile) -> None:
+    """Whatever is wrong with one version, the server starts, and the version beside it answers."""
+    for model in ("good", *BAD):
+        answer = hostile.api.predict([[1.0, 2]], f"/api/v1/models/{model}/predict")
+        assert (answer.status_code, answer.json().get("predictions")) == (200, ["short"]), model
+
+
+@pytest.mark.parametrize("model", BAD)
+def test_a_bad_version_is_told_by_its_name(hostile: Hostile, model: str) -> None:
+    """Whoever may read models sees the code, the log has it in one line, and the audit in another."""
+    code = BAD[model][1]
+    shown = hostile.api.get(f"/api/v1/models/{model}").json()
+
+    [missing] = shown["unavailable"]
+    assert (missing["version"], missing["code"]) == (2, code)
+    assert [version["version"] for version in shown["versions"]] == [1]
+    assert str(hostile.root) not in json.dumps(shown)
+    assert "Traceback" not in json.dumps(shown)
+    line = hostile.api.server.line("model not loaded", f'"model": "{model}"')
+    assert (line["version"], line["code"], line["level"]) == (2, code, "error")
+    audit = hostile.api.server.line("artifact refused", f'"model": "{model}"')
+    assert (audit["logger"], audit["version"], audit["code"]) == ("serve.audit", 2, code)
+
+
+def test_a_bad_version_is_not_asked(hostile: Hostile) -> None:
+    """A caller who names it gets 503 and no reason."""
+    for model, (_, code) in BAD.items():
+        answer = hostile.api.predict([[1.0, 2]], f"/api/v1/models/{model}/predict", version="challenger")
+        assert (answer.status_code, slug(answer)) == (503, "model-unavailable")
+        assert code not in answer.text
+
+
+def test_both_versions_of_a_library_are_named(hostile: Hostile) -> None:
+    """Who may read models is told what fitted it, and what is installed."""
+    [minor] = hostile.api.get("/api/v1/models/other-minor").json()["unavailable"]
+    [major] = hostile.api.get("/api/v1/models/other-major").json()["unavailable"]
+
+    assert "scikit-learn 1.2.2 fitted it, and 1." in minor["detail"]
+    assert "numpy 1.26.4 fitted it, and 2." in major["detail"]
+
+
+@pytest.mark.parametrize("model", ["empty", "truncated", "random", "csv", "dict", "mute"])
+def test_of_what_cannot_be_loaded_the_kind_is_told(hostile: Hostile, model: str) -> None:
+    """The reason's class and the file's name, and nothing of what the file holds."""
+    [missing] = hostile.api.get(f"/api/v1/models/{model}").json()["unavailable"]
+
+    assert missing["detail"].startswith(f"{MODEL} ")
+    assert len(missing["detail"]) < 80
+
+
+@pytest.mark.parametrize("model", ["pipe-of-pointers", "link-of-model"])
+def test_a_model_that_cannot_be_looked_into_is_told(hostile: Hostile, model: str) -> None:
+    """A pipe for its pointers, or a link for its folder: none of its versions is served, and no start hangs on it."""
+    shown = hostile.api.get(f"/api/v1/models/{model}").json()
+
+    assert [(missing["version"], missing["code"]) for missing in shown["unavailable"]] == [(None, "artifact-path")]
+    assert shown["versions"] == []
+
+
+def test_nothing_of_it_ran(hostile: Hostile) -> None:
+    """What the traps would have made is not there, and the process opened no file that is not the store's own."""
+    opened = {line.split(" ", 1)[1].strip("'\"") for line in hostile.notes.read_text().splitlines()}
+
+    assert not (hostile.root / "sprung").exists()
+    assert MANIFEST in opened
+    within = {path for path in opened if path.startswith(str(hostile.root))}
+    assert within == {str(hostile.root)}
+
+
+MODELS = [
+    "..%2f..",
+    "%2e%2e",
+    "..",
+    ".",
+    "%00",
+    "good%00",
+    "a/b",
+    "good/../good",
+    "-rf",
+    "x" * 300,
+    "g%D0%BE%D0%BEd",
+    "good%0A",
+    "%0Agood",
+    "GOOD",
+    "good%20",
+    ".staging-x",
+    "~root",
+    "C:%5Cgood",
+    "good;x",
+    "%252e%252e",
+    "\\..",
+    "*",
+]
+VERSIONS = [
+    "latest/../1",
+    "-1",
+    "1e9",
+    "0",
+    "01",
+    "+1",
+    "1.0",
+    " 1",
+    "1\n",
+    "²",
+    "\u0661",
+    "../1",
+    "1\x00",
+    "9" * 5000,
+    "champion ",
+]
+
+
+BODY = b'{"instances": [[1.0, 2]]}'
+
+
+def status(api: Api, target: str, body: bytes | None = None, kind: str = "application/json") -> int:
+    """What is answered to this very target: a client for people would resolve its dots."""
+    connection = HTTPConnection("127.0.0.1", api.server.port, timeout=30)
+    with closing(connection):
+        headers = {**api.headers, "Content-Type": kind}
+        connection.request("GET" if body is None else "POST", target, body, headers)
+        return connection.getresponse().status
+
+
+@pytest.mark.parametrize("path", ["", "/predict", "/predict/csv"])
+def test_a_name_that_is_none_is_404_and_reaches_no_disk(hostile: Hostile, path: str) -> None:
+    """Whatever a model or a version is called, it is looked up in memory: no file is opened, no folder listed."""
+    kind, body = ("text/csv", b"length,leaves\n1,2\n") if "csv" in path else ("application/json", BODY)
+
+    def ask(model: str, **params: str) -> int:
+        target = f"/api/v1/models/{model}{path}" + (f"?{urlencode(params)}" if params else "")
+        return status(hostile.api, target, body if path else None, kind)
+
+    warm = ask("nobody"), ask("good", version="7")
+    before = hostile.notes.read_bytes()
+    models = {model: ask(model) for model in MODELS}
+    versions = {version: ask("good", version=version) for version in VERSIONS if path and len(version) < 100}
+
+    assert warm == (404, 404 if path else 200)
+    assert set(models.values()) == {404}, models
+    assert set(versions.values()) <= {404}, versions
+    assert hostile.notes.read_bytes() == before
+
+
+def test_no_series_is_made_of_a_name_that_is_none(hostile: Hostile) -> None:
+    """Metrics know the models that there are."""
+    for model in MODELS:
+        status(hostile.api, f"/api/v1/models/{model}/predict", BODY)
+
+    text = hostile.api.get("/metrics").text
+
+    assert 'model="good"' in text
+    assert not any(quote(name) in text or name in text for name in ("x" * 300, "-rf", "GOOD", "staging"))
+
+
+def test_a_version_of_other_libraries_may_be_loaded_with_a_warning(hostile: Hostile, tmp_path: Path) -> None:
+    """With SEPAL_VERSIONS=warn it answers; the log says what differs, and a metric counts it."""
+    env = environment(artifacts=hostile.root, state=tmp_path, versions="warn", log_format="json", open_metrics="true")
+    with unmeasured(), Server(env) as running:
+        answers = [
+            Api(running, running.bearer()).predict([[1.0, 2]], f"/api/v1/models/{model}/predict", version="challenger")
+            for model in ("other-minor", "other-major")
+        ]
+        text = running.client.get("/metrics").text
+
+        line = running.line("other libraries", '"other-minor"')
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert (line["level"], line["version"]) == ("warning", 2)
+    assert "scikit-learn 1.2.2" in line["detail"]
+    assert 'sepal_model_version_mismatches_total{model="other-minor"} 1.0' in text
+    assert 'sepal_model_version_mismatches_total{model="good"}' not in text
+
+
+@pytest.mark.parametrize("model", ["unsigned", "bit-of-model", "replayed", "mute", "other-minor", "doubled"])
+def test_a_bad_version_is_not_promoted(hostile: Hostile, model: str) -> None:
+    """The command loads it as a server would, says in one line what is wrong, and the champion stays."""
+    env = environment(artifacts=hostile.root)
+
+    ended = run("artifacts", "promote", f"{model}@2", env=env)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert [line.split(":")[0] for line in ended.stderr.splitlines()] == [BAD[model][1]]
+    assert Store(hostile.root).resolve(model) == 1
+    assert sys.executable not in ended.stderr
+
+
+def test_a_key_that_breaks_later_is_told_without_its_path(tmp_path: Path) -> None:
+    """Whoever may read models learns that a key is none, and not where the server keeps it."""
+    file = tmp_path / "keys" / "signing.key"
+    generate(file)
+    store = Store(tmp_path / "store", keys=Keys((), file, is_own=True))
+    tiny_models.make().publish(store)
+    public_half(file).write_text("nonsense")
+    limits = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
+
+    served = load(store, "tiny", limits)
+
+    assert served.failures[1].code == "artifact-key"
+    assert str(tmp_path) not in served.failures[1].detail
+    assert "signing.key" not in served.failures[1].detail
+
+
+def test_a_setosa_does_not_become_a_virginica(tmp_path: Path) -> None:
+    """Columns of iris that were reversed and signed are refused, although the program that answers takes any order."""
+    store = Store(tmp_path / "store")
+    X, y = iris.RECIPE.load()
+    with untraced():
+        publish(iris.RECIPE.estimator().fit(X, y), X, y, name="iris", labels=iris.RECIPE.labels, store=store)
+    assert PROGRAMS in store.manifest("iris", 1).files
+    amend(store.root / "iris" / "1", lambda manifest: manifest["signature"]["columns"].reverse())
+    env = environment(artifacts=store.root, state=tmp_path / "state", log_format="json")
+
+    with Server(env) as running:
+        api = Api(running, running.bearer())
+        answer = api.predict([[5.1, 3.5, 1.4, 0.2]])
+        [missing] = api.get("/api/v1/models/iris").json()["unavailable"]
+
+    assert (answer.status_code, slug(answer)) == (503, "model-unavailable")
+    assert missing["code"] == "artifact-schema"

@@ -1,0 +1,62 @@
+"""What is refused leaves nothing behind: neither memory, nor lines that are none, nor series without end."""
+
+import json
+import uuid
+
+import pytest
+
+from benchmarks.rejected import KINDS, grown_mib
+from tests.support.bodies import LINE, instances, table
+from tests.support.raw_http import exchange, request
+from tests.support.server import Api
+
+# What would break a line, colour a terminal or fill a disk, where a log repeats it.
+HOSTILE = ['\n{"level":"error"}', "\x1b[31mred", "\u2028", '"}', "\\", "a" * 2**20]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_refusal_costs_no_memory(api: Api, name: str) -> None:
+    """Two hundred of a kind, after as many, need less than 2 MiB more."""
+    token = api.headers["Authorization"]
+
+    assert grown_mib(api.server, KINDS[name], token, requests=200, warm_up=200) < 2
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=["a line", "a colour", "U+2028", "an end", "a backslash", "a MiB"])
+def test_whatever_is_sent_a_line_is_a_line(api: Api, text: str) -> None:
+    """Names, headers of a CSV, user agents and paths are in the log as JSON, one line each, of no great length."""
+    before = len(api.server.lines)
+    sent = text.encode()
+    escaped = "".join(f"%{byte:02X}" for byte in sent[:1000])
+
+    api.post_json(instances(json.dumps([{text: 1}])))
+    api.post_csv(table(LINE, header=f'"{text}"'))
+    api.server.client.post("/api/v1/token", data={"username": text[:1000], "password": "x"})
+    for target in (f"/api/v1/models/{escaped}", f"/api/v1/predict?version={escaped}"):
+        exchange(api.server, request("Connection: close", method="GET", target=target))
+    for line in ("User-Agent", "X-Request-ID"):
+        head = f"GET /health/live HTTP/1.1\r\nHost: a\r\n{line}: ".encode()
+        exchange(api.server, head + sent + b"\r\nConnection: close\r\n\r\n")
+    api.get("/health/live", params={"n": "last"})
+
+    last = uuid.uuid4().hex
+    api.server.client.get("/health/live", headers={"X-Request-ID": last})
+    api.server.line(last)
+    lines = [line for line in api.server.lines[before:] if line.strip()]
+    assert len(lines) >= 9
+    assert all(json.loads(line)["event"] == "request" for line in lines)
+    assert max(map(len, lines)) < 8192
+
+
+def test_strangers_cannot_make_series(api: Api) -> None:
+    """However many paths, methods and media types are tried, the metrics stay few, and name no path that is none."""
+    for number in range(200):
+        api.get(f"/random/{number}")
+        api.get(f"/api/v1/models/random{number}")
+        exchange(api.server, request("Connection: close", method="PROPFIND", target=f"/{number}"))
+        exchange(api.server, request(method=f"FOO{'BAR' * (number % 5)}", target="/"))
+
+    text = api.get("/metrics").text
+    assert "random" not in text
+    assert "PROPFIND" not in text
+    assert text.count("sepal_requests_total{") < 500

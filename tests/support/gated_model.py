@@ -1,0 +1,61 @@
+"""A model that takes as long as a test wants."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sklearn.linear_model import LogisticRegression
+
+from artifacts import Store
+from tests.support import tiny_models
+
+
+class Gated(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
+    """Takes two milliseconds, and waits for as long as its gate, a file, is there; tells what it was asked."""
+
+    def __init__(self, folder: str = "", C: float = 1.0) -> None:
+        super().__init__(C=C)
+        self.folder = folder
+
+    def predict(self, X: Any) -> Any:
+        folder = Path(self.folder)
+        with (folder / "asked").open("a") as asked:
+            print(len(X), file=asked)
+        time.sleep(0.002)
+        while (folder / "gate").exists():
+            time.sleep(0.005)
+        return super().predict(X)
+
+
+class Gate:
+    """What a test holds in its hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen = 0
+
+    def publish(self, store: Store) -> None:
+        """Put the model into a store, as `gated`."""
+        tiny_models.make(estimator=Gated(str(self._folder))).publish(store, model="gated")
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Let nobody through who comes from now on."""
+        self._seen = len(self._lines)
+        (self._folder / "gate").touch()
+        try:
+            yield
+        finally:
+            (self._folder / "gate").unlink()
+
+    @property
+    def asked(self) -> list[int]:
+        """How many rows each call had since the gate was closed for the last time."""
+        return [int(line) for line in self._lines[self._seen :]]
+
+    @property
+    def _lines(self) -> list[str]:
+        asked = self._folder / "asked"
+        return asked.read_text().splitlines() if asked.exists() else []

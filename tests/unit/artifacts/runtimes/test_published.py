@@ -1,0 +1,249 @@
+"""A published version and its programs: which of them answers, and what is loaded for it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+from artifacts import Store
+from artifacts.bundle import MANIFEST, MODEL, PROGRAMS
+from artifacts.description import executed
+from artifacts.errors import ArtifactDigest, ArtifactIncomplete, ArtifactSchema
+from artifacts.manifest import Execution
+from artifacts.runtimes.original import SklearnRuntime
+from artifacts.runtimes.program import Program, pack, unpack
+from artifacts.settings import Engine
+from tests.support.published import X, Y
+from tests.support.server import untraced
+from tests.support.version_folders import amend, put, seal
+from train import publish
+
+_LOAD = """
+import json, sys
+from pathlib import Path
+from artifacts import Store
+loaded = Store(Path(sys.argv[1]), engine=sys.argv[2]).load("line", 1)
+answer = loaded.predict(loaded.manifest.signature.assemble(loaded.manifest.examples.instances))
+known = [name for name in ("sklearn", "pandas", "joblib") if name in sys.modules]
+print(json.dumps({"known": known, "labels": answer.labels.tolist()}))
+"""
+
+
+_LOAD_TREES = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from artifacts import Store
+store = Store(Path(sys.argv[1]))
+known = {}
+for name in ("forest", "histograms"):
+    loaded = store.load(name, 1)
+    table = loaded.manifest.signature.assemble(loaded.manifest.examples.instances)
+    assert len(loaded.runtime.parts) == 2, loaded.runtime.parts
+    known[name] = [package for package in ("pandas", "pyarrow", "scipy.stats") if package in sys.modules]
+    told = [part.predict(table, probabilities=True).probabilities for part in loaded.runtime.parts]
+# From here on, all of scikit-learn.
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.utils.random import sample_without_replacement
+drawn = sample_without_replacement(10, 10, random_state=0)
+again = Store(Path(sys.argv[1]), engine="sklearn").load("histograms", 1).predict(table).probabilities
+fitted = RandomForestClassifier(3, random_state=0).fit(np.eye(4), [0, 1, 0, 1]).predict(np.eye(4))
+print(json.dumps({"known": known, "apart": [float(abs(again - each).max()) for each in told],
+                  "drawn": sorted(drawn.tolist()), "fitted": len(fitted)}))
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A line, a forest, and neighbours, which have no program."""
+    store = Store(tmp_path_factory.mktemp("store"))
+    estimators: dict[str, Any] = {
+        "line": LogisticRegression(),
+        "forest": RandomForestClassifier(30, random_state=0),
+        "histograms": HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=4, min_samples_leaf=5),
+        "neighbours": KNeighborsClassifier(),
+    }
+    with pytest.MonkeyPatch.context() as patched:
+        # What is quickest depends on the machine and its hour, and here both forms of trees are wanted.
+        patched.setattr("train.compile.compiling.choose", _both)
+        with untraced():
+            for name, estimator in estimators.items():
+                publish(estimator.fit(X, Y), X, Y, name=name, store=store)
+    return store
+
+
+def _both(times: Mapping[str, Mapping[int, float]]) -> dict[int, str]:
+    """Treelite for few rows and trees for more; else the one program there is, or none."""
+    return {1: "treelite", 64: "trees"} if "treelite" in times else {1: [*times][-1]}
+
+
+@pytest.mark.parametrize(("engine", "imported"), [("auto", []), ("sklearn", ["sklearn", "pandas", "joblib"])])
+def test_where_a_program_answers_nothing_is_unpickled(store: Store, engine: str, imported: list[str]) -> None:
+    """A fresh process that loads and asks a version imports neither scikit-learn nor pandas, unless it is told to."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _LOAD, str(store.root), engine], capture_output=True, check=True, timeout=60
+    )
+
+    told = json.loads(ran.stdout)
+    assert told["known"] == imported
+    assert told["labels"] == list(store.manifest("line", 1).examples.predictions)
+
+
+def test_trees_need_nothing_of_scikit_learn_but_themselves(store: Store) -> None:
+    """Its compiled trees answer without its packages; when these are imported later, nothing is missing in them."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _LOAD_TREES, str(store.root)], capture_output=True, timeout=60, check=False
+    )
+
+    assert ran.returncode == 0, ran.stderr.decode()
+    told = json.loads(ran.stdout)
+    assert told["known"] == {"forest": [], "histograms": []}
+    assert max(told["apart"]) < 1e-9
+    assert (told["drawn"], told["fitted"]) == (list(range(10)), 4)
+
+
+def test_what_has_no_program_is_the_estimator_itself(store: Store) -> None:
+    """The file is not there, and nobody misses it."""
+    parts = store.load("neighbours", 1).runtime.parts
+
+    assert [type(part) for part in parts] == [SklearnRuntime]
+    assert PROGRAMS not in store.manifest("neighbours", 1).files
+
+
+def test_every_way_of_execution_answers_the_examples(store: Store) -> None:
+    """A forest has a program for few rows and one for many; both are tested when it is loaded."""
+    loaded = store.load("forest", 1)
+    table = loaded.manifest.signature.assemble(loaded.manifest.examples.instances)
+
+    told = [part.predict(table, probabilities=True) for part in loaded.runtime.parts]
+    assert all(isinstance(part, Program) for part in loaded.runtime.parts)
+    assert all(np.array_equal(each.values, told[0].values) for each in told)
+
+
+def test_a_program_that_was_put_in_its_place_is_refused(store: Store, tmp_path: Path) -> None:
+    """One threshold, one unit lower, after it was proved: its digest is not the one that was published."""
+    folder = store.root / "forest" / "1"
+    packed = (folder / PROGRAMS).read_bytes()
+    programs = unpack(packed)
+    nodes = programs["trees"].head.nodes
+    nodes["threshold"][0] = np.nextafter(nodes["threshold"][0], -np.inf)
+    try:
+        (folder / PROGRAMS).write_bytes(pack(programs))
+
+        with pytest.raises(ArtifactDigest, match=PROGRAMS):
+            store.load("forest", 1)
+    finally:
+        (folder / PROGRAMS).write_bytes(packed)
+
+
+def test_a_version_without_its_program_is_incomplete(store: Store, tmp_path: Path) -> None:
+    """A manifest that says a program answers, and lists none, is no version; whatever the estimator would say."""
+    folder = store.root / "line" / "1"
+    sealed = (folder / MANIFEST).read_bytes()
+    (folder / PROGRAMS).rename(tmp_path / PROGRAMS)
+    try:
+        amend(folder, lambda manifest: manifest["files"].pop(PROGRAMS))
+
+        with pytest.raises(ArtifactIncomplete, match=f"missing: {PROGRAMS}"):
+            store.load("line", 1)
+    finally:
+        put(folder, sealed)
+        (tmp_path / PROGRAMS).rename(folder / PROGRAMS)
+
+
+def _reverse(manifest: dict[str, Any], *, thoroughly: bool) -> None:
+    manifest["signature"]["columns"].reverse()
+    if thoroughly:
+        manifest["reference"] = dict(reversed(manifest["reference"].items()))
+        examples = manifest["examples"]
+        examples["instances"] = [row[::-1] for row in examples["instances"]]
+
+
+def _rename(manifest: dict[str, Any]) -> None:
+    first, second = manifest["signature"]["columns"]
+    first["name"], second["name"] = second["name"], first["name"]
+
+
+def _drop(manifest: dict[str, Any]) -> None:
+    manifest["signature"]["columns"].pop()
+    manifest["examples"]["instances"] = [row[:1] for row in manifest["examples"]["instances"]]
+
+
+@pytest.mark.parametrize("change", [
+    partial(_reverse, thoroughly=False), partial(_reverse, thoroughly=True), _rename, _drop,
+], ids=["reversed", "reversed thoroughly", "renamed", "dropped"])  # fmt: skip
+@pytest.mark.parametrize("engine", ["auto", "sklearn"])
+def test_columns_that_the_model_was_not_fitted_on_are_refused(
+    store: Store, tmp_path: Path, change: Callable[[dict[str, Any]], None], engine: Engine
+) -> None:
+    """Although a trusted key signed them, and although no estimator is unpickled where a program answers."""
+    shutil.copytree(store.root / "line", tmp_path / "line")
+    amend(tmp_path / "line" / "1", change)
+
+    with pytest.raises(ArtifactSchema, match="fitted on"):
+        Store(tmp_path, engine=engine).load("line", 1)
+
+
+def test_a_program_of_an_older_release_is_loaded(store: Store, tmp_path: Path) -> None:
+    """It does not know its columns: the order of what training saw stands in for them, and tells reversed ones."""
+    shutil.copytree(store.root / "line", tmp_path / "line")
+    folder = tmp_path / "line" / "1"
+    programs = unpack((folder / PROGRAMS).read_bytes())
+    assert {program.columns for program in programs.values()} == {("length", "width")}
+    seal(folder, PROGRAMS, pack({name: replace(program, columns=()) for name, program in programs.items()}))
+
+    assert Store(tmp_path).load("line", 1).runtime.parts
+    amend(folder, partial(_reverse, thoroughly=False))
+    with pytest.raises(ArtifactSchema, match="in their order"):
+        Store(tmp_path).load("line", 1)
+
+
+def test_an_array_has_an_order_too(tmp_path: Path) -> None:
+    """An estimator that was fitted on an array knows no names: reversed ones are refused all the same."""
+    store = Store(tmp_path)
+    estimator = KNeighborsClassifier().fit(X.to_numpy(), Y)
+    with untraced():
+        publish(estimator, X.to_numpy(), Y, name="near", columns=["length", "width"], compiled=False, store=store)
+    amend(store.root / "near" / "1", partial(_reverse, thoroughly=False))
+
+    with pytest.raises(ArtifactSchema, match="in their order"):
+        store.load("near", 1)
+
+
+def test_nobody_need_compile(tmp_path: Path) -> None:
+    """A publisher who wants the estimator itself gets it, and the manifest tells of no candidate."""
+    store = Store(tmp_path)
+
+    manifest = publish(LogisticRegression().fit(X, Y), X, Y, name="line", compiled=False, store=store)
+
+    assert manifest.execution is None
+    assert manifest.files.keys() >= {MODEL}
+    assert PROGRAMS not in manifest.files
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ({1: "numpy", 64: "numpy", 1000: "numpy"}, "numpy"),
+        ({1: "treelite", 64: "trees", 1000: "trees"}, "treelite for up to 8 rows, trees for more"),
+        (
+            {1: "numpy", 64: "trees", 1000: "sklearn"},
+            "numpy for up to 8 rows, trees for up to 252 rows, sklearn for more",
+        ),
+        ({1: "sklearn"}, "sklearn"),
+    ],
+)
+def test_what_answers_is_told_in_words(choice: dict[int, str], told: str) -> None:
+    """The terminal and the card name the runtime of small calls, and that of larger ones where it is another."""
+    assert executed(Execution(candidates=(), choice=choice)) == told

@@ -1,0 +1,176 @@
+"""The keys of a machine: made once, kept to their owner, and trusted where they should be."""
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from artifacts import Store
+from artifacts.errors import ArtifactUntrusted, KeyInvalid
+from artifacts.keys import Keys, generate, public_half
+from tests.support import tiny_models
+from tests.support.server import ROOT, environment
+from tests.support.version_folders import stranger, trusted
+
+_PUBLISH = """
+import sys
+from pathlib import Path
+from artifacts import ArtifactSettings
+from artifacts.keys import Keys
+print(Keys.of(ArtifactSettings()).signer().public.text)
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where a key shall be."""
+    return tmp_path / "state" / "signing.key"
+
+
+def test_a_key_is_its_owners_alone(file: Path) -> None:
+    """The private half is readable by its owner alone, the public half by all, and nothing else is left behind."""
+    public = generate(file)
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert public_half(file).read_text() == f"{public.text}\n"
+    assert sorted(path.name for path in file.parent.iterdir()) == ["signing.key", "signing.key.pub"]
+    assert Keys((), file).signer().public == public
+
+
+def test_a_key_is_never_replaced(file: Path) -> None:
+    """To make one where one is, is refused, and the old one stays."""
+    first = generate(file)
+
+    with pytest.raises(FileExistsError):
+        generate(file)
+
+    assert Keys((), file).signer().public == first
+
+
+def test_the_half_of_a_lost_key_is_not_replaced(file: Path) -> None:
+    """Who lost the private half may still have versions that it signed: its public half stays."""
+    generate(file)
+    file.unlink()
+
+    with pytest.raises(KeyInvalid, match="move it away"):
+        generate(file)
+
+
+def test_processes_that_come_together_have_one_key(file: Path) -> None:
+    """Of several that sign for the first time, one makes the key, and all sign with it."""
+    env = environment(signing_key=file, trusted_keys="")
+    started = [
+        subprocess.Popen([sys.executable, "-c", _PUBLISH], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+
+    told = {process.communicate(timeout=60)[0].strip() for process in started}
+
+    assert told == {public_half(file).read_text().strip()}
+    assert len(list(file.parent.iterdir())) == 2
+
+
+def test_development_makes_a_key_and_trusts_it(tmp_path: Path, file: Path) -> None:
+    """The first publication makes the key; what it signs is loaded, by a reader that has its public half alone too."""
+    store = Store(tmp_path / "store", keys=Keys((), file, is_own=True))
+    tiny_models.make().publish(store)
+    loaded = [store.load("tiny", 1).key]
+    file.rename(tmp_path / "elsewhere")
+    loaded.append(store.load("tiny", 1).key)
+
+    assert loaded == [Keys((), file, is_own=True).trusted[0].id] * 2
+
+
+def test_a_key_without_its_half_is_trusted_by_who_can_read_it(file: Path) -> None:
+    """Somebody who brought a private key alone need not make the other file."""
+    public = generate(file)
+    public_half(file).unlink()
+
+    assert Keys((), file, is_own=True).trusted == (public,)
+
+
+def test_production_makes_no_key(tmp_path: Path, file: Path) -> None:
+    """Without a key nothing is published, nothing is written, and the message says how to make one."""
+    store = Store(tmp_path / "store", keys=Keys(tuple(trusted()), file))
+
+    with pytest.raises(KeyInvalid, match="keygen"):
+        tiny_models.make().publish(store)
+
+    assert not file.parent.exists()
+    assert not store.root.exists()
+
+
+def test_production_trusts_nobody_but_whom_it_names(tmp_path: Path, file: Path) -> None:
+    """The own key does not count there unless it is named: nothing that it signs is promoted, or loaded."""
+    generate(file)
+    store = Store(tmp_path / "store", keys=Keys(tuple(trusted()), file))
+
+    with pytest.raises(ArtifactUntrusted, match="SEPAL_TRUSTED_KEYS does not name"):
+        tiny_models.make().publish(store)
+    tiny_models.make().publish(store, promote=False)
+    with pytest.raises(ArtifactUntrusted):
+        store.promote("tiny", 1)
+
+    assert store.aliases("tiny") == {}
+
+
+@pytest.mark.parametrize("spoil", ["mode", "garbage", "empty", "other kind", "folder", "large"])
+def test_a_key_that_is_none_is_named(file: Path, spoil: str) -> None:
+    """Whatever is wrong with the file, the message names it and nothing of what is in it."""
+    generate(file)
+    if spoil == "mode":
+        file.chmod(0o640)
+    if spoil in {"garbage", "empty", "large"}:
+        file.write_bytes({"garbage": b"secret!", "empty": b"", "large": b"secret!" * 10_000}[spoil])
+    if spoil == "folder":
+        file.unlink()
+        file.mkdir()
+    if spoil == "other kind":
+        other = generate_private_key(SECP256R1())
+        file.write_bytes(other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+    with pytest.raises(KeyInvalid, match=r"signing\.key") as refused:
+        Keys((), file).signer()
+
+    assert "secret!" not in str(refused.value)
+
+
+def test_a_public_half_that_is_none_is_named(file: Path) -> None:
+    """Development does not start over half a key."""
+    generate(file)
+    public_half(file).write_text("ed25519:short\n")
+
+    with pytest.raises(KeyInvalid, match=r"signing\.key\.pub"):
+        _ = Keys((), file, is_own=True).trusted
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
+def test_a_public_half_that_others_may_write_is_refused(file: Path, mode: int) -> None:
+    """Whoever could write it could have themselves trusted."""
+    generate(file)
+    public_half(file).chmod(mode)
+
+    with pytest.raises(KeyInvalid, match=r"signing\.key\.pub may be written by others"):
+        _ = Keys((), file, is_own=True).trusted
+
+
+def test_a_public_half_of_another_key_is_refused(file: Path) -> None:
+    """A line that was put beside a private key does not make its owner trusted."""
+    generate(file)
+    public_half(file).write_text(f"{stranger().public.text}\n")
+
+    with pytest.raises(KeyInvalid, match="is not the half of"):
+        _ = Keys((), file, is_own=True).trusted
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A file where the key's folder should be is an error with a name."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(KeyInvalid, match="cannot be made"):
+        Keys((), tmp_path / "file" / "signing.key", is_own=True).signer()

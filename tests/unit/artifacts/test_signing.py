@@ -1,0 +1,174 @@
+"""Who signed, who is trusted, and what no signature is."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from artifacts.bundle import LABELS, MANIFEST, MODEL, SIGNATURE
+from artifacts.errors import ArtifactDigest, ArtifactSignature, ArtifactUntrusted, KeyInvalid
+from artifacts.signing import PublicKey, check, parse_key, parse_keys
+from tests.support.version_folders import put, read, signer, stranger, trusted
+
+DOCUMENT = b'{"format": 2}'
+Spoiling: TypeAlias = Callable[[bytes], bytes]
+LINE = "ed25519:" + "A" * 43
+
+
+def test_a_signature_names_its_key() -> None:
+    """Who is trusted and signed is found, among others."""
+    ours, others = stranger(), [stranger().public for _ in range(3)]
+
+    assert check(DOCUMENT, ours.sign(DOCUMENT), [*others, ours.public]) == ours.public
+
+
+@pytest.mark.parametrize("known", [0, 2])
+def test_who_is_not_trusted_does_not_count(known: int) -> None:
+    """A right signature of a stranger is one of nobody, however many others are trusted; the message names the key."""
+    ours = stranger()
+
+    with pytest.raises(ArtifactUntrusted, match=ours.public.id):
+        check(DOCUMENT, ours.sign(DOCUMENT), [stranger().public for _ in range(known)])
+
+
+def test_who_signs_under_another_name_is_found() -> None:
+    """A stranger who writes the id of a trusted key over the own signature has forged one."""
+    ours, other = stranger(), stranger()
+    forged = other.sign(DOCUMENT).replace(other.public.id.encode(), ours.public.id.encode())
+
+    with pytest.raises(ArtifactSignature):
+        check(DOCUMENT, forged, [ours.public])
+
+
+def test_a_bare_signature_of_the_document_is_none() -> None:
+    """What is signed begins with words of its own: a signature that the key made for another purpose never fits."""
+    ours = stranger()
+    bare = base64.urlsafe_b64encode(ours.key.sign(DOCUMENT)).rstrip(b"=")
+    lines = ours.sign(DOCUMENT).splitlines()
+
+    with pytest.raises(ArtifactSignature):
+        check(DOCUMENT, b"\n".join([*lines[:-1], b"signature: " + bare, b""]), [ours.public])
+
+
+def test_no_bit_of_a_signature_can_be_flipped() -> None:
+    """Wherever in the file, the text is no longer a signature, or not one of this document by the key it names."""
+    ours = stranger()
+    signed = ours.sign(DOCUMENT)
+
+    for place in range(len(signed) * 8):
+        flipped = bytearray(signed)
+        flipped[place // 8] ^= 1 << place % 8
+        with pytest.raises(ArtifactSignature):
+            check(DOCUMENT, bytes(flipped), [ours.public])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda _: b"",
+        lambda signed: signed[:-1],
+        lambda signed: signed + b"\n",
+        lambda signed: b"\n" + signed,
+        lambda signed: signed * 2,
+        lambda signed: signed.replace(b"\n", b"\r\n"),
+        lambda signed: signed.replace(b"signature 1", b"signature 2"),
+        lambda signed: signed.replace(b"ed25519", b"none"),
+        lambda signed: signed[:-1] + b"==\n",
+        lambda signed: signed.upper(),
+        lambda signed: b"\x00" * len(signed),
+        lambda _: "²".encode() * 100,
+    ],
+)
+def test_there_is_one_way_to_write_a_signature(spoil: Spoiling) -> None:
+    """Anything but those four lines is no signature."""
+    ours = stranger()
+
+    with pytest.raises(ArtifactSignature):
+        check(DOCUMENT, spoil(ours.sign(DOCUMENT)), [ours.public])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "ed25519:",
+        LINE[:-1],
+        LINE + "A",
+        LINE + "=",
+        LINE.replace("ed", "ED"),
+        "rsa:" + "A" * 43,
+        LINE[:-1] + "B",
+        LINE + "\n",
+        "²" * 51,
+        "-----BEGIN PRIVATE KEY-----",
+    ],
+)
+def test_what_is_no_key_is_not_repeated(line: str) -> None:
+    """A line that is no public key may be a private one: the message does not have it."""
+    with pytest.raises(KeyInvalid) as refused:
+        parse_key(line)
+
+    assert len(line) < 10 or line not in str(refused.value)
+
+
+def test_keys_stand_in_one_line() -> None:
+    """Blanks, commas and line ends separate keys, each counts once, and each is what it was."""
+    ours, other = stranger().public, stranger().public
+
+    assert parse_keys(f" {ours.text}, {other.text}\n{ours.text},") == (ours, other)
+    assert parse_keys("") == parse_keys(" , ") == ()
+    assert parse_key(ours.text) == PublicKey(ours.raw)
+
+
+def test_an_unsigned_version_is_nobodys(folder: Path) -> None:
+    """A version whose digests are right and that nobody signed is refused, with the command that would vouch for it."""
+    (folder / SIGNATURE).unlink()
+
+    with pytest.raises(ArtifactUntrusted, match="python -m artifacts sign"):
+        read(folder)
+
+
+def test_an_older_key_counts_as_long_as_it_is_trusted(folder: Path) -> None:
+    """Keys are changed one after the other: both are trusted for a while."""
+    newer = stranger()
+    before = read(folder, trusted=[*trusted(), newer.public]).key
+    put(folder, (folder / MANIFEST).read_bytes(), by=newer)
+
+    assert before == signer().public.id
+    assert read(folder, trusted=[*trusted(), newer.public]).key == newer.public.id
+    with pytest.raises(ArtifactUntrusted):
+        read(folder)
+
+
+def test_one_flipped_bit_of_a_manifest_is_found(folder: Path) -> None:
+    """Wherever it is, the signature is not one of these bytes, and they are not even parsed."""
+    document = (folder / MANIFEST).read_bytes()
+
+    for place in range(0, len(document), 97):
+        flipped = bytearray(document)
+        flipped[place] ^= 1
+        (folder / MANIFEST).write_bytes(flipped)
+        with pytest.raises(ArtifactSignature):
+            read(folder)
+
+
+@pytest.mark.parametrize("name", [MODEL, LABELS])
+def test_a_signature_covers_every_file(folder: Path, name: str) -> None:
+    """One more byte, one less, or none: the digest in the signed manifest is another one's."""
+    content = (folder / name).read_bytes()
+
+    for changed in (content + b"\0", content[:-1], b""):
+        (folder / name).write_bytes(changed)
+        with pytest.raises(ArtifactDigest, match=name):
+            read(folder)
+
+
+def test_a_huge_file_is_not_read(folder: Path) -> None:
+    """A file of a terabyte in the place of a small one is refused by its size."""
+    with (folder / MODEL).open("r+b") as file:
+        file.truncate(2**40)
+
+    with pytest.raises(ArtifactDigest):
+        read(folder)

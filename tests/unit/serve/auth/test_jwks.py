@@ -1,0 +1,166 @@
+"""Keys as JSON: what is read, what is passed over, what is refused."""
+
+import json
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from serve.auth.jwks import (
+    SigningKey,
+    asymmetric_key,
+    private_set,
+    public_set,
+    secret_key,
+)
+from serve.auth.private_keys import read_private
+from serve.auth.public_keys import read_public
+from tests.support.keys import SECRET, ec_key, own_keys, public_jwk, rsa_key, spelled, thumbprint
+
+BOTH = ("RS256", "ES256")
+
+
+def text(value: object) -> bytes:
+    """A value as a file has it."""
+    return json.dumps(value).encode()
+
+
+def ours(place: int, **changes: object) -> bytes:
+    """A file with one of our keys, with these members instead of the right ones; None takes one away."""
+    entries: Any = private_set(own_keys())["keys"]
+    entry = {**entries[place], **changes}
+    return text({"keys": [{name: value for name, value in entry.items() if value is not None}]})
+
+
+def test_what_is_written_is_read() -> None:
+    """Keys of every kind come back as they went, in their order."""
+    keys = own_keys()
+
+    found = read_private(text(private_set(keys)))
+
+    assert [(key.kid, key.alg) for key in found] == [(key.kid, key.alg) for key in keys]
+    assert public_set(found) == public_set(keys)
+    assert found[2].private == SECRET.encode()
+
+
+def test_an_id_follows_from_its_key() -> None:
+    """Of a pair it is the thumbprint of RFC 7638; of a secret it is nothing that the secret is found in."""
+    assert asymmetric_key(rsa_key()).kid == thumbprint(public_jwk(rsa_key()))
+    assert asymmetric_key(ec_key()).kid == thumbprint(public_jwk(ec_key()))
+    assert secret_key(b"a" * 32).kid != secret_key(b"b" * 32).kid
+    assert spelled(b"a" * 32)[:8] not in secret_key(b"a" * 32).kid
+
+
+def test_public_is_public_only() -> None:
+    """What everybody may see are the halves of pairs, with what they are for; of a secret nothing, not even its id."""
+    shown: Any = public_set(own_keys())["keys"]
+
+    assert [sorted(entry) for entry in shown] == [
+        ["alg", "crv", "kid", "kty", "use", "x", "y"],
+        ["alg", "e", "kid", "kty", "n", "use"],
+    ]
+    assert read_public(text({"keys": shown}), BOTH).keys() == {(key.alg, key.kid) for key in own_keys()[:2]}
+
+
+def test_a_key_does_not_show_itself() -> None:
+    """Printed, in a log or a traceback, a key is its id."""
+    assert SECRET not in repr(own_keys())
+    assert str(own_keys()[2]) == repr(SigningKey(own_keys()[2].kid, "HS256", b""))
+
+
+@pytest.mark.parametrize(
+    ("place", "changes"),
+    [
+        *(
+            (place, {name: value})
+            for place in range(3)
+            for name, value in [("kty", "OKP"), ("alg", "none"), ("kid", "x")]
+        ),
+        *((place, {name: None}) for place in range(3) for name in ("kty", "alg", "kid")),
+        *((place, {"use": "enc"}) for place in range(3)),
+        *((place, {"x5u": "https://x"}) for place in range(3)),
+        (0, {"alg": "RS256"}),
+        (1, {"alg": "HS256"}),
+        (2, {"alg": "ES256"}),
+        (0, {"crv": "P-384"}),
+        (0, {"d": None}),
+        (0, {"d": spelled(b"\1" * 32)}),
+        (0, {"d": spelled(bytes(32))}),
+        (0, {"x": spelled(b"\1" * 32)}),
+        (0, {"x": spelled(b"\1" * 31)}),
+        (0, {"d": 7}),
+        (1, {"e": spelled(b"\3")}),
+        (1, {"e": "AQAB="}),
+        (1, {"n": spelled(b"\xff" * 128)}),
+        (1, {"p": spelled(b"\3")}),
+        (1, {"oth": []}),
+        (2, {"k": spelled(b"k" * 31)}),
+        (2, {"k": ""}),
+        (2, {"k": SECRET + "="}),
+    ],
+    ids=str,
+)
+def test_a_key_of_ours_is_exactly_one(place: int, changes: dict[str, object]) -> None:
+    """A member that is missing, of another kind or too many is refused, and the message holds no part of the key."""
+    with pytest.raises(ValueError, match=r"^(keys\.0|the set)") as refused:
+        read_private(ours(place, **changes))
+
+    entry = json.loads(ours(place))["keys"][0]
+    assert not any(entry.get(name, "none") in str(refused.value) for name in ("k", "d", "p", "q"))
+
+
+@pytest.mark.parametrize(
+    "odd", [b"", b"[]", b"{}", b'{"keys":[]}', b"{", b"\xff", b"[" * 9000, b'{"keys":[],"keys":[]}']
+)
+def test_a_file_that_is_no_set_is_refused(odd: bytes) -> None:
+    """An empty set is none, nor is anything that is not JSON, or has a key twice."""
+    for read in (read_private, lambda content: read_public(content, BOTH)):
+        with pytest.raises(ValueError, match=r"set|JSON|List|Field|Input"):
+            read(odd)
+
+
+def test_a_key_is_there_once() -> None:
+    """A file with the same key twice is refused."""
+    twice: Any = private_set(own_keys())["keys"]
+
+    with pytest.raises(ValueError, match="twice"):
+        read_private(text({"keys": [twice[0], twice[0]]}))
+
+
+def test_of_an_issuer_only_what_can_verify_is_taken() -> None:
+    """Secrets, short and other keys, private halves, keys to encrypt with and those of one name are passed over."""
+    pair = public_jwk(rsa_key(), kid="good")
+    passed_over: list[dict[str, object]] = [
+        {"kty": "oct", "kid": "o", "k": spelled(b"k" * 32), "alg": "HS256"},
+        {"kty": "oct", "kid": "o", "k": spelled(b"k" * 32), "alg": "RS256"},
+        {**public_jwk(rsa_key("short", 1024)), "kid": "short"},
+        {**pair, "kid": "three", "e": "Aw"},
+        {**pair, "kid": "one", "e": "AQ"},
+        {**pair, "kid": "enc", "use": "enc"},
+        {**pair, "kid": "ops", "key_ops": ["encrypt"]},
+        {**pair, "kid": "ops", "key_ops": "verify"},
+        {**pair, "kid": "sha512", "alg": "RS512"},
+        {**pair, "kid": "hmac", "alg": "HS256"},
+        {**pair, "kid": "none", "alg": "none"},
+        {**pair, "kid": "mixed", "kty": "EC"},
+        {**pair, "kid": "private", "d": "AQAB"},
+        {**pair, "kid": 7},
+        {**pair, "kid": "bare", "n": 7},
+        {**public_jwk(ec_key("k", ec.SECP256K1)), "kid": "k", "crv": "secp256k1"},
+        {**public_jwk(ec_key("k", ec.SECP256K1)), "kid": "as if"},
+        {**public_jwk(ec_key("large", ec.SECP384R1)), "kid": "large", "crv": "P-384"},
+        {**public_jwk(ec_key()), "kid": "zero", "x": spelled(bytes(32)), "y": spelled(bytes(32))},
+        {**public_jwk(ec_key()), "kid": "512", "alg": "ES512"},
+        {**pair, "kid": "two"},
+        {**public_jwk(rsa_key("theirs")), "kid": "two"},
+        {"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": spelled(bytes(32))},
+        {},
+    ]
+
+    found = read_public(text({"keys": [*passed_over, pair], "more": 1}), BOTH)
+
+    assert list(found) == [("RS256", "good")]
+    with pytest.raises(ValueError, match="no key"):
+        read_public(text({"keys": passed_over}), BOTH)
+    with pytest.raises(ValueError, match="no key"):
+        read_public(text({"keys": [pair]}), ("ES256",))

@@ -1,0 +1,216 @@
+"""Every model that has a program answers by it as by itself, and one that has none says why."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from lightgbm import LGBMClassifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PowerTransformer, StandardScaler, TargetEncoder
+
+from artifacts.runtimes.program import Program, unpack
+from tests.support.compiled_models import EVERY, HOLED, NUMBERS, THREE, TREES, TWO, WEIGHT, Case, case
+from tests.support.published import LINES, MIXED, Y
+from train.compile import compile_model, thresholds
+from train.compile.parity import ParityCase
+from train.compile.proof import Proof
+from train.compile.samples import drawn
+
+WEIGHED = FeatureUnion([("scaled", StandardScaler())], transformer_weights={"scaled": 2.0})
+OPEN = OneHotEncoder(handle_unknown="ignore")
+THREE_OF_MIXED = Y.to_numpy() + (MIXED["length"] > 1)
+
+
+def _behind(transformer: Any, column: str) -> Any:
+    return make_pipeline(make_column_transformer((transformer, [column])), LogisticRegression())
+
+
+_EVERY = pytest.mark.parametrize("one", EVERY, ids=lambda one: one.name)
+
+
+@_EVERY
+def test_a_program_is_admitted_and_chosen(one: Case) -> None:
+    """Each has a program that was asked thousands of rows and gave no other answer, and it is quicker."""
+    execution = one.compiled(tolerance=1e-4 if one.name == "single precision" else 1e-9).execution
+
+    programs = set(execution.choice.values()) - {"sklearn"}
+    admitted = {each.name: each for each in execution.candidates if each.rows and not each.refused}
+    assert programs
+    assert programs <= admitted.keys()
+    assert all(each.rows > 2_000 and each.disagreements == 0 for each in admitted.values())
+    assert all(set(each.microseconds) >= {1, 64, 1_000} for each in admitted.values())
+
+
+@settings(deadline=None, max_examples=5, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+@given(one=st.sampled_from([one for one in EVERY if one.name != "single precision"]), seed=st.integers(0, 2**32 - 1))
+def test_rows_that_the_proof_did_not_choose_agree(one: Case, seed: int) -> None:
+    """Whatever rows are drawn, the programs that were written answer like the estimator, alone and together."""
+    asked, trained = one.asked()
+    compilation = compile_model(asked, trained, tolerance=1e-9)
+    rows = drawn(asked.signature, 200, strange=True, seed=seed)
+    original = Proof(asked, rows[:1], tolerance=1e-9).original
+
+    for program in unpack(compilation.programs or b"").values():
+        for batch in (1, 200):
+            question = ParityCase.of(partial(original.predict, probabilities=True), rows, batch=batch)
+            found = question.put(partial(program.predict, probabilities=True), tolerance=1e-9)
+            assert (found.rows, found.disagreements) == (200, 0)
+
+
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [
+        (case("neighbours", KNeighborsClassifier), "KNeighborsClassifier"),
+        (case("power", lambda: make_pipeline(PowerTransformer(), LogisticRegression())), "PowerTransformer"),
+        (case("function", lambda: make_pipeline(FunctionTransformer(np.abs), LogisticRegression())), "a function"),
+        (case("calibrated", lambda: CalibratedClassifierCV(LogisticRegression())), "CalibratedClassifierCV"),
+        (case("loss", lambda: SGDClassifier(loss="modified_huber")), "probabilities of SGDClassifier"),
+        (case("counted votes", lambda: VotingClassifier([("a", LogisticRegression())])), "counts votes"),
+        (case("exponential", lambda: GradientBoostingClassifier(n_estimators=2, loss="exponential")), "the loss"),
+        (
+            case("begins", lambda: GradientBoostingClassifier(n_estimators=2, init=LogisticRegression())),
+            "begins with another model",
+        ),
+        (case("weights", lambda: make_pipeline(WEIGHED, LinearRegression()), y=WEIGHT), "FeatureUnion with weights"),
+        (
+            case("missing", lambda: make_pipeline(SimpleImputer(missing_values=0.0), LogisticRegression())),
+            "missing values are not NaN",
+        ),
+        (case("texts", lambda: make_pipeline(TfidfVectorizer(), LogisticRegression()), LINES, Y), "TfidfVectorizer"),
+        (case("targets", lambda: _behind(TargetEncoder(), "colour"), MIXED, THREE_OF_MIXED), "for several classes"),
+        (case("nullable", lambda: _behind(SimpleImputer(), "count"), MIXED, Y), "SimpleImputer over texts"),
+        (case("nullable alone", LGBMClassifier, MIXED[["count"]], Y), "'count' is of dtype Int64"),
+        (
+            case("two kinds", lambda: make_pipeline(OPEN, LogisticRegression()), MIXED[["colour", "length"]], Y),
+            "over fractions beside texts",
+        ),
+    ],
+    ids=lambda one: one.name if isinstance(one, Case) else "",
+)
+def test_what_has_no_program_says_why(one: Case, reason: str) -> None:
+    """The estimator itself answers, its time is measured, and the reason names the part that has no replay."""
+    compilation = one.compiled()
+
+    assert compilation.programs is None
+    assert compilation.execution.choice == {1: "sklearn"}
+    assert reason in compilation.execution.candidates[1].refused
+    assert compilation.execution.candidates[0].microseconds[1] > 0
+
+
+class Own(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
+    """A class of somebody's own, which answers by other means."""
+
+    def predict_proba(self, X: Any) -> Any:
+        return super().predict_proba(X)[:, ::-1]
+
+
+def test_a_class_of_ones_own_is_not_taken_for_its_base() -> None:
+    """What is made of LogisticRegression need not answer like it."""
+    compilation = case("own", Own).compiled()
+
+    assert compilation.programs is None
+    assert "Own" in compilation.execution.candidates[1].refused
+
+
+@pytest.mark.parametrize("name", ["forest", "boosting", "histograms", "tree of numbers"])
+def test_a_threshold_that_is_one_unit_off_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that is wrong by the least that a float can be, at one split of many, is refused by the proof."""
+    one = next(one for one in TREES if one.name == name)
+
+    def planted(known: Any) -> dict[str, Program]:
+        return {name: _shifted(program) for name, program in unpack(known).items()}
+
+    monkeypatch.setattr("train.compile.compiling.unpack", planted)
+
+    candidates = {each.name: each for each in one.compiled().execution.candidates}
+    assert candidates["trees"].disagreements > 0
+    assert "got another answer" in candidates["trees"].refused
+
+
+def _shifted(program: Program) -> Program:
+    """The same with one threshold, that of the first split, a unit lower: what lies on it goes the other way."""
+    if not hasattr(program.head, "nodes"):
+        return program
+    nodes = program.head.nodes.copy()
+    field = "threshold" if "threshold" in (nodes.dtype.names or ()) else "num_threshold"
+    nodes[field][0] = np.nextafter(_met(nodes[field][0]) if field == "threshold" else nodes[field][0], -np.inf)
+    return replace(program, head=replace(program.head, nodes=nodes))
+
+
+def _met(threshold: float) -> float:
+    """The greatest number that goes left: scikit-learn's trees are handed single precision."""
+    single = np.float32(threshold)
+    return float(single if single <= threshold else np.nextafter(single, np.float32(-np.inf)))
+
+
+def test_more_splits_than_can_be_tried_are_not_admitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forest that nobody could prove stays with scikit-learn, and says how large it is."""
+    monkeypatch.setattr(thresholds, "MOST_SPLITS", 10)
+
+    compilation = case("forest", lambda: RandomForestClassifier(5, random_state=0), y=THREE).compiled()
+
+    assert compilation.programs is None
+    assert "splits, and 10 can be proved" in compilation.execution.candidates[1].refused
+
+
+def test_a_tolerance_admits_single_precision() -> None:
+    """What differs by rounding is admitted where the publisher asked for it, and nowhere else."""
+    one = case("single", lambda: make_pipeline(StandardScaler(), LogisticRegression()), NUMBERS.astype("float32"))
+
+    strict, loose = one.compiled(tolerance=0.0), one.compiled(tolerance=1e-4)
+
+    assert strict.execution.choice == {1: "sklearn"}
+    assert "may be 0" in strict.execution.candidates[1].refused
+    assert set(loose.execution.choice.values()) == {"numpy"}
+
+
+def test_a_model_that_refuses_nulls_still_does() -> None:
+    """A program takes no more than its estimator: where training saw no null, neither has a way for one."""
+    compilation = case("boosting", lambda: GradientBoostingClassifier(n_estimators=3)).compiled()
+
+    program = next(iter(unpack(compilation.programs or b"").values()))
+    with pytest.raises(ValueError, match="or none"):
+        program.predict(np.array([[np.nan, 0.0, 0.0, 0.0]]), probabilities=True)
+    with pytest.raises(ValueError, match="single precision"):
+        program.predict(np.array([[1e39, 0.0, 0.0, 0.0]]), probabilities=True)
+
+
+def test_nothing_is_compiled_of_no_rows_of_a_kind() -> None:
+    """A column that is null throughout has no statistics, and so no replay."""
+    X = pd.DataFrame(HOLED).assign(d=np.nan)
+
+    with pytest.warns(UserWarning, match="Skipping features"):
+        compilation = Case("empty", lambda: make_pipeline(SimpleImputer(), LogisticRegression()), X, TWO).compiled()
+
+    assert "leaves a column out" in compilation.execution.candidates[1].refused
+
+
+def test_a_replay_that_fails_keeps_nobody_from_publishing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with a candidate is told as its reason, whether it cannot be made or cannot answer."""
+    one = case("logistic", LogisticRegression)
+
+    def broken(*_: object, **__: object) -> Any:
+        raise KeyError("categories_")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("train.compile.compiling.lower", broken)
+        unmade = one.compiled()
+    with monkeypatch.context() as patched:
+        patched.setattr("artifacts.runtimes.heads.Linear.scores", broken)
+        unanswered = one.compiled()
+
+    assert unmade.execution.candidates[1].refused == "its replay cannot be made: KeyError: 'categories_'"
+    assert unanswered.execution.candidates[1].disagreements > 2_000
+    assert unmade.programs is unanswered.programs is None

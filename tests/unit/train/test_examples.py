@@ -1,0 +1,86 @@
+"""The rows that a manifest shows, and what the model said of them."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from artifacts import Predictions
+from tests.support.published import ENCODED, MIXED, WEIGHT, X, Y, asked_of
+from train.errors import NotPublishable
+from train.examples import (
+    EXAMPLES,
+    choose,
+    examples_of,
+    invented,
+)
+
+CHANCE = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        CHANCE.permutation(np.repeat(["rare", "common", "most"], [40, 60, 900])).astype(object),
+        CHANCE.permutation(1000).astype(float).astype(object),
+        np.array([True, False] * 500, dtype=object),
+    ],
+    ids=["texts", "numbers", "booleans"],
+)
+def test_examples_are_spread_over_the_answers(told: Any) -> None:
+    """Of many rows 32 are shown, the least and the greatest answer and every frequent class among them."""
+    table: list[list[Any]] = [list(range(len(told))), [f"row {place}" for place in range(len(told))]]
+
+    places, rows = choose(table, Predictions(told, None))
+
+    assert len(places) == EXAMPLES
+    assert rows == [f"row {place}" for place in places]
+    assert set(told) <= set(told[places]) or {told.min(), told.max()} <= set(told[places])
+
+
+def test_few_rows_are_all_examples() -> None:
+    """A small table is shown whole, each row once and in its order."""
+    table: list[list[object]] = [[5, 6, 7]]
+
+    assert choose(table, Predictions(np.array(["a", "b", "a"], dtype=object), None)) == table
+
+
+def test_examples_are_answered_in_one_call() -> None:
+    """What stands beside the examples is what the model says of exactly these rows together."""
+    asked, rows = asked_of(LogisticRegression().fit(X, Y), X)
+
+    examples = examples_of(asked, [column[:3] for column in rows.values()])
+
+    assert examples.instances == tuple(map(tuple, X[:3].to_numpy().tolist()))
+    assert examples.predictions == tuple(asked.estimator.predict(X[:3]).tolist())
+    assert examples.probabilities == tuple(map(tuple, asked.estimator.predict_proba(X[:3]).tolist()))
+
+
+def test_what_is_invented_is_the_same_every_time() -> None:
+    """Rows that nobody is differ from each other, and are no accident of the day."""
+    signature = asked_of(ENCODED.fit(MIXED, Y), MIXED)[0].signature
+
+    table = invented(signature)
+
+    assert table == invented(signature)
+    assert len(set(zip(*table, strict=True))) == EXAMPLES
+
+
+def test_a_level_that_no_row_had_is_not_invented() -> None:
+    """An encoder that was fitted on texts knows only those that it saw; the other levels of pandas are news to it."""
+    unseen = MIXED.assign(colour=pd.Categorical(MIXED["colour"], categories=["red", "green", "blue"]))
+    asked, _ = asked_of(ENCODED.fit(unseen, Y), unseen)
+
+    examples = examples_of(asked, invented(asked.signature))
+
+    assert {row[2] for row in examples.instances} == {"red", "green"}
+
+
+def test_a_fault_names_its_row() -> None:
+    """A value of training that no caller could send is told by its column and its row."""
+    asked, _ = asked_of(LinearRegression().fit(X, WEIGHT), X)
+
+    with pytest.raises(NotPublishable, match="column 'width', row 1 of training: expected a number"):
+        asked.answer([[0.5, 1.5], [0.5, "x"]])

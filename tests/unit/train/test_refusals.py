@@ -1,0 +1,162 @@
+"""What `publish` does not write, and what it says instead."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from artifacts import Store
+from artifacts.errors import NameInvalid
+from tests.support import tiny_models
+from tests.support.server import ROOT, environment
+from train import publish
+from train.errors import NotPublishable
+from train.recipes import Recipe
+
+CHANCE = np.random.default_rng(0)
+X = pd.DataFrame({"length": CHANCE.normal(size=40), "width": CHANCE.normal(size=40)})
+Y = (X["length"] > 0).astype(int)
+WEIGHT = 3 * X["length"] + 9
+FITTED = LogisticRegression().fit(X, Y)
+
+SCRIPT = """
+from sklearn.linear_model import LogisticRegression
+from train import publish
+from train.errors import NotPublishable
+class Own(LogisticRegression): ...
+try:
+    publish(Own().fit([[0], [1]], [0, 1]), [[0], [1]], [0, 1], name="own")
+except NotPublishable as error:
+    print(error)
+"""
+
+
+class Stubborn(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
+    """Does not want to be pickled."""
+
+    def __getstate__(self) -> Any:
+        raise RuntimeError("I stay here")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    return Store(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "X", "y", "advice"),
+    [
+        (None, X, Y, "NoneType is not a fitted scikit-learn estimator"),
+        (FITTED, X[["width", "length"]], Y, "not those that the estimator was fitted on, in their order"),
+        (FITTED, X.iloc[:39], Y, "X has 39 rows and y has 40"),
+        (FITTED, X, Y.where(X["length"] > 0), r"y has \d+ nulls: leave out the rows that have no target"),
+        (FITTED, X.assign(width=pd.to_datetime("2026-01-01")), Y, "column 'width' has dtype datetime64"),
+        (FITTED, X.replace({"width": {X["width"][0]: np.inf}}), Y, "column 'width' holds an infinity"),
+        (LogisticRegression().fit(X, Y.astype(float)), X, Y, "texts, integers or booleans: convert y before fitting"),
+        (tiny_models.Fickle().fit(X, Y), X, Y, "Fickle answers otherwise"),
+        (Stubborn().fit(X, Y), X, Y, r"cannot be pickled \(I stay here\)"),
+        (make_pipeline(FunctionTransformer(lambda X: X), LogisticRegression()).fit(X, Y), X, Y, "pickled .*: lambdas"),
+    ],
+    ids=str.split("none order short nulls datetime infinity floats fickle stubborn lambda"),
+)
+def test_what_cannot_be_served_is_refused(store: Store, estimator: Any, X: Any, y: Any, advice: str) -> None:
+    """Whatever stands in the way is named with what to do, and nothing is written."""
+    with pytest.raises(NotPublishable, match=advice):
+        publish(estimator, X, y, name="model", store=store)
+
+    assert store.models() == []
+
+
+@pytest.mark.parametrize(
+    ("more", "advice"),
+    [
+        ({"tolerance": float("inf")}, "tolerance must be a finite number, 0 or more, and is inf"),
+        ({"tolerance": -1.0}, "tolerance must be a finite number"),
+        ({"unknown": "maybe"}, "unknown is 'maybe', and must be one of refuse, pass"),
+        ({"csv_nulls": "NA"}, "csv_nulls is a list of cells"),
+        ({"csv_nulls": [-999]}, "csv_nulls is a list of cells"),
+        ({"columns": ["a", "b"]}, "columns are for arrays"),
+        ({"labels": "ab"}, "labels is one text: pass a list"),
+        ({"held_back": (X, Y[1:])}, "held_back has 40 rows of X and 39 of y"),
+        ({"held_back": (X[["length"]], Y)}, "held_back has other columns than X"),
+    ],
+    ids=str.split("infinite negative unknown text number columns labels short narrow"),
+)
+def test_what_was_not_meant_is_refused(store: Store, more: dict[str, Any], advice: str) -> None:
+    """A text where a list is asked for, or a word that means nothing here, is not taken for something else."""
+    with pytest.raises(NotPublishable, match=advice):
+        publish(FITTED, X, Y, name="model", store=store, **more)
+
+
+def test_a_score_that_is_no_number_is_refused(store: Store) -> None:
+    """No manifest holds it, and it is named before anything is written."""
+    with pytest.raises(NotPublishable, match="scores: Input should be a finite number"):
+        publish(FITTED, X, Y, name="model", store=store, scores={"auc": float("nan")})
+
+    assert store.models() == []
+
+
+def test_labels_are_not_for_regressors(store: Store) -> None:
+    """A number has no label, and a list of them was meant for another model."""
+    with pytest.raises(NotPublishable, match="labels are for classes, and a regressor has none"):
+        publish(LinearRegression().fit(X, WEIGHT), X, WEIGHT, name="model", labels=["a"], store=store)
+
+
+@pytest.mark.parametrize(
+    ("name", "y"),
+    [("prediction", Y), ("error", Y), ("probability_1", Y), ("probability_true", Y.astype(bool))],
+)
+def test_a_column_that_an_answer_adds_is_refused(store: Store, name: str, y: Any) -> None:
+    """A CSV comes back with its own columns and those of the answer: none may be there twice."""
+    table = X.rename(columns={"width": name})
+
+    with pytest.raises(NotPublishable, match=f"a column is called '{name}', .*: rename it"):
+        publish(LogisticRegression().fit(table, y), table, name="model", store=store)
+
+
+def test_half_a_character_is_refused(store: Store) -> None:
+    """A label that was decoded with surrogates cannot be written to any JSON, nor a name or a text that was."""
+    with pytest.raises(NotPublishable, match=r"holds half a character, .*: mend its encoding"):
+        publish(FITTED, X, name="model", labels=["short", "\udfff"], store=store)
+
+
+def test_a_class_of_train_is_refused(store: Store) -> None:
+    """A server never imports train, so nothing of it may be inside a model."""
+    estimator = make_pipeline(FunctionTransformer(kw_args={}), LogisticRegression()).fit(X, Y)
+    estimator.recipe = Recipe
+
+    with pytest.raises(NotPublishable, match=r"a server never imports train.*move it to a file"):
+        publish(estimator, X, Y, name="model", store=store)
+
+
+def test_a_class_of_a_script_is_refused(tmp_path: Path) -> None:
+    """A class that a script defines for itself is not there when a server loads the model."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+
+    told = subprocess.run(
+        [sys.executable, script],
+        env={**environment(artifacts=tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "the model uses Own, defined in the notebook or script" in told.stdout
+    assert "move it to a file next to the notebook or script, such as features.py" in told.stdout
+    assert Store(tmp_path).models() == []
+
+
+def test_a_bad_name_is_refused_first(store: Store) -> None:
+    """Nothing is looked at before the name is one."""
+    with pytest.raises(NameInvalid):
+        publish(None, X, Y, name="../model", store=store)
