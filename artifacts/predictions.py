@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,15 @@ class Predictions:
     def is_valid(self) -> bool:
         """Whether every row has a finite prediction."""
         values, spread = self.values, self.probabilities
+        is_number = values.dtype.kind == "f"
+        if len(values) == 1:
+            # On native floats, since one call of numpy takes longer than all of this.
+            value = values.item()
+            is_valid = isfinite(value) if is_number else value != NO_CLASS
+            return is_valid and (spread is None or isfinite(sum(spread[0].tolist())))
         if spread is not None and not np.isfinite(spread).all():
             return False
-        return bool((np.isfinite(values) if values.dtype.kind == "f" else values != NO_CLASS).all())
+        return bool((np.isfinite(values) if is_number else values != NO_CLASS).all())
 
     @property
     def invalid(self) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ import sys
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 from itertools import pairwise, takewhile
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from artifacts.manifest import limit
 from artifacts.predictions import Predictions
 from artifacts.runtimes import Runtime
 from artifacts.runtimes.heads import HEADS
+from artifacts.runtimes.single_row import SingleRow, single_row
 from artifacts.runtimes.steps import STEPS
 from artifacts.signature import Table
 
@@ -55,9 +57,18 @@ class Program:
         Raises:
             ValueError: A number became infinite on its way; scikit-learn refuses such a batch as well.
         """
+        if self._single_row and len(table) == 1 and probabilities:
+            predictions = self._single_row(np.asarray(table))
+            if predictions is not None:
+                return predictions
         with np.errstate(all="ignore"):
-            told: Predictions = self.head(self.step(table), probabilities=probabilities and self.has_probabilities)
-        return told
+            wanted = probabilities and self.has_probabilities
+            of_many: Predictions = self.head(self.step(table), probabilities=wanted)
+        return of_many
+
+    @cached_property
+    def _single_row(self) -> SingleRow | None:
+        return single_row(self.step, self.head)
 
 
 class CompiledProgram:

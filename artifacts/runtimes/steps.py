@@ -178,11 +178,11 @@ class Arithmetic:
         scaled = np.array(rows)
         for sign, operand in zip(self.signs, self.operands, strict=True):
             # In the precision of the rows, as scikit-learn has it.
-            _UFUNCS[sign](scaled, operand.astype(scaled.dtype, copy=False), out=scaled)
+            UFUNCS[sign](scaled, operand.astype(scaled.dtype, copy=False), out=scaled)
         return scaled
 
 
-_UFUNCS = {"-": np.subtract, "/": np.divide, "*": np.multiply, "+": np.add}
+UFUNCS = {"-": np.subtract, "/": np.divide, "*": np.multiply, "+": np.add}
 
 
 @dataclass(frozen=True)
