@@ -22,6 +22,7 @@ class RequestContext:
     One request, from its first byte to its line of the access log.
 
     Attributes:
+        headers: By name; of a header that came twice, the last.
         connection: What it came over.
         caller: Who sent it, once that is verified.
         permissions: What the caller may do.
@@ -32,6 +33,7 @@ class RequestContext:
     """
 
     request_id: str
+    headers: dict[bytes, bytes] = field(default_factory=dict)
     connection: Connection = field(default_factory=Connection)
     caller: str | None = None
     permissions: frozenset[str] = frozenset()

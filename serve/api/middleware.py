@@ -57,7 +57,10 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        context = RequestContext(_sent_id(scope) or next(self._ids), scope.get(CONNECTION) or Connection())
+        headers = dict(scope["headers"])
+        sent = headers.get(b"x-request-id")
+        request_id = sent.decode() if sent and _REQUEST_ID.fullmatch(sent) else next(self._ids)
+        context = RequestContext(request_id, headers, scope.get(CONNECTION) or Connection())
         put(scope, context)
         REQUEST_ID.set(context.request_id)
         exchange = _Exchange(scope, receive, send, context)
@@ -174,13 +177,6 @@ def _log_failure(error: Exception) -> None:
 def _is_plain_refusal(message: Message) -> bool:
     """Whether Starlette refused the body by its Content-Length: it says so in plain text, before any handler."""
     return message["status"] == 413 and (b"content-type", b"text/plain; charset=utf-8") in message["headers"]
-
-
-def _sent_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return str(value.decode())
-    return ""
 
 
 def _fresh_ids() -> Iterator[str]:

@@ -178,7 +178,7 @@ class PredictEndpoint:
         self, scope: Scope, receive: Receive, context: RequestContext, path: Path
     ) -> bytes:
         services = self._services
-        headers = dict(scope["headers"])
+        headers = context.headers
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self._max_bytes:
             raise HTTPException(413)

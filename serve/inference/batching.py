@@ -99,16 +99,18 @@ class Batcher(Generic[CallT, AnswerT]):
         self._admit(size)
         answer: asyncio.Future[AnswerT] = loop.create_future()
         until = loop.time() + self._deadline_s
-        self._queue.append((call, answer, size, until))
+        job = call, answer, size, until
+        is_awake, self._is_awake = self._is_awake, True
+        if not is_awake:
+            loop.call_soon(self._run)
+            # Where requests come one by one, waiting for others would only delay this one.
+            if not self._is_crowded and size <= self._quick_rows:
+                self._deliver([job], self._ask([job]))
+                return answer
+        self._queue.append(job)
         self._waiting += size
         if self._is_in_thread:
             _set_alarm(answer, until)
-        if not self._is_awake:
-            self._is_awake = True
-            loop.call_soon(self._run)
-            # Where requests come one by one, there is nobody to wait for, not even for a turn of the loop.
-            if not self._is_crowded and size <= self._quick_rows:
-                self._predict()
         return answer
 
     def _admit(self, rows: int) -> None:
@@ -119,6 +121,9 @@ class Batcher(Generic[CallT, AnswerT]):
 
     def _run(self) -> None:
         """One turn: what waits is predicted here if that is quick, else in a thread."""
+        if not self._queue:
+            self._is_awake = self._is_crowded = self._is_in_thread = False
+            return
         if self._waiting > self._quick_rows and self._coming() > self._quick_rows:
             if not self._is_in_thread:
                 for _, answer, _, until in self._queue:
@@ -127,15 +132,11 @@ class Batcher(Generic[CallT, AnswerT]):
             self._start(self._run_in_thread())
             return
         self._is_in_thread = False
-        self._is_crowded = self._predict() > 1
-        self._go_on()
-
-    def _predict(self) -> int:
-        """Predict what waits, here and now; how many requests there were."""
         jobs = self._take()
+        self._is_crowded = len(jobs) > 1
         if jobs:
             self._deliver(jobs, self._ask(jobs))
-        return len(jobs)
+        self._go_on()
 
     async def _run_in_thread(self) -> None:
         slot = await self._threads.acquire(self._model)

@@ -138,13 +138,15 @@ class Observers:
         calls: Sequence["Call"],
         predictions: Sequence[Predictions | None],
         took_s: float,
+        *,
+        rows: int,
+        valid: int,
         cached: int | None = None,
     ) -> None:
         """Queue an observation for every observer; any thread may call this."""
-        rows = sum([len(call.rows) for call in calls])
-        valid = sum([len(each) - each.failed for each in predictions if each is not None])
-        kept = (calls, predictions) if self._keeps_calls else ((), ())
-        self._events.append(Observation(model, rows, valid, took_s, *kept, cached))
+        if not self._keeps_calls:
+            calls = predictions = ()
+        self._events.append(Observation(model, rows, valid, took_s, calls, predictions, cached))
         if self._is_idle:
             self._wake()
 

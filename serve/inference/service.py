@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import accumulate, chain
 from time import monotonic, perf_counter
 from typing import NamedTuple, TypeAlias
 
@@ -144,7 +144,10 @@ class InferenceService:
         """Predict the rows of one call; a fault names those that have no prediction."""
         began = perf_counter()
         predictions = self._predict_rows(call)
-        self._observers.add(call.model, (call,), (predictions,), perf_counter() - began)
+        rows = len(predictions)
+        took_s = perf_counter() - began
+        valid = rows - predictions.failed
+        self._observers.add(call.model, (call,), (predictions,), took_s, rows=rows, valid=valid)
         return predictions
 
     def _predict_rows(self, call: Call) -> Predictions:
@@ -251,8 +254,13 @@ class _JointCall:
             if len(calls) > 1:
                 self._failed(error)
             raise
-        parts = self._parts(joint, calls) if len(calls) > 1 else [joint if joint.is_valid else None]
-        self._observers.add(self._model, calls, parts, perf_counter() - began, cached)
+        parts: Sequence[Predictions | None] = [joint] if len(calls) == 1 else _parts(joint, calls)
+        rows = valid = len(joint)
+        if not joint.is_valid:
+            parts = [part if part.is_valid else None for part in _parts(joint, calls)]
+            valid = sum(len(part) for part in parts if part)
+        took_s = perf_counter() - began
+        self._observers.add(self._model, calls, parts, took_s, rows=rows, valid=valid, cached=cached)
         return parts
 
     def _predicted(self, calls: list[Call]) -> Predictions:
@@ -269,16 +277,11 @@ class _JointCall:
         predictions, known = cache.predict(rows, lambda new: self._bundle.predict(self._signature.assemble(new)))
         return replace(predictions, label_map=self._bundle.labels), known
 
-    def _parts(self, joint: Predictions, calls: Sequence[Call]) -> list[Predictions | None]:
-        invalid = None if joint.is_valid else joint.invalid
-        parts: list[Predictions | None] = []
-        start = 0
-        for call in calls:
-            stop = start + len(call.rows)
-            is_valid = invalid is None or not invalid[start:stop].any()
-            parts.append(joint[start:stop] if is_valid else None)
-            start = stop
-        return parts
+
+def _parts(joint: Predictions, calls: Sequence[Call]) -> list[Predictions]:
+    """Return the predictions of each call."""
+    sizes = [len(call.rows) for call in calls]
+    return [joint[stop - size : stop] for size, stop in zip(sizes, accumulate(sizes), strict=True)]
 
 
 def _table(signature: Signature, rows: Rows) -> Table:

@@ -10,6 +10,8 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 # prometheus_client reads this variable when it is imported; workers are started with it by `python -m serve run`.
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# Requests are counted together, at most this long after the first of them.
+SETTLE_S = 0.1
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -85,7 +87,8 @@ class Metrics:
     def begin(self) -> None:
         """One more request is being answered."""
         self._running += 1
-        self._settle_soon()
+        if not self._is_due:
+            self._settle_soon()
 
     def end(self, method: str, route: str, status: int, took_s: float) -> None:
         """One request less: it has been answered."""
@@ -95,7 +98,8 @@ class Metrics:
             series = self.requests.labels(method, route, str(status)), self.latency.labels(method, route), []
             self._answered[method, route, status] = series
         series[2].append(took_s)
-        self._settle_soon()
+        if not self._is_due:
+            self._settle_soon()
 
     def settle(self) -> None:
         """Count what happened since the last time. Each series has a lock, and taking it for all at once is cheaper."""
@@ -109,14 +113,13 @@ class Metrics:
                 times.clear()
 
     def _settle_soon(self) -> None:
-        if not self._is_due:
-            self._is_due = True
-            # To ask which loop runs is a system call, and it is always the same.
-            self._loop = self._loop or asyncio.get_running_loop()
-            self._loop.call_soon(self.settle)
+        self._is_due = True
+        # asyncio.get_running_loop() is a system call, and its result is always the same.
+        self._loop = self._loop or asyncio.get_running_loop()
+        self._loop.call_later(SETTLE_S, self.settle)
 
     def render(self) -> bytes:
-        """The Prometheus text of all workers."""
+        """Return the Prometheus text of all workers."""
         if MULTIPROCESS not in os.environ:
             return generate_latest(self.registry)
         _forget_the_dead(Path(os.environ[MULTIPROCESS]))

@@ -31,6 +31,8 @@ class Answers:
         self._named_classes: dict[str, Any] = {"classes": manifest.classes} if manifest.classes else {}
         self._head = to_json(self._known)[:-1] + b',"predictions":['
         self._classes = b'],"classes":' + to_json(manifest.classes) if manifest.classes else b"]"
+        # All of an answer to one row but its probabilities.
+        self._single = [b'%b%b%b,"probabilities":' % (self._head, label, self._classes) for label in self._each]
 
     def encode(
         self, predictions: Predictions, *, probabilities: bool = True, errors: Sequence[object] | None = None
@@ -47,7 +49,9 @@ class Answers:
         if predictions.faults:
             return self._with_nulls(predictions, spread, errors)
         values = predictions.values
-        words = self._each[values.item()] if len(values) == 1 and self._each else b",".join(self._words(values))
+        if len(values) == 1 and spread is not None and errors is None:
+            return b"%b%b}" % (self._single[values.item()], orjson.dumps(spread.tolist()))
+        words = b",".join(self._words(values))
         tail = b"}" if errors is None else b',"errors":%b}' % to_json(errors)
         if spread is None:
             return b"%b%b%b%b" % (self._head, words, self._classes, tail)

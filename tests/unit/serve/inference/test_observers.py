@@ -91,8 +91,8 @@ def test_one_that_fails_or_lags_harms_no_other(model: LoadedModel, stuck: Stuck)
 
     with capture_logs() as lines:
         for _ in range(REQUESTS):
-            observers.add(model, calls, predictions, 0.001)
-            lagging.add(model, calls, predictions, 0.001)
+            observers.add(model, calls, predictions, 0.001, rows=1, valid=1)
+            lagging.add(model, calls, predictions, 0.001, rows=1, valid=1)
         assert observers.flush(timeout_s=PATIENCE_S)
 
     assert seeing.seen == [Observation(model, 1, 1, 0.001, calls, predictions)] * REQUESTS
@@ -112,9 +112,10 @@ def test_metrics_count_rows_and_calls(model: LoadedModel) -> None:
     fault = Fault("no-answer", "no answer", np.array([1]))
     observers = Observers([MetricsObserver(metrics)])
 
-    observers.add(model, [one, three], [Predictions(np.array([0])), None], 0.001)
-    observers.add(model, [three], [Predictions(np.array([0, -1, 1]), faults=(fault,))], 0.001)
-    observers.add(model, [three], [Predictions(np.array([0, 0, 1]))], 0.001, cached=2)
+    observers.add(model, [one, three], [Predictions(np.array([0])), None], 0.001, rows=4, valid=1)
+    refused = Predictions(np.array([0, -1, 1]), faults=(fault,))
+    observers.add(model, [three], [refused], 0.001, rows=3, valid=2)
+    observers.add(model, [three], [Predictions(np.array([0, 0, 1]))], 0.001, rows=3, valid=3, cached=2)
     assert observers.flush(timeout_s=PATIENCE_S)
 
     def value(name: str) -> Any:
