@@ -1,4 +1,4 @@
-"""The comparison as a picture: requests a second for each model, and what a row costs in larger requests."""
+"""Plot the comparison: requests per second for each model, and the time per row in larger requests."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ from benchmarks.serving.peers import CEILING, CURVE, LARGE, MODELS, SEPAL_ITSELF
 
 LARGE_REQUESTS = "sepal (large requests)"
 LINES = sorted({cell.rows for cell in (*CURVE, *THOUSAND, *LARGE)})
-# The same file for the same figures, and texts that stay texts.
+# The same figures give the same file, and texts are stored as text.
 STYLE: Any = {"svg.hashsalt": "serving", "svg.fonttype": "none", "font.size": 9}
 
 
 def draw(found: Medians, file: Path) -> None:
-    """Both halves, as SVG."""
+    """Draw both plots into one SVG file."""
     peers = [name for name in found.peers if not name.startswith("sepal (") and name != CEILING.name]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(11, 4.5), layout="constrained")
@@ -36,13 +36,13 @@ def _color(peers: Sequence[str], peer: str) -> str:
 def _rates(axes: Axes, found: Medians, peers: Sequence[str]) -> None:
     width = 0.8 / len(peers)
     for place, peer in enumerate(peers):
-        made = [found.of(peer, Cell(model, 1, 64)) for model in MODELS]
-        heights = [median.rows_per_s if median else 0 for median in made]
+        medians = [found.of(peer, Cell(model, 1, 64)) for model in MODELS]
+        heights = [median.rows_per_s if median else 0 for median in medians]
         middle = [number + (place - (len(peers) - 1) / 2) * width for number in range(len(MODELS))]
         axes.bar(middle, heights, width, label=peer, color=_color(peers, peer))
     if ceiling := found.of(CEILING.name, Cell("iris", 1, 64)):
         axes.axhline(ceiling.rows_per_s, color="gray", linestyle=":", label=CEILING.name)
-    axes.set(yscale="log", ylabel="requests a second", title="one row a request, 64 at once")
+    axes.set(yscale="log", ylabel="requests per second", title="one row per request, 64 at once")
     axes.set_xticks(range(len(MODELS)), MODELS)
     axes.legend(fontsize=7, ncols=2)
 
@@ -51,13 +51,15 @@ def _costs(axes: Axes, found: Medians, peers: Sequence[str]) -> None:
     for peer in peers:
         names = [peer, LARGE_REQUESTS] if peer == SEPAL_ITSELF.name else [peer]
         points = [
-            (rows, 1e6 / made.rows_per_s)
+            (rows, 1e6 / median.rows_per_s)
             for rows in LINES
             for name in names
-            if (made := found.of(name, Cell("iris", rows, 2)))
+            if (median := found.of(name, Cell("iris", rows, 2)))
         ]
         if points:
             axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=peer, color=_color(peers, peer))
-    axes.set(xscale="log", yscale="log", xlabel="rows a request", ylabel="microseconds a row", title="iris, 2 at once")
+    axes.set(
+        xscale="log", yscale="log", xlabel="rows per request", ylabel="microseconds per row", title="iris, 2 at once"
+    )
     if axes.lines:
         axes.legend(fontsize=7)
