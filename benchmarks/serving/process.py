@@ -125,7 +125,7 @@ def _await_port(port: int) -> None:
     deadline = time.monotonic() + STOP_S
     while _is_taken(port):
         if time.monotonic() > deadline:
-            raise SystemExit(f"somebody listens on port {port}: choose another one with --port")
+            raise SystemExit(f"port {port} is in use: choose another one with --port")
         time.sleep(0.05)
 
 
