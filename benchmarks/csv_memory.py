@@ -172,10 +172,10 @@ def main() -> int:
                 task = progress.add_task("uploading", total=arguments.uploads)
                 began = time.monotonic()
                 wrong = 0
-                for found in pool.map(
+                for wrong_rows in pool.map(
                     lambda _: check(table, upload(server, token, path), rows=arguments.rows), range(arguments.uploads)
                 ):
-                    wrong += found
+                    wrong += wrong_rows
                     progress.advance(task)
                 took = time.monotonic() - began
     rows = arguments.rows * arguments.uploads

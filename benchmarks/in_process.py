@@ -155,5 +155,5 @@ def _services(app: Any) -> Services:
     """Return the services of the app; each wrapper around the app has it as `_app`."""
     while not isinstance(app, FastAPI):
         app = vars(app)["_app"]
-    found: Services = app.state.services
-    return found
+    services: Services = app.state.services
+    return services

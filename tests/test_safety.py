@@ -89,18 +89,18 @@ def test_no_secret_is_in_the_repository() -> None:
         pytest.skip("this is not a clone")
     files = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
 
-    found = {
+    secrets = {
         _name(path): match[0][:20] for path in files if path.is_file() and (match := SECRETS.search(path.read_bytes()))
     }
 
     assert len(files) > 100
-    assert found == {}
+    assert secrets == {}
 
 
 def test_files_of_documented_commands_are_not_committed(tmp_path: Path) -> None:
     """Keys, development state and models are ignored by git, and refused by the pre-commit hook if added by force."""
-    made = run("artifacts", "keygen", "--output", str(tmp_path / "signing.key"), env=environment())
-    assert made.returncode == 0, made.stderr
+    ended = run("artifacts", "keygen", "--output", str(tmp_path / "signing.key"), env=environment())
+    assert ended.returncode == 0, ended.stderr
     paths = ["signing.key", "signing.key.pub", "keys.json", ".env", ".sepal/container.env", "artifacts/models/iris/1/a"]
     hooks = (ROOT / ".pre-commit-config.yaml").read_text()
     (refused,) = re.findall(r"id: no-secrets.*? files: (\S+)", hooks, re.DOTALL)

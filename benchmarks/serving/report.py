@@ -64,28 +64,28 @@ class Ratio:
         return "aim reached" if reached[0] else "sufficient" if reached[1] else "missed"
 
 
-def ratios(found: Medians) -> list[Ratio]:
+def ratios(medians: Medians) -> list[Ratio]:
     """Return all lines of the table."""
-    peers = [name for name in found.peers if not name.startswith("sepal") and name != CEILING.name]
+    peers = [name for name in medians.peers if not name.startswith("sepal") and name != CEILING.name]
     return [
-        _rate(found, "one flower, 64 at once, authenticated vs bare ASGI", IRIS, CEILING.name, 0.5, 0.7),
-        _rate(found, "the same vs best other server", IRIS, found.best(IRIS, peers), 6, 9),
+        _rate(medians, "one flower, 64 at once, authenticated vs bare ASGI", IRIS, CEILING.name, 0.5, 0.7),
+        _rate(medians, "the same vs best other server", IRIS, medians.best(IRIS, peers), 6, 9),
         *(
-            _rate(found, f"{what}, 64 at once vs best other server", cell, found.best(cell, peers), least, aim)
+            _rate(medians, f"{what}, 64 at once vs best other server", cell, medians.best(cell, peers), least, aim)
             for what, cell, least, aim in (
                 ("one row of a forest of 100 trees", Cell("forest", 1, 64), 5, 8),
                 ("one row of histogram boosting", Cell("boosting", 1, 64), 4, 7),
                 ("one penguin, with texts and nulls", Cell("penguins", 1, 64), 10, 30),
             )
         ),
-        _alone(found),
-        _tail(found),
+        _alone(medians),
+        _tail(medians),
         *(
             _rate(
-                found,
+                medians,
                 f"{what}, labels{more} vs best other server",
                 cell,
-                found.best(cell, peers),
+                medians.best(cell, peers),
                 least,
                 aim,
                 ours=ours,
@@ -96,34 +96,41 @@ def ratios(found: Medians) -> list[Ratio]:
             )
             for more, ours in ((" and probabilities", SEPAL_ITSELF.name), (" only, as the others return", LABELS_ONLY))
         ),
-        *_rests(found),
+        *_idle(medians),
     ]
 
 
 def _rate(
-    found: Medians, what: str, cell: Cell, other: str | None, least: float, aim: float, *, ours: str = SEPAL_ITSELF.name
+    medians: Medians,
+    what: str,
+    cell: Cell,
+    other: str | None,
+    least: float,
+    aim: float,
+    *,
+    ours: str = SEPAL_ITSELF.name,
 ) -> Ratio:
-    mine, theirs = found.of(ours, cell), found.of(other or "", cell)
+    mine, theirs = medians.of(ours, cell), medians.of(other or "", cell)
     unit = "{:,.0f} rows/s" if cell.rows > 1 else "{:,.0f} requests/s"
-    rates = [made.rows_per_s if made else None for made in (mine, theirs)]
+    rates = [cell.rows_per_s if cell else None for cell in (mine, theirs)]
     return Ratio(what, rates[0], other or "none", rates[1], unit, least, aim)
 
 
-def _alone(found: Medians) -> Ratio:
-    made = [found.of(peer.name, ALONE) for peer in (SEPAL_ITSELF, CEILING)]
-    ours, theirs = [one.p50_ms if one else None for one in made]
+def _alone(medians: Medians) -> Ratio:
+    cells = [medians.of(peer.name, ALONE) for peer in (SEPAL_ITSELF, CEILING)]
+    ours, theirs = [cell.p50_ms if cell else None for cell in cells]
     what = "one flower, one at once, median time vs bare ASGI"
     return Ratio(what, ours, CEILING.name, theirs, "{:.3f} ms", 2.5, 1.6, less_is_more=True)
 
 
-def _tail(found: Medians) -> Ratio:
-    made = found.of(SEPAL_ITSELF.name, IRIS)
-    p99, p50 = (made.p99_ms, made.p50_ms) if made else (None, None)
+def _tail(medians: Medians) -> Ratio:
+    cell = medians.of(SEPAL_ITSELF.name, IRIS)
+    p99, p50 = (cell.p99_ms, cell.p50_ms) if cell else (None, None)
     return Ratio("one flower, 64 at once, p99 vs p50", p99, "p50", p50, "{:.2f} ms", 2.5, 1.6, less_is_more=True)
 
 
-def _rests(found: Medians) -> Iterator[Ratio]:
-    ours, theirs = found.rest(SEPAL_ITSELF.name, len(MODELS)), found.rest(TUTORIAL_DEF.name, len(NUMBERS))
+def _idle(medians: Medians) -> Iterator[Ratio]:
+    ours, theirs = medians.idle(SEPAL_ITSELF.name, len(MODELS)), medians.idle(TUTORIAL_DEF.name, len(NUMBERS))
     for what, name, unit in (
         ("memory when idle with four models", "memory_mib", "{:.0f} MiB"),
         ("start to first response with four models", "first_answer_s", "{:.2f} s"),
@@ -132,53 +139,53 @@ def _rests(found: Medians) -> Iterator[Ratio]:
         yield Ratio(f"{what} vs tutorial with three", mine, TUTORIAL_DEF.name, other, unit, 1.2, 0.6, less_is_more=True)
 
 
-def markdown(found: Medians) -> Iterator[str]:
+def markdown(medians: Medians) -> Iterator[str]:
     """Yield the lines of the section."""
-    machine = found.machine
+    machine = medians.machine
     yield f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}. Medians of"
-    yield f"{found.rounds} interleaved rounds, {machine.seconds} s per figure."
-    yield f"With {_versions(found)}.\n"
+    yield f"{medians.rounds} interleaved rounds, {machine.seconds} s per figure."
+    yield f"With {_versions(medians)}.\n"
     yield "| measurement | sepal | compared with | ratio | required | aim |"
     yield "|---|---|---|---|---|---|"
-    yield from (ratio.line for ratio in ratios(found))
+    yield from (ratio.line for ratio in ratios(medians))
     yield f"\n![requests per second, and time per row by rows per request]({PLOT})\n"
-    yield from _every_server(found)
+    yield from _every_server(medians)
     yield ""
-    yield from _remarks(found)
+    yield from _remarks(medians)
 
 
-def _every_server(found: Medians) -> Iterator[str]:
+def _every_server(medians: Medians) -> Iterator[str]:
     yield (
         "Requests per second with one row, 64 at once; in brackets the median and the 99th percentile of the latency, "
         "in ms:\n"
     )
     yield f"| server | {' | '.join(MODELS)} |"
     yield "|---" * (len(MODELS) + 1) + "|"
-    for peer in found.peers:
-        cells = [found.of(peer, Cell(model, 1, 64)) for model in MODELS]
+    for peer in medians.peers:
+        cells = [medians.of(peer, Cell(model, 1, 64)) for model in MODELS]
         if any(cells):
             yield f"| {peer} | {' | '.join(map(_shown, cells))} |"
 
 
-def _versions(found: Medians) -> str:
+def _versions(medians: Medians) -> str:
     """Return each library once; the common libraries have the same version everywhere."""
-    every = {name: number for versions in found.machine.versions.values() for name, number in versions.items()}
+    every = {name: number for versions in medians.machine.versions.values() for name, number in versions.items()}
     return ", ".join(f"{name} {number}" for name, number in every.items())
 
 
-def _shown(made: Median | None) -> str:
-    return f"{made.rows_per_s:,.0f} ({made.p50_ms:.1f}, {made.p99_ms:.1f})" if made else "—"
+def _shown(cell: Median | None) -> str:
+    return f"{cell.rows_per_s:,.0f} ({cell.p50_ms:.1f}, {cell.p99_ms:.1f})" if cell else "—"
 
 
-def _remarks(found: Medians) -> Iterator[str]:
-    if found.others:
+def _remarks(medians: Medians) -> Iterator[str]:
+    if medians.others:
         yield (
-            f"- Other processes used {median(found.others):.0%} of the server's core during a measurement in the "
-            f"median, and {found.others[-1]:.0%} at most."
+            f"- Other processes used {median(medians.others):.0%} of the server's core during a measurement in the "
+            f"median, and {medians.others[-1]:.0%} at most."
         )
-    for (peer, model), reason in sorted(found.failures.items()):
+    for (peer, model), reason in sorted(medians.failures.items()):
         yield f"- {peer} was not measured with {model}: `{_first_line(reason)}`"
-    for figure in found.void:
+    for figure in medians.void:
         why = f"{figure.errors} errors in {figure.requests} requests" if figure.errors else "no response"
         yield (
             f"- void, {why}: {figure.peer}, {figure.model}, "
@@ -190,11 +197,11 @@ def _first_line(text: str) -> str:
     return " ".join(text.replace("`", "'").replace("|", "/").split())[:160]
 
 
-def write(found: Sequence[Record], output: Path | None) -> None:
+def write(measured: Sequence[Record], output: Path | None) -> None:
     """Print the section; if there is a file, write the section between its marks and the plot next to it."""
     from benchmarks.serving import plot
 
-    medians = Medians(found)
+    medians = Medians(measured)
     section = "\n".join(markdown(medians)).strip()
     print(section)
     if output:
