@@ -1,1 +1,1 @@
-"""Measurements that take minutes: never part of the tests, the same script everywhere."""
+"""Measurements that take minutes, separate from the tests."""

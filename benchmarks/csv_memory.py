@@ -1,13 +1,14 @@
 """
-A CSV of a million penguins, one row in a hundred spoiled: rows out against rows in, and the memory of the server.
+A CSV of a million penguins, with one invalid row in a hundred: compare the response with the request, and measure
+memory.
 
     python -m benchmarks.csv_memory                  one upload of 1,000,000 rows
-    python -m benchmarks.csv_memory --columns 20     the same with columns that pass through
+    python -m benchmarks.csv_memory --columns 20     more columns, which pass through
     python -m benchmarks.csv_memory --uploads 50 --rows 50000     fifty at once
 
-The penguins are the real ones over and over, each row with a number of its own that passes through. Every answer is
-read as it comes: the number must be the next one, a spoiled row must be explained and have no prediction, and any
-other must have the prediction that the estimator gives offline.
+The file repeats the real penguins, and each row has a number that passes through. The client reads the response while
+it arrives: numbers must be consecutive, an invalid row must be explained and have no prediction, and every other row
+must have the prediction that the estimator returns offline.
 """
 
 import argparse
@@ -31,9 +32,9 @@ from tests.support.server import Server, environment
 from train import publish
 from train.recipes.penguins import RECIPE
 
-SPOILED = 100
-# What is wrong with a spoiled row, in turn: the column, the cell, and the words that must explain it.
-SPOILS = (
+INVALID_EVERY = 100
+# What is wrong with an invalid row, in turn: the column, the cell, and how the error must begin.
+MISTAKES = (
     ("bill_length_mm", "long", "bill_length_mm: expected a number"),
     ("island", "Atlantis", "island: expected one of the categories"),
     ("year", "", "year: expected a value"),
@@ -44,7 +45,7 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Table:
-    """The lines of the real penguins, and what the estimator says of each offline."""
+    """The lines of the real penguins, with the offline prediction for each."""
 
     header: str
     lines: list[str]
@@ -52,30 +53,30 @@ class Table:
     species: list[str]
 
     def line(self, row: int) -> str:
-        """One line of the file."""
+        """Return one line of the file."""
         line = self.lines[row % len(self.lines)]
-        if row % SPOILED:
+        if row % INVALID_EVERY:
             return f"{row},{line}\n"
-        column, cell, _ = self._spoil(row)
+        column, cell, _ = self._mistake(row)
         cells = line.split(",")
         cells[self.names.index(column)] = cell
         return f"{row},{','.join(cells)}\n"
 
     def is_right(self, row: int, answer: dict[str, str]) -> bool:
-        """Whether an answered row is what that row must be answered."""
+        """Whether a row of the response is correct."""
         if answer["number"] != str(row):
             return False
-        if row % SPOILED:
+        if row % INVALID_EVERY:
             return answer["prediction"] == self.species[row % len(self.species)] and not answer["error"]
-        told = f"line {row + 2}: {self._spoil(row)[2]}"
-        return not answer["prediction"] and answer["error"].startswith(told)
+        expected = f"line {row + 2}: {self._mistake(row)[2]}"
+        return not answer["prediction"] and answer["error"].startswith(expected)
 
-    def _spoil(self, row: int) -> tuple[str, str, str]:
-        return SPOILS[row // SPOILED % len(SPOILS)]
+    def _mistake(self, row: int) -> tuple[str, str, str]:
+        return MISTAKES[row // INVALID_EVERY % len(MISTAKES)]
 
 
 def make_table(store: Store, *, columns: int) -> Table:
-    """Penguins published, and their lines, filled up with columns that pass through."""
+    """Publish the penguins, and return their lines with additional columns that pass through."""
     X, y = RECIPE.load()
     estimator = RECIPE.estimator().fit(X, y)
     publish(estimator, X, y, name=RECIPE.name, store=store)
@@ -86,7 +87,7 @@ def make_table(store: Store, *, columns: int) -> Table:
 
 
 def write(table: Table, path: Path, *, rows: int) -> int:
-    """The file, and how many bytes it has."""
+    """Write the file, and return its size in bytes."""
     with path.open("w") as file:
         file.write(table.header + "\n")
         file.writelines(table.line(row) for row in range(rows))
@@ -94,7 +95,7 @@ def write(table: Table, path: Path, *, rows: int) -> int:
 
 
 class Peak:
-    """The largest resident memory of a process while it is watched, in bytes."""
+    """Sample the resident memory of a process, in bytes, and keep the largest value."""
 
     def __init__(self, pid: int) -> None:
         self._path = Path(f"/proc/{pid}/status")
@@ -104,7 +105,7 @@ class Peak:
 
     @property
     def now(self) -> int:
-        """What it is now."""
+        """The current resident memory."""
         return int(self._path.read_text().partition("VmRSS:")[2].split()[0]) * 1024
 
     def __enter__(self) -> Self:
@@ -121,7 +122,7 @@ class Peak:
 
 
 def upload(server: Server, token: str, path: Path) -> Iterator[str]:
-    """Send a file, and give back the lines of the answer as they come."""
+    """Send a file, and yield the lines of the response as they arrive."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/csv"}
     with (
         path.open("rb") as file,
@@ -140,7 +141,7 @@ def upload(server: Server, token: str, path: Path) -> Iterator[str]:
 
 
 def check(table: Table, lines: Iterator[str], *, rows: int) -> int:
-    """How many rows are wrong; all that are missing or too many among them."""
+    """Return the number of wrong rows, including missing and surplus ones."""
     wrong = 0
     for row, answer in itertools.zip_longest(range(rows), csv.DictReader(lines)):
         wrong += row is None or answer is None or not table.is_right(row, answer)
@@ -148,10 +149,10 @@ def check(table: Table, lines: Iterator[str], *, rows: int) -> int:
 
 
 def main() -> int:
-    """Measure, print, and say by the exit code whether every row was right."""
+    """Measure and print; return 1 if a row was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of each upload (default: %(default)s)")
-    parser.add_argument("--columns", type=int, default=8, help="columns of each row (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows per upload (default: %(default)s)")
+    parser.add_argument("--columns", type=int, default=8, help="columns per row (default: %(default)s)")
     parser.add_argument("--uploads", type=int, default=1, help="uploads at once (default: %(default)s)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -171,17 +172,17 @@ def main() -> int:
                 task = progress.add_task("uploading", total=arguments.uploads)
                 began = time.monotonic()
                 wrong = 0
-                for found in pool.map(
+                for wrong_rows in pool.map(
                     lambda _: check(table, upload(server, token, path), rows=arguments.rows), range(arguments.uploads)
                 ):
-                    wrong += found
+                    wrong += wrong_rows
                     progress.advance(task)
                 took = time.monotonic() - began
     rows = arguments.rows * arguments.uploads
     print(f"{arguments.uploads} x {arguments.rows} rows, {size / MIB:.1f} MiB each: {rows / took:,.0f} rows/s")
-    print(f"rows that were wrong, missing or out of place: {wrong}")
+    print(f"rows that were wrong, missing or out of order: {wrong}")
     grown = (peak.most - peak.idle) / MIB
-    print(f"memory: idle {peak.idle / MIB:.0f} MiB, most {peak.most / MIB:.0f} MiB, +{grown:.0f} MiB")
+    print(f"memory: idle {peak.idle / MIB:.0f} MiB, peak {peak.most / MIB:.0f} MiB, +{grown:.0f} MiB")
     return 1 if wrong else 0
 
 

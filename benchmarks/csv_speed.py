@@ -1,14 +1,14 @@
 """
-A CSV of five million flowers, scored over HTTP and in process, each on one core.
+Score a CSV of five million flowers over HTTP and in process, each on one core.
 
     python -m benchmarks.csv_speed                    5,000,000 rows, three rounds
     python -m benchmarks.csv_speed --rows 500000      fewer
 
-Three ways take turns: the server on core 0, its client on core 1; pyarrow on core 0, which reads, predicts and writes
-in one process, block by block; pandas on core 0, the same with the whole table. What they predict with is the same
-scaler and logistic regression: the server asks its artifact, the others the arithmetic of it in NumPy, which is quicker
-than the estimator. Each answer must have as many rows as came in, and the label and probabilities of the estimator in
-those that are looked at. The server writes the four columns that came as well, the others only what is new.
+Three contestants take turns: the server on core 0 with its client on core 1; pyarrow on core 0, which reads, predicts
+and writes block by block in one process; pandas on core 0, which does the same with the whole table. All use the same
+scaler and logistic regression: the server its artifact, the others the same arithmetic in NumPy, which is faster than
+the estimator. Each response must have as many rows as the request, and the sampled rows must have the label and the
+probabilities of the estimator. The server also writes the four columns of the request, the others only the new ones.
 """
 
 import argparse
@@ -49,7 +49,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Flowers:
-    """The table, and the estimator that was published."""
+    """The table and the published estimator."""
 
     path: Path
     rows: int
@@ -58,7 +58,7 @@ class Flowers:
 
     @classmethod
     def write(cls, folder: Path, rows: int) -> "Flowers":
-        """Make up flowers around the means of the real ones, with five decimals."""
+        """Write random flowers around the means of the real ones, with five decimals."""
         X, y = RECIPE.load()
         path, draw = folder / "flowers.csv", np.random.default_rng(0)
         means, deviations = X.mean().to_numpy(), X.std().to_numpy()
@@ -70,14 +70,14 @@ class Flowers:
         return cls(path, rows, list(X.columns), RECIPE.estimator().fit(X.to_numpy(), y))
 
     def check(self, answer: Path, labels: list[str]) -> None:
-        """Stop if a row is missing, or if one of those looked at is not what the estimator says."""
+        """Exit if a row is missing, or if a sampled row differs from the estimator's prediction."""
         compared = 0
-        with self.path.open() as sent, answer.open() as told:
-            names = next(csv.reader([next(told)]))
+        with self.path.open() as sent, answer.open() as received:
+            names = next(csv.reader([next(received)]))
             next(sent)
-            for row, (line, answered) in enumerate(itertools.zip_longest(sent, told)):
+            for row, (line, answered) in enumerate(itertools.zip_longest(sent, received)):
                 if line is None or answered is None:
-                    raise SystemExit(f"{answer.name}: rows are missing or too many from row {row}")
+                    raise SystemExit(f"{answer.name}: rows are missing or surplus from row {row}")
                 if row % CHECKED_EVERY == 0:
                     self._compare(line, dict(zip(names, next(csv.reader([answered])), strict=True)), labels)
                     compared += 1
@@ -86,8 +86,10 @@ class Flowers:
     def _compare(self, line: str, answered: Mapping[str, str], labels: list[str]) -> None:
         sent = np.array([[float(cell) for cell in line.split(",")]])
         [spread] = self.estimator.predict_proba(sent)
-        told = [float(text) for name, text in answered.items() if name.startswith("probability_")]
-        if answered["prediction"] != labels[int(spread.argmax())] or not np.allclose(told, spread, atol=1e-9, rtol=0):
+        received = [float(text) for name, text in answered.items() if name.startswith("probability_")]
+        if answered["prediction"] != labels[int(spread.argmax())] or not np.allclose(
+            received, spread, atol=1e-9, rtol=0
+        ):
             raise SystemExit(f"{line!r} was answered {answered}")
 
 
@@ -96,7 +98,7 @@ def _schema(names: Any) -> pa.Schema:
 
 
 def replay(estimator: Any) -> Callable[[Matrix], Matrix]:
-    """The arithmetic of the scaler and the regression, without their checks."""
+    """Return the arithmetic of the scaler and the regression, without their checks."""
     scaler, regression = estimator[0], estimator[-1]
 
     def predict(X: Matrix) -> Matrix:
@@ -136,7 +138,7 @@ PEERS = {"pyarrow": with_pyarrow, "pandas": with_pandas}
 
 
 def peer(name: str, source: Path, target: Path) -> None:
-    """Score in this process, and print the seconds; what is imported and fitted is not counted."""
+    """Score in this process, and print the seconds without imports and fitting."""
     X, y = RECIPE.load()
     predict = replay(RECIPE.estimator().fit(X.to_numpy(), y))
     began = time.perf_counter()
@@ -145,16 +147,16 @@ def peer(name: str, source: Path, target: Path) -> None:
 
 
 def by_peer(name: str, flowers: Flowers, target: Path) -> float:
-    """Seconds that a peer takes in a process of its own, on the server's core."""
+    """Return the seconds that a peer takes in a separate process, on the server's core."""
     arguments = [sys.executable, "-m", "benchmarks.csv_speed", "--peer", name, str(flowers.path), str(target)]
-    done = subprocess.run(  # noqa: S603  # this very script
+    done = subprocess.run(  # noqa: S603  # this script
         _pinned(arguments, SERVER_CORE), check=True, cwd=ROOT, capture_output=True, text=True
     )
     return float(done.stdout)
 
 
 def over_http(server: Server, flowers: Flowers, target: Path, accept: str) -> float:
-    """Seconds from the first byte sent to the last one received."""
+    """Return the seconds from the first byte sent to the last byte received."""
     headers = {
         **server.bearer("batch"),
         "Content-Type": "text/csv",
@@ -179,25 +181,25 @@ def _pinned(arguments: list[str], core: int) -> list[str]:
 
 
 def _pin(pid: int, core: int) -> None:
-    """Move every thread of a process, those that are to come with it, to one core."""
+    """Move every thread of a process, and so its future threads, to one core."""
     for thread in Path(f"/proc/{pid}/task").iterdir():
         os.sched_setaffinity(int(thread.name), {core})
 
 
 def rounds(server: Server, flowers: Flowers, folder: Path, count: int, accept: str) -> Iterator[tuple[str, float]]:
-    """Each way in turn, so that what else the machine does meets them alike; each answer is checked the first time."""
+    """Run all contestants in turn, so that other load affects them equally; check each first response."""
     labels = {"sepal": list(RECIPE.labels or ()), **{name: ["0", "1", "2"] for name in PEERS}}
     for number in range(count):
-        for name, told in labels.items():
+        for name, expected in labels.items():
             target = folder / f"{name}.csv"
             is_ours = name == "sepal"
             yield name, over_http(server, flowers, target, accept) if is_ours else by_peer(name, flowers, target)
             if number == 0 and (accept == CSV or not is_ours):
-                flowers.check(target, told)
+                flowers.check(target, expected)
 
 
 def measure(arguments: argparse.Namespace, folder: Path) -> None:
-    """Write the flowers, start the server, take the rounds, print."""
+    """Write the flowers, start the server, run the rounds, and print the medians."""
     flowers = Flowers.write(folder, arguments.rows)
     store = Store(folder / "store")
     X, y = RECIPE.load()
@@ -220,15 +222,15 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
     for name, rate in medians.items():
         ratios = [f"{rate / medians[peer]:6.2f} x {peer}" for peer in PEERS]
         print(f"{name:8} {rate:12,.0f} rows/s", *ratios)
-    print(f"memory of the server: {idle} MiB idle, {peak} MiB at most; its core was busy {busy:.0%} of the time")
+    print(f"memory of the server: {idle} MiB idle, {peak} MiB peak; its core was busy {busy:.0%} of the time")
 
 
 def main() -> None:
-    """Measure and print; or be one of the peers."""
+    """Measure and print, or run as one of the peers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the table (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each way is taken (default: %(default)s)")
-    parser.add_argument("--accept", default=CSV, help="what is asked of the server (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds (default: %(default)s)")
+    parser.add_argument("--accept", default=CSV, help="media type of the response (default: %(default)s)")
     parser.add_argument("--peer", nargs=3, metavar=("NAME", "FILE", "ANSWER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.peer:

@@ -1,10 +1,11 @@
 """
-Every classifier and regressor that scikit-learn lists, published, asked over HTTP and compared with offline.
+Publish every classifier and regressor that scikit-learn lists, call it over HTTP, and compare with offline.
 
     python -m benchmarks.estimators docs/estimators.md
 
-Each is fitted on small real data, published with `train.publish`, served by one server, and asked a hundred rows as
-JSON and as CSV. The table says what came of it: the same answers, or a refusal by name. Takes about six minutes.
+Each is fitted on small real data, published with `train.publish`, served by one server, and called with a hundred rows
+as JSON and as CSV. The table has the result: the same predictions, or a refusal with its reason. Takes about six
+minutes.
 """
 
 import csv
@@ -40,7 +41,7 @@ from train.errors import NotPublishable
 ROWS = 100
 TOLERANCE = 1e-9
 
-# What an estimator cannot be made without, or would not fit such small data with.
+# Required arguments, and defaults that do not work for such small data.
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     **{
         name: {"estimator": LogisticRegression(max_iter=1000)}
@@ -80,24 +81,24 @@ _ONE_COLUMN = {"IsotonicRegression"}
 
 @dataclass
 class Trial:
-    """One estimator and what came of it."""
+    """One estimator and its result."""
 
     kind: str
     name: str
     estimator: Any
     result: str = ""
-    apart: float | None = None
+    difference: float | None = None
     probabilities: bool = False
     runtime: str = ""
     reason: str = ""
 
     @property
     def model(self) -> str:
-        """Its name in the store."""
+        """The name of the model in the store."""
         return self.name.lower()
 
     def data(self) -> tuple[pd.DataFrame, Any]:
-        """Iris, or diabetes: with one column, two classes or two outputs where the estimator asks for it."""
+        """Return iris or diabetes, with one column, two classes or two outputs if the estimator needs them."""
         load = load_iris if self.kind == "classifier" else load_diabetes
         X, y = load(return_X_y=True, as_frame=True)
         X = X.rename(columns=lambda name: name.removesuffix(" (cm)").replace(" ", "_"))
@@ -109,15 +110,15 @@ class Trial:
 
 
 def trials() -> list[Trial]:
-    """All that scikit-learn lists, then those of others and the searches."""
-    found = [
-        Trial(kind, name, _made(name, made))
+    """Return all estimators that scikit-learn lists, then searches and those of other libraries."""
+    listed = [
+        Trial(kind, name, _create(name, cls))
         for kind in ("classifier", "regressor")
-        for name, made in all_estimators(type_filter=kind)
+        for name, cls in all_estimators(type_filter=kind)
     ]
     forest, grid = RandomForestClassifier(random_state=0), {"max_depth": [2, 3]}
     return [
-        *found,
+        *listed,
         Trial("classifier", "GridSearchCV", GridSearchCV(forest, grid, cv=3)),
         Trial("classifier", "RandomizedSearchCV", RandomizedSearchCV(forest, grid, n_iter=2, cv=3, random_state=0)),
         Trial("classifier", "LGBMClassifier", LGBMClassifier(n_estimators=20, verbose=-1)),
@@ -131,16 +132,16 @@ def trials() -> list[Trial]:
     ]
 
 
-def _made(name: str, made: Any) -> Any:
-    estimator = made(**_ARGUMENTS.get(name, {}))
+def _create(name: str, cls: Any) -> Any:
+    estimator = cls(**_ARGUMENTS.get(name, {}))
     return estimator.set_params(random_state=0) if "random_state" in estimator.get_params() else estimator
 
 
-def bring(trial: Trial, store: Store) -> None:
-    """Fit and publish, or keep the refusal."""
+def fit_and_publish(trial: Trial, store: Store) -> None:
+    """Fit and publish, or record the refusal."""
     X, y = trial.data()
     with warnings.catch_warnings():
-        # Whether default parameters converge on this data is not what is measured.
+        # Whether default parameters converge on this data does not matter here.
         warnings.simplefilter("ignore")
         trial.estimator.fit(X, y)
     try:
@@ -153,8 +154,8 @@ def bring(trial: Trial, store: Store) -> None:
         trial.result = f"refused: {error}"
 
 
-def ask(trial: Trial, api: Api) -> None:
-    """The same hundred rows offline, as JSON and as CSV."""
+def compare(trial: Trial, api: Api) -> None:
+    """Predict the same hundred rows offline, as JSON and as CSV."""
     X, _ = trial.data()
     rows = X.iloc[np.linspace(0, len(X) - 1, ROWS).astype(int)]
     expected = np.asarray(trial.estimator.predict(rows)).ravel()
@@ -164,59 +165,61 @@ def ask(trial: Trial, api: Api) -> None:
     if answer.status_code != 200 or len(lines) != ROWS:
         trial.result = f"wrong: {answer.status_code} {answer.text[:200]}"
         return
-    told, by_csv = answer.json(), [line["prediction"] for line in lines]
+    by_json, by_csv = answer.json(), [line["prediction"] for line in lines]
     if trial.kind == "classifier":
-        trial.probabilities = "probabilities" in told
-        same = told["predictions"] == expected.tolist() and by_csv == list(map(str, expected.tolist()))
+        trial.probabilities = "probabilities" in by_json
+        same = by_json["predictions"] == expected.tolist() and by_csv == list(map(str, expected.tolist()))
         numbers = trial.estimator.predict_proba(rows) if trial.probabilities else expected
-        trial.apart = _apart(told.get("probabilities", told["predictions"]), numbers)
+        trial.difference = _difference(by_json.get("probabilities", by_json["predictions"]), numbers)
     else:
         same = True
-        trial.apart = max(_apart(told["predictions"], expected), _apart(list(map(float, by_csv)), expected))
-    trial.result = "the same" if same and trial.apart <= TOLERANCE else "wrong"
+        trial.difference = max(
+            _difference(by_json["predictions"], expected), _difference(list(map(float, by_csv)), expected)
+        )
+    trial.result = "the same" if same and trial.difference <= TOLERANCE else "wrong"
 
 
-def _apart(got: Any, expected: Any) -> float:
+def _difference(got: Any, expected: Any) -> float:
     return float((np.abs(np.asarray(got) - expected) / np.maximum(1, np.abs(expected))).max())
 
 
 def table(done: list[Trial]) -> Iterator[str]:
-    """The page."""
+    """Yield the lines of the page."""
     counts = {word: sum(trial.result.startswith(word) for trial in done) for word in ("the same", "refused", "wrong")}
     yield "# Every estimator\n"
     yield (
         f"scikit-learn {version('scikit-learn')}, LightGBM {version('lightgbm')}, XGBoost {version('xgboost-cpu')}, "
         f"CatBoost {version('catboost')}: each classifier that scikit-learn lists was fitted on iris and each "
-        f"regressor on diabetes, with default parameters, published, and asked {ROWS} rows over HTTP as JSON and as "
-        "CSV. The answers were compared with those of the same object in the process that fitted it. Written by "
-        "`python -m benchmarks.estimators docs/estimators.md`.\n"
+        f"regressor on diabetes, with default parameters, published, and called with {ROWS} rows over HTTP as JSON "
+        "and as CSV. The predictions were compared with those of the same object in the process that fitted it. "
+        "Written by `python -m benchmarks.estimators docs/estimators.md`.\n"
     )
-    yield f"{counts['the same']} answered the same, {counts['refused']} were refused, {counts['wrong']} were wrong.\n"
+    yield f"{counts['the same']} predicted the same, {counts['refused']} were refused, {counts['wrong']} were wrong.\n"
     yield (
-        "*Runtime* is what was chosen when it was published: `numpy`, `trees` or `treelite` are programs that were "
-        "proved to answer the same ([how](artifacts.md#runtimes)); `sklearn` is the estimator itself, and why.\n"
+        "*Runtime* is what publishing chose: `numpy`, `trees` or `treelite` are programs that were proven to predict "
+        "the same ([how](artifacts.md#runtimes)); `sklearn` is the estimator itself, with the reason.\n"
     )
-    yield "| estimator | answers | largest difference | probabilities | runtime |"
+    yield "| estimator | predictions | largest difference | probabilities | runtime |"
     yield "|---|---|---|---|---|"
     for trial in done:
-        apart = "" if trial.apart is None else "0" if trial.apart == 0 else f"{trial.apart:.0e}"
-        by = f"{trial.runtime}: {trial.reason}" if trial.reason else trial.runtime
-        yield f"| {trial.name} | {trial.result} | {apart} | {'yes' if trial.probabilities else ''} | {by} |"
+        difference = "" if trial.difference is None else "0" if trial.difference == 0 else f"{trial.difference:.0e}"
+        runtime = f"{trial.runtime}: {trial.reason}" if trial.reason else trial.runtime
+        yield f"| {trial.name} | {trial.result} | {difference} | {'yes' if trial.probabilities else ''} | {runtime} |"
 
 
 def main() -> int:
-    """Try them all; 1 if one was wrong."""
+    """Measure all of them; return 1 if one was wrong."""
     target = Path(sys.argv[1])
     done = trials()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "store")
         for trial in track(done, description="publishing"):
-            bring(trial, store)
+            fit_and_publish(trial, store)
         env = environment(artifacts=store.root, state=Path(folder) / "state", log_format="json")
         with Server(env) as server:
             api = Api(server, server.bearer())
-            for trial in track([trial for trial in done if not trial.result], description="asking"):
-                ask(trial, api)
+            for trial in track([trial for trial in done if not trial.result], description="calling"):
+                compare(trial, api)
     target.write_text("\n".join(table(done)) + "\n")
     wrong = [trial.name for trial in done if not trial.result.startswith(("the same", "refused"))]
     print(json.dumps({"wrong": wrong}))

@@ -1,4 +1,4 @@
-"""The whole app in this process, without a socket: what a request costs, and nothing of what carries it."""
+"""The whole app in this process, without a socket: the cost of a request without its transport."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ MODELS = ("iris", "penguins")
 
 
 def publish_models(store: Store) -> None:
-    """The models of these measurements, without what a recipe judges them by."""
+    """Publish the models of these benchmarks, without the evaluation of their recipes."""
     for name in MODELS:
         recipe = all_recipes()[name]
         X, y = recipe.load()
@@ -35,14 +35,14 @@ def publish_models(store: Store) -> None:
 
 
 def body(store: Store, model: str, *, rows: int) -> bytes:
-    """A request with so many of a model's examples, over and over."""
+    """Return the body of a request that repeats the examples of a model."""
     examples = store.manifest(model, 1).examples.instances
     chosen = [examples[row % len(examples)] for row in range(rows)]
     return json.dumps({"instances": chosen}, separators=(",", ":")).encode()
 
 
 class App:
-    """The app as `python -m serve run` has it, on uvloop; its access log goes to a file."""
+    """The app that `python -m serve run` serves, on uvloop; its access log goes to a file."""
 
     def __init__(self, folder: Path, store: Store) -> None:
         secret = SecretStr("x" * 32)
@@ -63,57 +63,57 @@ class App:
     def __exit__(self, *_: object) -> None:
         self._runner.run(self._end())
         self._runner.close()
-        # Nobody writes to a closed file.
+        # No log handler may keep the file, which is closed next.
         logging.basicConfig(handlers=[logging.StreamHandler(sys.stderr)], force=True)
         self._log.close()
 
-    def ask(self, model: str, sent: bytes, *, times: int = 1) -> bytes:
+    def request(self, model: str, sent: bytes, *, times: int = 1) -> bytes:
         """
-        Send one body so many times, one after the other.
+        Send one body several times, one after the other.
 
         Returns:
-            The last answer.
+            The last response.
 
         Raises:
-            ValueError: It was refused.
+            ValueError: It was an error.
         """
-        return self._runner.run(self._ask(model, sent, times))
+        return self._runner.run(self._request(model, sent, times))
 
     async def _start(self) -> None:
-        self._said: asyncio.Queue[Message] = asyncio.Queue()
-        self._told: asyncio.Queue[Message] = asyncio.Queue()
+        self._to_app: asyncio.Queue[Message] = asyncio.Queue()
+        self._from_app: asyncio.Queue[Message] = asyncio.Queue()
         scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-        self._life = asyncio.create_task(self._live(scope))
-        await self._said.put({"type": "lifespan.startup"})
-        if (told := await self._told.get())["type"] != "lifespan.startup.complete":
-            raise ValueError(told)
+        self._lifespan = asyncio.create_task(self._run_lifespan(scope))
+        await self._to_app.put({"type": "lifespan.startup"})
+        if (message := await self._from_app.get())["type"] != "lifespan.startup.complete":
+            raise ValueError(message)
 
-    async def _live(self, scope: Scope) -> None:
-        await self._app(scope, self._said.get, self._told.put)
+    async def _run_lifespan(self, scope: Scope) -> None:
+        await self._app(scope, self._to_app.get, self._from_app.put)
 
     async def _end(self) -> None:
-        await self._said.put({"type": "lifespan.shutdown"})
-        await self._life
+        await self._to_app.put({"type": "lifespan.shutdown"})
+        await self._lifespan
 
-    async def _ask(self, model: str, sent: bytes, times: int) -> bytes:
+    async def _request(self, model: str, sent: bytes, times: int) -> bytes:
         for _ in range(times):
             exchange = _Exchange(sent)
             await self._app(_scope(model, sent, token=self.token), exchange.receive, exchange.send)
         if exchange.status != 200:
-            raise ValueError(exchange.answer.decode())
-        return exchange.answer
+            raise ValueError(exchange.response.decode())
+        return exchange.response
 
 
 class _Exchange:
-    """One request's body, and its answer."""
+    """The body of one request, and its response."""
 
     def __init__(self, sent: bytes) -> None:
         self._sent: bytes | None = sent
         self.status = 0
-        self.answer = b""
+        self.response = b""
 
     async def receive(self) -> Message:
-        """The body, once; then nothing, as from a caller who waits."""
+        """Return the body once, then wait, like a client that waits for its response."""
         if self._sent is None:
             await asyncio.Event().wait()
         message = {"type": "http.request", "body": self._sent, "more_body": False}
@@ -121,13 +121,13 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Keep what is answered."""
+        """Keep the response."""
         self.status = message.get("status", self.status)
-        self.answer += message.get("body", b"")
+        self.response += message.get("body", b"")
 
 
 def _scope(model: str, sent: bytes, *, token: str) -> Scope:
-    """As uvicorn makes it of what wrk sends."""
+    """Return the scope that uvicorn creates for a request of wrk."""
     path = f"{PREFIX}/models/{model}/predict"
     return {
         "type": "http",
@@ -152,8 +152,8 @@ def _scope(model: str, sent: bytes, *, token: str) -> Scope:
 
 
 def _services(app: Any) -> Services:
-    """What stands around the app keeps it as `_app`."""
+    """Return the services of the app; each wrapper around the app has it as `_app`."""
     while not isinstance(app, FastAPI):
         app = vars(app)["_app"]
-    found: Services = app.state.services
-    return found
+    services: Services = app.state.services
+    return services

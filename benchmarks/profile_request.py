@@ -1,13 +1,13 @@
 """
-Where a request's microseconds go: the whole app in this process, profiled in every thread.
+Profile a request of the whole app in this process, in every thread.
 
     python -m benchmarks.profile_request
     python -m benchmarks.profile_request --model penguins --rows 1000 --requests 20
 
-Each line is the processor's time spent in the code of one module of ours or one package of others, what C functions
-take counted where they are called. The profiler makes small Python functions dearer than they are, so shares are of the
-profiled time, and microseconds are those shares of the time without the profiler. What uvicorn and the socket take is
-not in it: `python -m benchmarks.serving --only "bare ASGI"` measures that.
+Each line is the processor time spent in one module of this project or in one package; C functions count where they are
+called. The profiler makes small Python functions slower, so shares are those of the profiled time, and microseconds are
+these shares of the time without the profiler. The time of uvicorn and the socket is not included;
+`python -m benchmarks.serving --only "bare ASGI"` measures it.
 """
 
 import argparse
@@ -31,11 +31,11 @@ Entries: TypeAlias = list[Any]
 
 
 def profiled(call: Callable[[], object]) -> list[Entries]:
-    """What was spent where, a list a thread, in this one and in those that are started meanwhile."""
+    """Profile a call in this thread and in threads that start meanwhile; return one list per thread."""
     profiles: list[cProfile.Profile] = []
 
     def join(*_: object) -> None:
-        # The processor's time of this thread: what waits for another one costs nothing.
+        # The processor time of this thread, so that waiting for another thread costs nothing.
         profiles.append(cProfile.Profile(time.thread_time))
         profiles[-1].enable()
 
@@ -48,15 +48,15 @@ def profiled(call: Callable[[], object]) -> list[Entries]:
 
 
 def spent(threads: list[Entries]) -> Counter[str]:
-    """Seconds by module or package; C functions count where they were called."""
-    found: Counter[str] = Counter()
+    """Return the seconds per module or package; C functions count where they were called."""
+    seconds: Counter[str] = Counter()
     for entries in threads:
         for entry in entries:
             if isinstance(entry.code, str):
                 continue
             called = [callee for callee in entry.calls or () if isinstance(callee.code, str)]
-            found[_owner(entry.code.co_filename)] += entry.inlinetime + sum(callee.inlinetime for callee in called)
-    return found
+            seconds[_owner(entry.code.co_filename)] += entry.inlinetime + sum(callee.inlinetime for callee in called)
+    return seconds
 
 
 def _owner(filename: str) -> str:
@@ -68,34 +68,33 @@ def _owner(filename: str) -> str:
     return "the standard library" if path.is_absolute() else "generated code"
 
 
-def table(found: Counter[str], *, request_us: float) -> Iterator[str]:
-    """As Markdown, the dearest first."""
-    total = found.total()
-    shown = found.most_common(LINES)
+def table(spent_s: Counter[str], *, request_us: float) -> Iterator[str]:
+    """Yield a Markdown table, the most expensive module first."""
+    total = spent_s.total()
+    shown = spent_s.most_common(LINES)
     others = total - sum(seconds for _, seconds in shown)
     yield "| where | µs | share |"
     yield "|---|---|---|"
     for name, seconds in [*shown, ("others", others)]:
         yield f"| {name} | {request_us * seconds / total:.1f} | {seconds / total:.0%} |"
-    yield f"| together | {request_us:.1f} | |"
+    yield f"| total | {request_us:.1f} | |"
 
 
 def measure(model: str, *, rows: int, requests: int) -> Iterator[str]:
-    """Ask, first without and then with the profiler."""
+    """Send requests, first without and then with the profiler."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "store")
         publish_models(store)
         sent = body(store, model, rows=rows)
         with App(Path(folder), store) as app:
-            app.ask(model, sent, times=requests)
+            app.request(model, sent, times=requests)
             began = time.process_time()
-            app.ask(model, sent, times=requests)
+            app.request(model, sent, times=requests)
             request_us = (time.process_time() - began) / requests * 1e6
-            threads = profiled(lambda: app.ask(model, sent, times=requests))
-    found = spent(threads)
-    # What asks is not the server's.
-    found = Counter({name: seconds for name, seconds in found.items() if not name.startswith("benchmarks")})
-    yield from table(found, request_us=request_us)
+            threads = profiled(lambda: app.request(model, sent, times=requests))
+    # Leave out the code that sends the requests.
+    server_s = Counter({name: s for name, s in spent(threads).items() if not name.startswith("benchmarks")})
+    yield from table(server_s, request_us=request_us)
 
 
 def main() -> int:
@@ -105,9 +104,9 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", choices=MODELS, default=MODELS[0], help="whose rows (default: %(default)s)")
-    parser.add_argument("--rows", type=int, default=1, help="rows of a request (default: %(default)s)")
-    parser.add_argument("--requests", type=int, default=2000, help="how many are asked (default: %(default)s)")
+    parser.add_argument("--model", choices=MODELS, default=MODELS[0], help="the model (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=1, help="rows per request (default: %(default)s)")
+    parser.add_argument("--requests", type=int, default=2000, help="number of requests (default: %(default)s)")
     arguments = parser.parse_args()
     for line in measure(arguments.model, rows=arguments.rows, requests=arguments.requests):
         print(line)

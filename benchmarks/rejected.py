@@ -1,7 +1,7 @@
 """
-Requests that are refused, again and again: how much resident memory each kind costs the server.
+Send requests that the server refuses, and measure how much resident memory each kind costs.
 
-    python -m benchmarks.rejected                        10,000 of each kind, after 1,000 to warm up
+    python -m benchmarks.rejected                        10,000 of each kind, after 1,000 for warm-up
     python -m benchmarks.rejected --requests 1000
 """
 
@@ -23,7 +23,7 @@ _JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Refused:
-    """One kind of request that is refused, and how; `raw` headers go where no client would send them."""
+    """One kind of refused request and its status; `raw` headers are sent over a socket, because no client would."""
 
     status: int
     method: str = "POST"
@@ -43,13 +43,13 @@ KINDS = {
     "an unknown path": Refused(404, method="GET", path="/api/v1/{}"),
     "an unknown model": Refused(404, path="/api/v1/models/m{}/predict", body=cell("0.2")),
     "a bad login form": Refused(400, path="/api/v1/token", body=b"username=a&username=b", has_token=False),
-    "no HTTP": Refused(400, raw=("Transfer-Encoding: xchunked",)),
+    "not HTTP": Refused(400, raw=("Transfer-Encoding: xchunked",)),
     "large headers": Refused(431, raw=("A: " + "b" * 20_000,)),
 }
 
 
-def ask(server: Server, kind: Refused, token: str, number: int) -> None:
-    """Send one, with a path of its own where the kind has one."""
+def send(server: Server, kind: Refused, token: str, number: int) -> None:
+    """Send one request, with its number in the path if the kind has a placeholder."""
     if kind.raw:
         sent = request(f"Authorization: {token}", "Content-Type: application/json", *kind.raw)
         assert [answer.status for answer in exchange(server, sent)] == [kind.status]
@@ -62,17 +62,17 @@ def ask(server: Server, kind: Refused, token: str, number: int) -> None:
 
 
 def grown_mib(server: Server, kind: Refused, token: str, *, requests: int, warm_up: int) -> float:
-    """By how much resident memory grew in so many requests."""
+    """Return by how much the resident memory grew, in MiB."""
     for number in range(warm_up):
-        ask(server, kind, token, number)
+        send(server, kind, token, number)
     before = server.memory_mib()
     for number in range(warm_up, warm_up + requests):
-        ask(server, kind, token, number)
+        send(server, kind, token, number)
     return server.memory_mib() - before
 
 
 def main() -> int:
-    """Print a line for each kind; 1 if any grew by more than it may."""
+    """Print one line per kind; return 1 if memory grew too much for any."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts/models"))

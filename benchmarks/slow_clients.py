@@ -1,12 +1,12 @@
 """
-Clients that are slow on purpose: how long the server bears with each kind, and what a quick client notices.
+Measure how long the server waits for slow clients of each kind, and how they affect a fast client.
 
-    python -m benchmarks.slow_clients                     500 connections, with the settings as they are by default
+    python -m benchmarks.slow_clients                     500 connections, with the default settings
     python -m benchmarks.slow_clients --connections 100
 
-A quarter each sends a byte of its headers every ten seconds, sends a byte of its body every second, never reads its
-answer, or asks once and then stays. Beside them one client asks for predictions; its 99th percentile is compared with
-that of the same client alone.
+A quarter of the connections each sends a byte of its headers every ten seconds, sends a byte of its body every second,
+never reads its response, or sends one request and stays open. At the same time one client requests predictions; its
+99th percentile is compared with that of the same client alone.
 """
 
 import argparse
@@ -30,14 +30,14 @@ from tests.support.bodies import LINE, ROW, table
 from tests.support.raw_http import connect, request
 from tests.support.server import Api, Server, environment
 
-GIVEN_UP_S = 60.0
-# Those who never read have uploaded a CSV, and by then it has been answered as far as they take it.
+GIVE_UP_S = 60.0
+# By then, the uploads of the clients that never read have been answered as far as these accept it.
 SETTLED_S = 5.0
 
 
 @dataclass
 class Client:
-    """One connection, and when it was closed by the server."""
+    """One connection, and how long it lasted until the server closed it."""
 
     kind: str
     connection: socket.socket
@@ -45,7 +45,7 @@ class Client:
     next_s: float = 0.0
     began_s: float = field(default_factory=time.monotonic)
     lasted_s: float = 0.0
-    came: bytes = b""
+    received: bytes = b""
 
 
 def _headers(port: int, _token: str) -> Client:
@@ -71,7 +71,7 @@ def _reader(port: int, token: str) -> Client:
 
 
 def _idle(port: int, _token: str) -> Client:
-    client = Client("asks once and stays", connect(port))
+    client = Client("sends one request and stays open", connect(port))
     client.connection.sendall(request(method="GET", target="/health/live"))
     return client
 
@@ -80,23 +80,23 @@ KINDS: tuple[Callable[[int, str], Client], ...] = (_headers, _body, _reader, _id
 
 
 def _state(connection: socket.socket) -> int:
-    """The state of the connection as Linux has it; 1 is established."""
+    """Return the state of the TCP connection from the kernel; 1 is established."""
     return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
 
 
-def _bear(clients: list[Client]) -> None:
-    """Go on being slow until the server has closed every connection, or nobody waits any longer."""
+def _stay_slow(clients: list[Client]) -> None:
+    """Stay slow until the server has closed every connection, or until it is time to give up."""
     with selectors.DefaultSelector() as readable:
         for client in clients:
             client.connection.setblocking(False)
             if client.kind != "never reads":
                 readable.register(client.connection, selectors.EVENT_READ, client)
-        ends_s = time.monotonic() + GIVEN_UP_S
+        ends_s = time.monotonic() + GIVE_UP_S
         while time.monotonic() < ends_s and not all(client.lasted_s for client in clients):
             for key, _ in readable.select(0.1):
                 _read(key.data, readable)
             for client in clients:
-                _go_on(client)
+                _continue(client)
 
 
 def _read(client: Client, readable: selectors.BaseSelector) -> None:
@@ -104,13 +104,13 @@ def _read(client: Client, readable: selectors.BaseSelector) -> None:
         piece = client.connection.recv(2**16)
     except ConnectionResetError:
         piece = b""
-    client.came += piece
+    client.received += piece
     if not piece:
         client.lasted_s = time.monotonic() - client.began_s
         readable.unregister(client.connection)
 
 
-def _go_on(client: Client) -> None:
+def _continue(client: Client) -> None:
     now = time.monotonic()
     if client.lasted_s:
         return
@@ -125,42 +125,42 @@ def _go_on(client: Client) -> None:
 
 
 def _measure(
-    url: str, headers: dict[str, str], ended: Event, told: "Connection[list[tuple[float, float]], object]"
+    url: str, headers: dict[str, str], ended: Event, results: "Connection[list[tuple[float, float]], object]"
 ) -> None:
-    found_s: list[tuple[float, float]] = []
+    times_s: list[tuple[float, float]] = []
     with httpx2.Client(base_url=url, headers=headers, timeout=30) as client:
         while not ended.is_set():
             began = time.perf_counter()
             assert client.post("/api/v1/predict", json={"instances": [ROW]}).status_code == 200
-            found_s.append((began, time.perf_counter() - began))
+            times_s.append((began, time.perf_counter() - began))
             time.sleep(0.005)
-    told.send(found_s)
+    results.send(times_s)
 
 
 def _p99_ms(times_s: list[float]) -> float:
     return statistics.quantiles(times_s, n=100)[98] * 1000
 
 
-def _quick_client(api: Api, meanwhile: Callable[[], object]) -> tuple[float, float]:
-    """Its 99th percentile in ms while something else goes on: all the time, and when that has gone on for a while."""
-    # A process of its own: it shall wait for the server, and not for those who are slow here.
+def _fast_client(api: Api, meanwhile: Callable[[], object]) -> tuple[float, float]:
+    """Return the 99th percentile of a fast client in ms during a call: of all requests, and after SETTLED_S."""
+    # A separate process, so that it waits only for the server and not for the slow clients here.
     context = multiprocessing.get_context("fork")
-    ended, (heard, told) = context.Event(), context.Pipe(duplex=False)
+    ended, (receiver, sender) = context.Event(), context.Pipe(duplex=False)
     url = f"http://127.0.0.1:{api.server.port}"
-    asking = context.Process(target=_measure, args=(url, api.headers, ended, told))
-    asking.start()
+    client = context.Process(target=_measure, args=(url, api.headers, ended, sender))
+    client.start()
     try:
         meanwhile()
     finally:
         ended.set()
-        found_s = heard.recv()
-        asking.join()
-    settled = found_s[0][0] + SETTLED_S
-    return _p99_ms([took for _, took in found_s]), _p99_ms([took for began, took in found_s if began > settled])
+        times_s = receiver.recv()
+        client.join()
+    settled = times_s[0][0] + SETTLED_S
+    return _p99_ms([took for _, took in times_s]), _p99_ms([took for began, took in times_s if began > settled])
 
 
 def main() -> int:
-    """Print a line for each kind of slowness, and what the quick client noticed."""
+    """Print one line per kind of slow client, and the times of the fast client."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--connections", type=int, default=500)
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts/models"))
@@ -170,26 +170,26 @@ def main() -> int:
         env = environment(artifacts=arguments.artifacts.absolute(), state=Path(folder), log_format="json")
         with Server(env) as server:
             api = Api(server, server.bearer())
-            alone_ms, _ = _quick_client(api, lambda: time.sleep(20))
+            alone_ms, _ = _fast_client(api, lambda: time.sleep(20))
             token = api.headers["Authorization"]
             clients = [KINDS[number % len(KINDS)](server.port, token) for number in range(arguments.connections)]
-            beside_ms = _quick_client(api, lambda: _bear(clients))
-            _report(clients, alone_ms, beside_ms)
+            together_ms = _fast_client(api, lambda: _stay_slow(clients))
+            _report(clients, alone_ms, together_ms)
             for client in clients:
                 client.connection.close()
     return int(any(not 0 < client.lasted_s <= 30 for client in clients))
 
 
-def _report(clients: list[Client], alone_ms: float, beside_ms: tuple[float, float]) -> None:
-    print("| kind | connections | closed | after at most | told |")
+def _report(clients: list[Client], alone_ms: float, together_ms: tuple[float, float]) -> None:
+    print("| kind | connections | closed | after at most | status |")
     print("|---|---|---|---|---|")
     for kind in dict.fromkeys(client.kind for client in clients):
         own = [client for client in clients if client.kind == kind]
         closed = [client.lasted_s for client in own if client.lasted_s]
-        told = sorted({client.came[9:12].decode() for client in own if client.came})
-        print(f"| {kind} | {len(own)} | {len(closed)} | {max(closed, default=0):.1f} s | {' '.join(told) or '-'} |")
-    print(f"\nquick client, 99th percentile: {alone_ms:.1f} ms alone, {beside_ms[1]:.1f} ms beside them, and")
-    print(f"{beside_ms[0]:.1f} ms with the first {SETTLED_S:g} s, while a quarter of them have a CSV answered")
+        statuses = sorted({client.received[9:12].decode() for client in own if client.received})
+        print(f"| {kind} | {len(own)} | {len(closed)} | {max(closed, default=0):.1f} s | {' '.join(statuses) or '-'} |")
+    print(f"\nfast client, 99th percentile: {alone_ms:.1f} ms alone, {together_ms[1]:.1f} ms with slow clients, and")
+    print(f"{together_ms[0]:.1f} ms including the first {SETTLED_S:g} s, in which the server answers uploads")
 
 
 if __name__ == "__main__":

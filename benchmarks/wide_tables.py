@@ -1,11 +1,11 @@
 """
-What it costs to publish a table of few rows and many columns.
+Measure the cost of publishing a table of few rows and many columns.
 
     python -m benchmarks.wide_tables
     python -m benchmarks.wide_tables --columns 1000
 
-Seconds are the processor's, of `publish()` and the processes that it starts; memory is the most that the whole process
-had at once, its imports included.
+Seconds are the processor time of `publish()` and of the processes that it starts; memory is the peak of the whole
+process, including its imports.
 """
 
 import argparse
@@ -24,7 +24,7 @@ SIZES = (100, 1_000, 10_000)
 
 
 def measure(columns: int) -> dict[str, Any]:
-    """Publish such a table in a fresh process and an empty store; what it cost, and what the proof admitted."""
+    """Publish a table in a fresh process and an empty store; return its cost, and the programs that were admitted."""
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.wide_tables", "--publish", str(columns)],
@@ -43,7 +43,7 @@ def measure(columns: int) -> dict[str, Any]:
 
 
 def publish(columns: int) -> dict[str, Any]:
-    """Publish here; a fresh process has nothing else in its memory."""
+    """Publish in this process, which has nothing else in its memory."""
     import numpy as np
     import pandas as pd
     from threadpoolctl import threadpool_limits
@@ -73,7 +73,7 @@ def _seconds() -> float:
 
 
 def _peak_kib() -> int:
-    # Not ru_maxrss, which a process inherits from the one that starts it.
+    # Not ru_maxrss, which a process inherits from its parent.
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
     return int(line.split()[1])
 
@@ -85,7 +85,9 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--columns", type=int, nargs="+", default=SIZES, help="how many (default: %(default)s)")
+    parser.add_argument(
+        "--columns", type=int, nargs="+", default=SIZES, help="numbers of columns (default: %(default)s)"
+    )
     parser.add_argument("--publish", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.publish:

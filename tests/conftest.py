@@ -1,4 +1,4 @@
-"""What tests share: one trained store, and one server with production's reticence."""
+"""Fixtures for all tests: one trained store, and one server that does not show values in errors."""
 
 import os
 import shutil
@@ -24,18 +24,18 @@ from train import publish
 WIDTH = 200
 SIGNS = ("\uff1d1", "+1", "-1.5", "\n=1")
 
-# How long an example takes is the machine's affair, and not what a test asserts.
+# The duration of an example depends on the machine, so tests do not check it.
 hypothesis.settings.register_profile("sepal", deadline=None)
 hypothesis.settings.load_profile("sepal")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, since many a test waits for its server or for a deadline to pass."""
+    """Return one more than the number of cores, since many tests wait for a server or a deadline."""
     return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Every version that a test publishes is signed with a key of this run, which no other run trusts."""
+    """Create a key that signs all versions of this test run, and that no other run trusts."""
     if hasattr(config, "workerinput"):
         return
     folder = Path(tempfile.mkdtemp(prefix="sepal-keys-"))
@@ -45,14 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Workers begin with the last file: training and the README's tour take long, and nobody shall end with them."""
+    """Run the last file first on workers: training and the README's tour take long, and should not run last."""
     items.sort(key=lambda item: item.path, reverse=hasattr(config, "workerinput"))
 
 
 @pytest.fixture(scope="session")
 @unmeasured()
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with iris in it, made by the command that a user runs; nobody changes it."""
+    """A store with iris, trained by the command that users run; tests must not change it."""
     folder = tmp_path_factory.mktemp("store")
     trained = run("train", "iris", env=environment(artifacts=folder))
     assert trained.returncode == 0, trained.stdout + trained.stderr
@@ -61,7 +61,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for iris that never shows a value that was sent."""
+    """A server for iris that never shows values of the request in errors."""
     state = tmp_path_factory.mktemp("state")
     env = environment(artifacts=store, state=state, error_values="false", log_format="json", token_ttl_s=36_000)
     with Server(env) as running:
@@ -70,7 +70,7 @@ def server(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 @pytest.fixture(scope="session")
 def api(server: Server) -> Api:
-    """The server, asked with a token of every scope."""
+    """A client of the server, with a token of every scope."""
     return Api(server, server.bearer())
 
 
@@ -78,7 +78,7 @@ def api(server: Server) -> Api:
 @untraced()
 def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
-    Four small models; nobody changes them.
+    Four small models, which tests must not change.
 
     `mixed` has an integer, a float32 and a nullable column and boolean classes; `single` has one column, and
     classes that a spreadsheet would run; `signs` has more such classes; `wide` has 200 columns, integer classes and no
@@ -108,7 +108,7 @@ def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def zoo(zoo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server for these models that shows values, passes over unknown names, knows NA and escapes every cell."""
+    """A server for these models that shows values, ignores unknown names, reads NA as null and escapes every cell."""
     env = environment(
         artifacts=zoo_store,
         state=tmp_path_factory.mktemp("state"),
@@ -137,15 +137,15 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Each kind of database in turn."""
+    """The URL of a new database, SQLite and PostgreSQL in turn."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'sepal.db'}"
-    found: str = request.getfixturevalue("postgres_url")
-    return found
+    postgresql: str = request.getfixturevalue("postgres_url")
+    return postgresql
 
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[Redis]:
-    """A Redis of this file's."""
+    """A Redis server for the tests of one file."""
     with redis_server.running() as running:
         yield running

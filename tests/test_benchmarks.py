@@ -1,4 +1,4 @@
-"""What the benchmarks make of their records; measuring itself is not for the tests."""
+"""The records and the report of the server comparison; the measurements themselves are not tested."""
 
 import json
 from pathlib import Path
@@ -16,14 +16,14 @@ CELL = Cell("iris", 1, 64)
 
 
 def figure(peer: str, requests: int, *, number: int = 0, errors: int = 0) -> Figure:
-    """A second of requests for iris."""
+    """Return a figure of one second of requests for iris."""
     return Figure(
         number, peer, "iris", 1, 64, requests, seconds=1.0, p50_us=1000, p99_us=2000, errors=errors, others=0.01
     )
 
 
 @pytest.fixture
-def found() -> list[Record]:
+def measured() -> list[Record]:
     """Three rounds of sepal and of the ceiling, and a peer that failed."""
     return [
         Machine("a processor", 2, "an OS", "3.11", {"sepal": {}, "bare ASGI": {}, "MLServer": {}}, seconds=1),
@@ -36,44 +36,44 @@ def found() -> list[Record]:
     ]
 
 
-def test_records_come_back_as_they_were_kept(found: list[Record], tmp_path: Path) -> None:
-    """Every kind of record is read as what it was."""
+def test_records_are_read_as_they_were_written(measured: list[Record], tmp_path: Path) -> None:
+    """Every kind of record can be written and read back."""
     file = tmp_path / "records.jsonl"
-    for record in found:
+    for record in measured:
         records.append(file, record)
 
-    assert records.read(file.read_text().splitlines()) == found
+    assert records.read(file.read_text().splitlines()) == measured
     assert json.loads(file.read_text().splitlines()[-1])["kind"] == "failure"
 
 
-def test_an_error_voids_a_figure(found: list[Record]) -> None:
-    """A server that failed a request has no figure, however quick it was, and the report says so."""
-    medians = Medians(found)
+def test_an_error_voids_a_figure(measured: list[Record]) -> None:
+    """A server that failed a request has no figure, and the report says so."""
+    medians = Medians(measured)
 
     assert medians.of("MLServer", CELL) is None
     assert medians.best(CELL, ["MLServer"]) is None
     assert "void, 1 errors in 100000 requests: MLServer" in "\n".join(report.markdown(medians))
 
 
-def test_the_report_sets_medians_beside_the_aims(found: list[Record], tmp_path: Path) -> None:
-    """The section is put between its marks, ratios of medians in it, and the plot is drawn beside it."""
+def test_the_report_compares_medians_with_the_aims(measured: list[Record], tmp_path: Path) -> None:
+    """The section with the ratios of medians is written between its marks, and the plot next to the page."""
     page = tmp_path / "README.md"
     page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
 
-    report.write(found, page)
+    report.write(measured, page)
 
     written = page.read_text()
     assert written.startswith("before\n")
     assert written.endswith("after\n")
     assert "old" not in written
-    assert "| 9,000 requests/s | bare ASGI: 18,000 requests/s | **0.50** enough | ≥ 0.5 | ≥ 0.7 |" in written
-    assert "| 200 MiB | tutorial: 250 MiB | **0.80** enough | ≤ 1.2 | ≤ 0.6 |" in written
+    assert "| 9,000 requests/s | bare ASGI: 18,000 requests/s | **0.50** sufficient | ≥ 0.5 | ≥ 0.7 |" in written
+    assert "| 200 MiB | tutorial: 250 MiB | **0.80** sufficient | ≤ 1.2 | ≤ 0.6 |" in written
     assert "vetiver was not measured with penguins: `422: a null`" in written
     assert "</svg>" in (tmp_path / report.PLOT).read_text()
 
 
-def test_what_is_measured_is_not_measured_again() -> None:
-    """A run that goes on starts no server for figures that it has."""
+def test_a_resumed_run_measures_only_what_is_missing() -> None:
+    """A resumed run starts no server for figures that it has."""
     everything = sessions([SEPAL_ITSELF, CEILING], 1, done=[])
 
     left = sessions([SEPAL_ITSELF, CEILING], 1, done=[figure("bare ASGI", 1), Failure(0, "sepal", "iris", "why")])

@@ -1,4 +1,4 @@
-"""The notebook of examples/, executed from its first cell to its last against the server that it starts."""
+"""The notebook of examples/, executed from top to bottom against the server that it starts."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ nbformat.write(notebook, "executed.ipynb")
 @pytest.mark.timeout(300)
 @unmeasured()
 def test_the_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:
-    """It trains, publishes, predicts over HTTP, and publishes version 2, which answers after a restart."""
+    """The notebook trains, publishes, predicts over HTTP, and publishes version 2, which serves after a restart."""
     copy_project(tmp_path)
     examples = shutil.copytree(NOTEBOOK.parent, tmp_path / "examples")
     env = {**environment(signing_key="", trusted_keys="", port=free_port()), "PYTHONPATH": str(tmp_path)}
@@ -45,7 +45,7 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:
 
 
 def test_the_notebook_has_no_outputs() -> None:
-    """What a run printed, or counted, is not kept: it would change with every run."""
+    """The notebook is committed without outputs and execution counts, which change with every run."""
     cells = json.loads(NOTEBOOK.read_text())["cells"]
 
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)

@@ -1,4 +1,4 @@
-"""Where settings, keys, store and state are found: in the project's folder, whichever folder work is done in."""
+"""Settings, keys, store and state are in the project folder, no matter in which folder a command runs."""
 
 import shutil
 import subprocess
@@ -26,13 +26,13 @@ ROW = [[0.0, 1.0]]
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of the project, and a folder of notebooks elsewhere."""
+    """A copy of the project, and a folder of notebooks outside of it."""
 
     root: Path
     notebooks: Path
 
     def env(self, **settings: object) -> dict[str, str]:
-        """The environment of somebody who installed the copy, as `pip install -e` does, and set nothing but this."""
+        """Return the environment after `pip install -e` of the copy, with only these settings."""
         given = {"signing_key": "", "trusted_keys": "", **settings}
         return {**environment(**given), "PYTHONPATH": str(self.root)}
 
@@ -45,14 +45,14 @@ class Project:
         )  # fmt: skip
 
     def publish(self, **settings: object) -> list[str]:
-        """Publish a version from the folder of notebooks, and return what that printed."""
+        """Publish a version from the folder of notebooks, and return the printed lines."""
         (self.notebooks / "pub.py").write_text(_PUBLISH)
         ended = self.run("pub.py", **settings)
         assert (ended.returncode, ended.stderr) == (0, "")
         return ended.stdout.splitlines()
 
     def served_version(self, store: Path) -> object:
-        """The version that a server of the project answers with."""
+        """Return the version that a server of the project serves."""
         env = self.env(artifacts=store, state=self.root / ".sepal")
         with unmeasured(), Server(env, folder=self.root) as server:
             answer = Api(server, server.bearer()).predict(ROW)
@@ -62,31 +62,31 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project in which nothing was made yet."""
+    """A project without models, keys and state."""
     here = tmp_path_factory.mktemp("home")
-    made = Project(here / "project", here / "notebooks")
-    made.notebooks.mkdir()
+    created = Project(here / "project", here / "notebooks")
+    created.notebooks.mkdir()
     left_out = shutil.ignore_patterns("models", "__pycache__")
     for package in ("artifacts", "train", "serve"):
-        shutil.copytree(ROOT / package, made.root / package, ignore=left_out)
-    # `models` is the name of a module, too.
-    shutil.copytree(ROOT / "train" / "compile", made.root / "train" / "compile", dirs_exist_ok=True)
-    shutil.copy2(ROOT / "pyproject.toml", made.root)
-    return made
+        shutil.copytree(ROOT / package, created.root / package, ignore=left_out)
+    # `models` is also the name of a module.
+    shutil.copytree(ROOT / "train" / "compile", created.root / "train" / "compile", dirs_exist_ok=True)
+    shutil.copy2(ROOT / "pyproject.toml", created.root)
+    return created
 
 
-def test_publishing_from_another_folder_takes_no_model_down(project: Project, tmp_path: Path) -> None:
-    """The key is the project's, no matter where the script runs: the server loads what it published."""
+def test_publishing_from_another_folder_keeps_the_model_served(project: Project, tmp_path: Path) -> None:
+    """A script in any folder signs with the key of the project, so the server loads what it publishes."""
     store = tmp_path / "models"
 
-    told = [project.publish(artifacts=store)]
+    printed = [project.publish(artifacts=store)]
     versions = [project.served_version(store)]
-    told.append(project.publish(artifacts=store))
+    printed.append(project.publish(artifacts=store))
     versions.append(project.served_version(store))
 
     assert versions == [1, 2]
     assert [entry.name for entry in project.notebooks.iterdir()] == ["pub.py"]
-    for version, (line, facts) in enumerate(told, start=1):
+    for version, (line, facts) in enumerate(printed, start=1):
         promoted, key, place = facts.split()
         assert (promoted, place) == ("True", str(store))
         assert line == (
@@ -95,8 +95,8 @@ def test_publishing_from_another_folder_takes_no_model_down(project: Project, tm
         )
 
 
-def test_without_a_variable_everything_is_the_projects(project: Project) -> None:
-    """Store, key and `.env` are found where the packages are, and nothing is made in the working directory."""
+def test_without_variables_everything_is_in_the_project(project: Project) -> None:
+    """Store, key and `.env` are next to the packages, and nothing is created in the working directory."""
     (project.root / ".env").write_text("SEPAL_SIGNING_KEY=keys/ours.key\n")
     try:
         line = project.publish()[0]
@@ -110,8 +110,8 @@ def test_without_a_variable_everything_is_the_projects(project: Project) -> None
     assert [entry.name for entry in project.notebooks.iterdir()] == ["pub.py"]
 
 
-def test_home_is_what_the_environment_names(project: Project, tmp_path: Path) -> None:
-    """SEPAL_HOME has the `.env` and whatever has a relative path in it; a database is one of these."""
+def test_sepal_home_sets_the_project_folder(project: Project, tmp_path: Path) -> None:
+    """SEPAL_HOME is the folder of `.env` and of its relative paths, including that of a database."""
     (tmp_path / ".env").write_text(
         "SEPAL_ARTIFACTS=store\nSEPAL_STATE=state\nSEPAL_DATABASE_URL=sqlite:///state/users.db\n"
     )
@@ -127,8 +127,8 @@ def test_home_is_what_the_environment_names(project: Project, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("home", "complaint"), [("nowhere/at/all", "absolute path"), ("/nowhere/at/all", "/nowhere/at/all is not a folder")]
 )
-def test_a_home_that_is_none_is_refused(project: Project, home: str, complaint: str) -> None:
-    """A slip in it makes no second store and no second key: one line, and exit code 2."""
+def test_an_invalid_home_is_refused(project: Project, home: str, complaint: str) -> None:
+    """A wrong SEPAL_HOME is reported in one line with exit code 2, and creates no second store or key."""
     ended = project.run("-m", "artifacts", "list", home=home)
 
     assert (ended.returncode, ended.stdout) == (2, "")
@@ -137,8 +137,8 @@ def test_a_home_that_is_none_is_refused(project: Project, home: str, complaint: 
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_home_cannot_stand_in_the_file_that_is_found_by_it(project: Project) -> None:
-    """A line of `.env` that names it comes too late, and is refused."""
+def test_home_is_refused_in_the_env_file(project: Project) -> None:
+    """SEPAL_HOME in `.env` is refused, because it determines where `.env` is."""
     (project.root / ".env").write_text("SEPAL_HOME=/tmp\n")
     try:
         ended = project.run("-m", "artifacts", "list")
@@ -149,8 +149,8 @@ def test_home_cannot_stand_in_the_file_that_is_found_by_it(project: Project) -> 
     assert ended.stderr.startswith("SEPAL_HOME: it counts only in the environment")
 
 
-def test_packages_without_their_project_say_what_they_need(project: Project, tmp_path: Path) -> None:
-    """Installed without it, a command names SEPAL_HOME; with absolute paths it does its work, as in a container."""
+def test_packages_without_their_project_need_a_home_or_absolute_paths(project: Project, tmp_path: Path) -> None:
+    """Installed without the project, a command asks for SEPAL_HOME, or works with absolute paths, as in a container."""
     for package in ("artifacts", "serve"):
         shutil.copytree(project.root / package, tmp_path / "site" / package)
     installed = Project(tmp_path / "site", project.notebooks)
@@ -170,8 +170,8 @@ def test_packages_without_their_project_say_what_they_need(project: Project, tmp
     assert "signing.key" not in {path.name for path in project.notebooks.rglob("*")}
 
 
-def test_a_foreign_key_does_not_take_the_champion(project: Project, tmp_path: Path) -> None:
-    """What another key signs is published and not promoted, the line says so, and the model answers as before."""
+def test_a_version_of_an_unknown_key_is_not_promoted(project: Project, tmp_path: Path) -> None:
+    """A version of another key is published but not promoted, the output says so, and the champion stays the same."""
     store, foreign = tmp_path / "models", tmp_path / "signing.key"
     generate(foreign)
     project.publish(artifacts=store)

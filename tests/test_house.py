@@ -1,4 +1,4 @@
-"""The rules that the house keeps about itself."""
+"""The rules of the project about its own code and documentation."""
 
 import re
 import shutil
@@ -46,15 +46,15 @@ FORMATS = ROOT / "tests" / "formats"
 
 @pytest.fixture
 def app(tmp_path: Path) -> FastAPI:
-    """The whole app, its documentation served."""
+    """The whole app with its documentation."""
     settings = Settings(_env_file=None, state=tmp_path, secret_key=SecretStr("x" * 32))
     observed: Any = create_app(settings)
-    found: FastAPI = observed._app._app
-    return found
+    inner: FastAPI = observed._app._app
+    return inner
 
 
 def routes_of(routes: Any) -> Iterator[Any]:
-    """Every route, those of included routers too."""
+    """Yield every route, including those of included routers."""
     for route in routes:
         yield from routes_of(route.original_router.routes) if hasattr(route, "original_router") else [route]
 
@@ -70,7 +70,7 @@ def _calls(dependant: Dependant) -> set[str]:
 
 
 def test_every_route_needs_a_token_or_is_public(app: FastAPI) -> None:
-    """A route that names neither a caller nor stands on the short list fails here, before anybody can call it."""
+    """A route that has no caller in its signature and is not on the short public list fails this test."""
     routes = list(routes_of(app.routes))
 
     open_to_all = {
@@ -84,8 +84,8 @@ def test_every_route_needs_a_token_or_is_public(app: FastAPI) -> None:
 
 
 def test_every_path_of_predictions_has_a_policy() -> None:
-    """What answers ahead of the routes needs the same scope as they document, and counts under a limit of its own."""
-    rates = Rates(**{field.name: object() for field in fields(Rates)})  # type: ignore[arg-type]  # told apart only
+    """The prediction endpoint needs the documented scope, and counts under the rate limit of predictions."""
+    rates = Rates(**{field.name: object() for field in fields(Rates)})  # type: ignore[arg-type]  # only compared
     assert {entry.route.path for entry in PATHS} == {f"{PREFIX}/predict", f"{PREFIX}/models/{{model}}/predict"}
     for entry in PATHS:
         assert _scopes(entry.route.dependant) == {entry.permission}
@@ -93,7 +93,7 @@ def test_every_path_of_predictions_has_a_policy() -> None:
 
 
 def test_every_caller_but_me_needs_a_scope(app: FastAPI) -> None:
-    """A token alone opens nothing but what is its owner's own."""
+    """Without a scope, a token gives access only to the data of its owner."""
     routes = [route for route in routes_of(app.routes) if isinstance(route, APIRoute)]
 
     unscoped = {route.path for route in routes if not _scopes(route.dependant)}
@@ -113,14 +113,14 @@ def _all_errors(error: type[ServeError] = ServeError) -> Iterator[type[ServeErro
 
 
 def test_every_error_has_a_status() -> None:
-    """Each domain error stands in the one table, and in the tree at the top of its file."""
+    """Each domain error is in the table of statuses, and in the tree at the top of its file."""
     assert set(_all_errors()) == set(KINDS)
     for error in _all_errors():
         assert error.__name__ in str(errors.__doc__)
 
 
 def test_problem_slugs_are_documented() -> None:
-    """Whatever `type` a problem can have is explained in docs/api.md."""
+    """docs/api.md explains every `type` of a problem document."""
     source = "".join(path.read_text() for path in (ROOT / "serve").rglob("*.py"))
     raised = set(re.findall(r'InvalidInput\(\s*"([a-z-]+)"', source)) | {kind.slug for kind in KINDS.values()}
     raised |= set(re.findall(r'slug="([a-z-]+)"', source))
@@ -131,13 +131,13 @@ def test_problem_slugs_are_documented() -> None:
 
 
 def test_every_error_of_an_artifact_has_a_slug_that_is_documented() -> None:
-    """Each stands in the tree at the top of its file, and its slug in docs/artifacts.md; no two share one."""
-    told = (ROOT / "docs" / "artifacts.md").read_text()
+    """Each error is in the tree at the top of its file, and docs/artifacts.md has its slug, which is unique."""
+    documented = (ROOT / "docs" / "artifacts.md").read_text()
     kinds: list[type[ArtifactError]] = ArtifactError.__subclasses__()
     slugs = [ArtifactError.slug, *(kind.slug for kind in kinds)]
 
     assert len(set(slugs)) == len(slugs) > 10
-    assert all(f"`{slug}`" in told for slug in slugs)
+    assert all(f"`{slug}`" in documented for slug in slugs)
     assert all(kind.__name__ in str(artifact_errors.__doc__) for kind in kinds)
 
 
@@ -154,7 +154,7 @@ def _shown(field: FieldInfo) -> str:
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_is_documented(name: str) -> None:
-    """Each setting has its line in the README's table, with the default and the words of the code."""
+    """The README's table has each setting with the default and the description of the code."""
     field = Settings.model_fields[name]
 
     line = f"| `SEPAL_{name.upper()}` | {_shown(field)} | {field.description} |"
@@ -163,7 +163,7 @@ def test_every_setting_is_documented(name: str) -> None:
 
 
 def test_no_setting_is_documented_that_is_gone() -> None:
-    """The README's table and the example file name no setting that the code does not know."""
+    """The README's table and .env.example have no setting that the code does not have."""
     known = {f"SEPAL_{name.upper()}" for name in Settings.model_fields}
 
     named = set(re.findall(r"^\| `(SEPAL_[A-Z_]+)`", (ROOT / "README.md").read_text(), re.MULTILINE))
@@ -173,14 +173,14 @@ def test_no_setting_is_documented_that_is_gone() -> None:
 
 
 def test_the_version_is_one() -> None:
-    """OpenAPI tells the version that pyproject.toml has."""
+    """OpenAPI has the version of pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     assert project["version"] == VERSION
 
 
 def test_every_module_of_serve_is_under_a_contract() -> None:
-    """A new module cannot escape the contracts that list modules by name."""
+    """The import contracts that list modules by name list all of them."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     modules = {f"serve.{path.stem}" for path in (ROOT / "serve").iterdir() if path.name[0] not in "_."}
 
@@ -191,7 +191,7 @@ def test_every_module_of_serve_is_under_a_contract() -> None:
 
 
 def test_every_metric_has_a_unit_and_is_documented() -> None:
-    """Counters end in _total, times in _seconds, and docs/operations.md names all of them."""
+    """Counters end in _total and times in _seconds, and docs/operations.md documents all of them."""
     operations = (ROOT / "docs" / "operations.md").read_text()
     collectors = [metric for metric in vars(Metrics()).values() if isinstance(metric, Counter | Gauge | Histogram)]
 
@@ -205,7 +205,7 @@ def test_every_metric_has_a_unit_and_is_documented() -> None:
 
 
 def test_every_make_target_of_the_documents_exists() -> None:
-    """No document tells a reader to call a target that the Makefile does not have."""
+    """Documents name only targets that the Makefile has."""
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
 
@@ -216,7 +216,7 @@ def test_every_make_target_of_the_documents_exists() -> None:
 
 
 def test_every_link_between_the_documents_leads_somewhere() -> None:
-    """Relative links in Markdown point to files that are there."""
+    """Relative links in Markdown point to existing files."""
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
@@ -225,9 +225,9 @@ def test_every_link_between_the_documents_leads_somewhere() -> None:
 @pytest.mark.parametrize("folder", sorted(FORMATS.glob("*/*/")), ids=lambda folder: "-".join(folder.parts[-2:]))
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
 def test_every_former_format_still_loads(folder: Path, tmp_path: Path) -> None:
-    """A version of any format so far is loaded once somebody vouches for it, and answers its examples as it did."""
+    """A version of any previous format can be loaded after it is signed, and still predicts its examples."""
     shutil.copytree(folder, tmp_path / folder.name)
-    # What it was fitted with is older every year.
+    # The libraries that fitted it become older every year.
     store = Store(tmp_path, versions="warn")
     store.sign(folder.name, 1)
 
@@ -235,21 +235,21 @@ def test_every_former_format_still_loads(folder: Path, tmp_path: Path) -> None:
 
     examples = bundle.manifest.examples
     batch = bundle.manifest.signature.check(list(zip(*examples.instances, strict=True)))
-    told, expected = bundle.predict(batch.data).labels.tolist(), list(examples.predictions)
+    labels, expected = bundle.predict(batch.data).labels.tolist(), list(examples.predictions)
     assert batch.good.all()
-    assert told == (pytest.approx(expected, rel=1e-9) if bundle.labels is None else expected)
+    assert labels == (pytest.approx(expected, rel=1e-9) if bundle.labels is None else expected)
 
 
 def test_every_format_so_far_is_kept() -> None:
-    """Whoever raises the format leaves a bundle of it for those who come later."""
+    """There is a bundle of every format up to the current one."""
     assert sorted(int(folder.name) for folder in FORMATS.iterdir()) == list(range(1, FORMAT + 1))
 
 
 def test_every_estimator_that_scikit_learn_lists_is_in_the_table() -> None:
-    """docs/estimators.md says of each what came of it, and of none that it was wrong."""
+    """docs/estimators.md has a result for each estimator, and none is wrong."""
     table = (ROOT / "docs" / "estimators.md").read_text()
-    told = dict(re.findall(r"^\| (\w+) \| (the same|refused|wrong)", table, re.MULTILINE))
+    results = dict(re.findall(r"^\| (\w+) \| (the same|refused|wrong)", table, re.MULTILINE))
     listed = {name for kind in ("classifier", "regressor") for name, _ in all_estimators(type_filter=kind)}
 
-    assert listed <= told.keys()
-    assert "wrong" not in told.values()
+    assert listed <= results.keys()
+    assert "wrong" not in results.values()

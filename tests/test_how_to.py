@@ -1,4 +1,4 @@
-"""The how-tos, each pasted from top to bottom into a shell by one who works in a folder of their own."""
+"""The how-tos, each pasted from top to bottom into a shell in a folder outside of the project."""
 
 import os
 import subprocess
@@ -9,20 +9,20 @@ import pytest
 from tests.support.server import ROOT
 from tests.support.shell_session import blocks, copy_project, paste, rounded
 
-# Most of them train and start a server.
+# Most of them train a model and start a server.
 pytestmark = pytest.mark.timeout(300)
 
 HOW_TO = ROOT / "docs" / "how-to"
 
 
 def page(name: str) -> str:
-    """The text of a how-to."""
+    """Return the text of a how-to."""
     return (HOW_TO / f"{name}.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["notebook", "own-code", "dates", "python-client"])
-def test_a_how_to_does_what_it_says(tmp_path: Path, name: str) -> None:
-    """Every command works, from another folder than the project's, and prints what the page shows."""
+def test_the_commands_of_a_how_to_work(tmp_path: Path, name: str) -> None:
+    """Every command works outside of the project folder, and prints what the page shows."""
     copy_project(tmp_path / "clone")
     (tmp_path / "work").mkdir()
     text = page(name)
@@ -34,7 +34,7 @@ def test_a_how_to_does_what_it_says(tmp_path: Path, name: str) -> None:
 
 
 def _installed(clone: Path) -> dict[str, str]:
-    """The environment in which `pip install -e` has put a clone on the path."""
+    """Return the environment after `pip install -e` of a clone."""
     return {"PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(clone)}
 
 
@@ -51,7 +51,7 @@ def _commit(folder: Path, file: str, text: str) -> str:
 
 @pytest.mark.parametrize("renamed", [False, True], ids=["as it is", "renamed"])
 def test_a_clone_is_updated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, renamed: bool) -> None:
-    """What the template changed arrives in a clone that has changes of its own, under its own name if it has one."""
+    """Changes of the template are merged into a clone with its own changes, also into one that was renamed."""
     for person in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{person}_NAME", "someone")
         monkeypatch.setenv(f"GIT_{person}_EMAIL", "someone@example.org")
@@ -80,12 +80,12 @@ def test_a_clone_is_updated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, 
     assert not (clone / "gone.py").exists()
 
 
-# What CONTRIBUTING.md has done to the clone before.
+# CONTRIBUTING.md has renamed the clone before.
 _RENAME_MAIN = "rename\ngit commit -qam Rename\n"
 
 
 def test_every_how_to_is_tested_and_linked() -> None:
-    """No page is left out of these tests, and each is found from the README."""
+    """Every how-to is in these tests, and the README links to it."""
     readme = (ROOT / "README.md").read_text()
 
     assert {path.stem for path in HOW_TO.glob("*.md")} == {"notebook", "own-code", "dates", "python-client", "update"}

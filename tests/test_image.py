@@ -1,4 +1,4 @@
-"""The container image: what is in it, as whom it runs, and that it serves under every restriction."""
+"""The container image: its contents, its user, and that it serves under every restriction."""
 
 import os
 import re
@@ -26,7 +26,7 @@ SETOSA = [5.1, 3.5, 1.4, 0.2]
 
 @pytest.fixture(scope="module")
 def images() -> Iterator[Storage]:
-    """A storage that holds the image, built as `make image` builds it."""
+    """A storage with the image, built as `make image` builds it."""
     missing = [tool for tool in TOOLS if not shutil.which(tool)] + ["root"] * (os.geteuid() != 0)
     if missing:
         assert "SEPAL_TEST_EVERYTHING" not in os.environ, f"the image needs {missing}"
@@ -38,8 +38,8 @@ def images() -> Iterator[Storage]:
 
 @pytest.fixture(scope="module")
 def models(store: Path, images: Storage) -> str:
-    """The option that mounts iris, readable by all and to be written by nobody."""
-    # pytest's own folders are closed to everybody else, and the container is somebody else.
+    """The option that mounts iris, readable for all users and read-only."""
+    # Other users cannot read the folders of pytest, and the container runs as another user.
     folder = shutil.copytree(store, images.home / "models")
     folder.chmod(0o755)
     return f"--volume={folder}:/models:ro"
@@ -47,40 +47,40 @@ def models(store: Path, images: Storage) -> str:
 
 @pytest.fixture(scope="module")
 def container(images: Storage, models: str) -> Iterator[Container]:
-    """A server for iris, its state in a volume."""
+    """A server for iris, with its state in a volume."""
     with serving(images, IMAGE, models, "--volume=state:/data") as running:
         yield running
 
 
 def inside(images: Storage, *command: str) -> str:
-    """What a command prints in a container of its own, nothing mounted."""
+    """Return the output of a command in a new container without mounts."""
     return images.ask("run", "--rm", *RESTRICTED, IMAGE, *command)
 
 
 def code() -> set[str]:
-    """Every file of the two packages that the image is made of, models left out."""
+    """Return every file of the two packages of the image, without models."""
     files = [path for package in ("artifacts", "serve") for path in (ROOT / package).rglob("*") if path.is_file()]
     models = ROOT / "artifacts" / "models"
     return {f"./{path.relative_to(ROOT)}" for path in files if path.suffix != ".pyc" and models not in path.parents}
 
 
 def predict(container: Container, model: str) -> dict[str, object]:
-    """Add a user, log in as a client does, and ask for the class of one flower."""
+    """Add a user, log in as a client does, and return the prediction for one flower."""
     user = f"ada-{model}"
     added = container.call("python", "-m", "serve", "users", "add", user, stdin=PASSWORD + "\n")
     assert added.returncode == 0, added.stderr
     token = container.client.post("/api/v1/token", data={"username": user, "password": PASSWORD}).json()
-    answer = container.client.post(
+    response = container.client.post(
         f"/api/v1/models/{model}/predict",
         json={"instances": [SETOSA]},
         headers={"Authorization": f"Bearer {token['access_token']}"},
     )
-    read: dict[str, object] = answer.json()
-    return read
+    body: dict[str, object] = response.json()
+    return body
 
 
-def test_it_is_small(images: Storage, capsys: pytest.CaptureFixture[str]) -> None:
-    """The image, its base included, is not larger than the documentation lets a reader expect."""
+def test_the_image_is_small(images: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+    """The image, including its base, is not larger than the documentation says."""
     size_mb = int(images.ask("image", "inspect", "--format={{.Size}}", IMAGE)) / 1e6
 
     with capsys.disabled():
@@ -88,8 +88,8 @@ def test_it_is_small(images: Storage, capsys: pytest.CaptureFixture[str]) -> Non
     assert size_mb < LARGEST_MB
 
 
-def test_it_holds_what_serves_and_nothing_else(images: Storage) -> None:
-    """No package but those of the lock file and pip, no code but the two packages, no model, no compiler."""
+def test_the_image_contains_only_the_server(images: Storage) -> None:
+    """The image has only the packages of the lock file and pip, the two own packages, no model and no compiler."""
     locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements-serve.lock").read_text(), re.MULTILINE))
 
     listed = inside(images, "pip", "list", "--format=freeze", "--disable-pip-version-check")
@@ -100,8 +100,8 @@ def test_it_holds_what_serves_and_nothing_else(images: Storage) -> None:
     assert inside(images, "sh", "-c", "for name in cc gcc g++ make; do command -v $name; done; true") == ""
 
 
-def test_it_can_write_nothing_but_its_state(images: Storage) -> None:
-    """Neither root nor able, it writes to /data and /tmp alone."""
+def test_the_container_can_write_only_its_state(images: Storage) -> None:
+    """The container runs without root and without capabilities, and can write only to /data and /tmp."""
     folders = ["/", "/app", "/opt/sepal", "/models", "/data", "/tmp"]
     attempt = "for folder in $0 $@; do touch $folder/file 2>/dev/null && echo $folder; done; true"
 
@@ -111,53 +111,53 @@ def test_it_can_write_nothing_but_its_state(images: Storage) -> None:
     assert "\nCapEff:\t0000000000000000\n" in inside(images, "cat", "/proc/self/status")
 
 
-def test_without_a_secret_it_does_not_start(images: Storage) -> None:
-    """Production is what it is from the first start, and the missing setting is named."""
+def test_without_a_secret_the_container_does_not_start(images: Storage) -> None:
+    """The container runs in production mode by default, and names the missing setting."""
     ended = images.podman("run", "--rm", *RESTRICTED, IMAGE)
 
     assert ended.returncode == 2
     assert "SEPAL_SECRET_KEY is missing" in ended.stderr
 
 
-def test_without_a_key_to_trust_it_does_not_start(images: Storage) -> None:
-    """An image trusts nobody: whose models it shall load is said where it is run."""
+def test_without_a_trusted_key_the_container_does_not_start(images: Storage) -> None:
+    """The image trusts no key; the trusted keys must be set when it is run."""
     ended = images.podman("run", "--rm", *RESTRICTED, "--env=SEPAL_SECRET_KEY=" + SECRET, IMAGE)
 
     assert ended.returncode == 2
     assert "SEPAL_TRUSTED_KEYS is missing" in ended.stderr
 
 
-def test_a_model_of_a_stranger_is_not_served(images: Storage, models: str) -> None:
-    """What was not signed by a key that it trusts makes it ill, whatever is mounted."""
+def test_a_model_of_an_untrusted_key_is_not_served(images: Storage, models: str) -> None:
+    """A container with a model that no trusted key signed is not ready."""
     with serving(images, IMAGE, models, trusted_keys="ed25519:" + "A" * 43) as running:
         assert running.client.get("/health/ready").status_code == 503
         assert "artifact-untrusted" in running.call("python", "-m", "artifacts", "verify").stdout
 
 
-def test_a_user_made_inside_gets_a_prediction(container: Container) -> None:
-    """The first user is added in the running container, logs in, and is told setosa."""
+def test_a_user_who_was_added_in_the_container_gets_a_prediction(container: Container) -> None:
+    """The first user is added in the running container, logs in, and gets the prediction setosa."""
     assert predict(container, "iris")["predictions"] == ["setosa"]
 
 
-def test_it_is_healthy_with_a_model_and_ill_without(container: Container, images: Storage) -> None:
-    """The image's own health check passes for a server that predicts, and fails for one with an empty store."""
-    healthy = images.podman("healthcheck", "run", container.name)
+def test_the_health_check_needs_a_model(container: Container, images: Storage) -> None:
+    """The health check of the image passes for a server that predicts, and fails for an empty store."""
+    with_model = images.podman("healthcheck", "run", container.name)
     with serving(images, IMAGE) as empty:
-        ill = images.podman("healthcheck", "run", empty.name)
+        without_model = images.podman("healthcheck", "run", empty.name)
 
-    assert (healthy.returncode, ill.returncode) == (0, 1)
+    assert (with_model.returncode, without_model.returncode) == (0, 1)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_sigterm_ends_it_in_order(images: Storage, models: str, workers: int) -> None:
-    """As process 1, with one worker or with two, it drains and ends with 0."""
+def test_sigterm_stops_the_container_gracefully(images: Storage, models: str, workers: int) -> None:
+    """As process 1, with one or two workers, the server drains and exits with 0."""
     with serving(images, IMAGE, models, workers=workers) as running:
         assert running.client.get("/health/ready").status_code == 200
         assert running.stop() == 0
 
 
 def test_state_outlives_the_container(images: Storage, models: str, container: Container) -> None:
-    """A second container on the same volume knows the users of the first."""
+    """A second container with the same volume has the users of the first."""
     container.call("python", "-m", "serve", "users", "add", "grace", stdin=PASSWORD + "\n")
 
     settings = ["--env=SEPAL_SECRET_KEY=" + SECRET, f"--env=SEPAL_TRUSTED_KEYS={os.environ['SEPAL_TRUSTED_KEYS']}"]
@@ -168,20 +168,20 @@ def test_state_outlives_the_container(images: Storage, models: str, container: C
 
 
 def test_packages_of_a_model_are_added_as_documented(images: Storage, tmp_path: Path) -> None:
-    """The Dockerfile that docs/operations.md shows for LightGBM makes an image that serves such a model."""
+    """The Dockerfile for LightGBM in docs/operations.md builds an image that serves a LightGBM model."""
     [example] = re.findall(r"```dockerfile\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
     X, y = load_iris(return_X_y=True)
     folder = images.home / "boosted"
     estimator = LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(X, y)
-    # A program would answer for it without LightGBM.
+    # A compiled program would serve it without LightGBM.
     publish(estimator, X, y, name="boosted", compiled=False, store=Store(folder))
     mount = f"--volume={folder}:/models:ro"
     (tmp_path / "Dockerfile").write_text(example)
 
     images.build(tmp_path, "boosted")
 
-    with serving(images, IMAGE, mount) as plain:
-        assert predict(plain, "boosted")["type"] == "/problems/model-unavailable"
+    with serving(images, IMAGE, mount) as without_lightgbm:
+        assert predict(without_lightgbm, "boosted")["type"] == "/problems/model-unavailable"
     with serving(images, "boosted", mount) as boosted:
         assert predict(boosted, "boosted")["predictions"] == [0]
         assert boosted.call("id", "-u").stdout.strip() == "10001"

@@ -1,4 +1,4 @@
-"""The project as a package: next to what people train with, and in an environment that make did not make."""
+"""The project as a package: together with packages that people train with, and in an environment without make."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 
 
 def call(*command: str | Path, cwd: Path = ROOT, stdin: str = "") -> str:
-    """Run a command, which must succeed; what it prints."""
+    """Run a command that must succeed, and return its output."""
     ended = subprocess.run(
         command, check=False, cwd=cwd, env=environment(), input=stdin, capture_output=True, text=True, timeout=800
     )
@@ -29,8 +29,8 @@ def call(*command: str | Path, cwd: Path = ROOT, stdin: str = "") -> str:
 
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("lock", [None, "requirements.lock"], ids=["bounds", "lock"])
-def test_it_can_be_installed_with_what_people_train_with(tmp_path: Path, python: str, lock: str | None) -> None:
-    """MLflow, boto3, s3fs, JupyterLab and polars resolve with the project's bounds, and with the lock's versions."""
+def test_the_project_can_be_installed_with_training_packages(tmp_path: Path, python: str, lock: str | None) -> None:
+    """MLflow, boto3, s3fs, JupyterLab and polars resolve with the bounds of the project and with its lock file."""
     neighbours = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["neighbours"]
     constraints = tmp_path / "constraints.txt"
     constraints.write_text("\n".join(_pins((ROOT / lock).read_text())) if lock else "")
@@ -54,7 +54,7 @@ def _pins(text: str) -> list[str]:
 
 
 def test_a_wheel_has_the_three_packages_with_their_data(tmp_path: Path) -> None:
-    """A built package has the page of the model card and the migrations, and neither tests, benchmarks nor models."""
+    """A wheel has the template of the model card and the migrations, but no tests, benchmarks or models."""
     call(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", tmp_path, ".")
     [wheel] = tmp_path.iterdir()
 
@@ -67,7 +67,7 @@ def test_a_wheel_has_the_three_packages_with_their_data(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The Python of a new environment where `pip install -e .` was called."""
+    """The Python of a new environment in which `pip install -e .` was run."""
     folder = tmp_path_factory.mktemp("environment")
     call(sys.executable, "-m", "venv", folder)
     installed = folder / "bin" / "python"
@@ -77,7 +77,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_the_packages_import_from_any_folder(python: Path, tmp_path: Path) -> None:
-    """`from train import publish` works in a folder that has nothing to do with the project, and so do the others."""
+    """`from train import publish` and the other packages work in a folder outside of the project."""
     code = "from train import publish; import artifacts, serve; print(publish.__module__, artifacts.__file__)"
 
     assert call(python, "-c", code, cwd=tmp_path).split() == ["train.publishing", str(ROOT / "artifacts/__init__.py")]
@@ -85,7 +85,7 @@ def test_the_packages_import_from_any_folder(python: Path, tmp_path: Path) -> No
 
 
 def test_the_command_trains_and_serves_from_any_folder(python: Path, tmp_path: Path) -> None:
-    """`sepal train iris`, then `sepal serve run` with two workers, answers."""
+    """`sepal train iris` and `sepal serve run` with two workers work."""
     sepal = str(python.with_name("sepal"))
     env = environment(artifacts=tmp_path / "models", state=tmp_path / "state")
     subprocess.run([sepal, "train", "iris"], check=True, cwd=tmp_path, env=env, timeout=300, capture_output=True)

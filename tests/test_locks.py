@@ -1,4 +1,4 @@
-"""The three lock files, each a part of the next: what serves, what trains as well, and what tests and checks."""
+"""The three lock files, each a subset of the next: for serving, for training too, and for tests and checks too."""
 
 import re
 import tomllib
@@ -13,7 +13,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def _pins(file: str) -> set[str]:
-    """Every `name==version` of a lock file, with its marker."""
+    """Return every `name==version` of a lock file with its marker."""
     return set(re.findall(r"^[a-z0-9-]+==[^\\\n]+", (ROOT / file).read_text(), re.MULTILINE))
 
 
@@ -26,7 +26,7 @@ def _names(requirements: list[str]) -> set[str]:
 
 
 def _required(lock: str) -> set[str]:
-    """The packages that a lock file is made for, according to pyproject.toml."""
+    """Return the packages that a lock file must contain according to pyproject.toml."""
     project = PROJECT["project"]
     requirements = list(project["dependencies"])
     if lock != LOCKS[0]:
@@ -36,22 +36,22 @@ def _required(lock: str) -> set[str]:
     return _names(requirements)
 
 
-def test_what_is_installed_has_the_versions_that_were_tested() -> None:
-    """Each pin of a lock file stands in the next larger one, so `make lock` wrote all of them."""
+def test_all_lock_files_have_the_same_versions() -> None:
+    """Every pin of a lock file is in the next larger one, so that tested versions are those that are installed."""
     assert len(_pins(LOCKS[0])) > 20
     assert _pins(LOCKS[0]) < _pins(LOCKS[1]) < _pins(LOCKS[2])
 
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_has_what_its_commands_need(lock: str) -> None:
-    """The image cannot train, and neither serving nor training installs what only tests and checks need."""
+    """The image has no training packages, and serving and training install no test tools."""
     assert _required(lock) <= _locked(lock)
     assert not (_required(LOCKS[2]) - _required(lock)) & _locked(lock)
 
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_has_digests_and_no_addresses(lock: str) -> None:
-    """Every package has digests, and where it is downloaded from is the installer's setting."""
+    """Every package has digests, and the installer decides where to download it from."""
     text = (ROOT / lock).read_text()
 
     entries = re.findall(r"^[^ #].*\n {4}--hash=sha256:", text, re.MULTILINE)
@@ -60,8 +60,8 @@ def test_a_lock_has_digests_and_no_addresses(lock: str) -> None:
     assert "//" not in text
 
 
-def test_a_lock_is_installed_as_it_is() -> None:
-    """Every command that installs a lock checks digests and resolves nothing: the lock is complete."""
+def test_a_lock_is_installed_without_resolving() -> None:
+    """Every command that installs a lock file checks digests and resolves nothing."""
     makefile, dockerfile = [(ROOT / name).read_text() for name in ("Makefile", "Dockerfile")]
     commands = re.findall(r"^.*install.* -r .*$", makefile + dockerfile, re.MULTILINE | re.IGNORECASE)
 

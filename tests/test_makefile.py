@@ -1,4 +1,4 @@
-"""The Makefile: the environment that it makes and updates, and machines that lack something."""
+"""The Makefile: the environment that it creates and updates, and machines without a requirement."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 
 def make(here: Path, *targets: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run make in a copy of the project; how it ends is the caller's affair."""
+    """Run make in a copy of the project, and return the ended process."""
     return subprocess.run(
         ["make", *targets],
         check=False, cwd=here, env={**environment(), **env}, capture_output=True, text=True, timeout=100,
@@ -24,7 +24,7 @@ def make(here: Path, *targets: str, **env: str) -> subprocess.CompletedProcess[s
 
 
 def program(here: Path, text: str) -> Path:
-    """A shell script."""
+    """Write a shell script, and return its path."""
     here.write_text(f"#!/bin/sh\n{text}\n")
     here.chmod(0o755)
     return here
@@ -32,7 +32,7 @@ def program(here: Path, text: str) -> Path:
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
-    """A copy of the project's Makefile and of what it reads, without an environment."""
+    """A copy of the Makefile and of the files that it reads, without an environment."""
     for name in ("Makefile", "pyproject.toml", *LOCKS):
         shutil.copy2(ROOT / name, tmp_path / name)
     return tmp_path
@@ -46,8 +46,8 @@ def here(tmp_path: Path) -> Path:
     ],
     ids=["no venv module", "an old Python"],
 )
-def test_what_is_missing_is_explained(here: Path, python: str, advice: str) -> None:
-    """Without python3-venv, or with an old Python, make ends with advice, and prints no traceback."""
+def test_a_missing_requirement_is_explained(here: Path, python: str, advice: str) -> None:
+    """Without python3-venv, or with an old Python, make prints advice and no traceback."""
     ended = make(here, "serve", f"PYTHON={program(here / 'python', python)}")
 
     assert ended.returncode != 0
@@ -56,8 +56,8 @@ def test_what_is_missing_is_explained(here: Path, python: str, advice: str) -> N
     assert not (here / ".venv").exists()
 
 
-def test_help_is_one_line_a_target(here: Path) -> None:
-    """`make help`, and `make` alone, list every target with its purpose, and make no environment for it."""
+def test_help_has_one_line_per_target(here: Path) -> None:
+    """`make help` and `make` list every target with its purpose, and create no environment."""
     lines = make(here, "help", "PYTHON=false").stdout.splitlines()
 
     targets = ["help", "setup", "train", "serve", "token", "test", "coverage", "check"]
@@ -66,8 +66,8 @@ def test_help_is_one_line_a_target(here: Path) -> None:
     assert make(here, "PYTHON=false").stdout.splitlines() == lines
 
 
-def test_only_the_command_line_says_where_to_listen(here: Path) -> None:
-    """A HOST that the shell exports is not taken for ours; one that is given to make is."""
+def test_make_ignores_exported_hosts_and_ports(here: Path) -> None:
+    """HOST and PORT count on the command line of make, and are ignored if the shell exports them."""
     printed = make(here, "-n", "serve", "PORT=8123", "WORKERS=2", HOST="x86_64-linux").stdout
 
     assert "--port 8123" in printed
@@ -84,7 +84,7 @@ def test_only_the_command_line_says_where_to_listen(here: Path) -> None:
     ids=["a user", "a contributor"],
 )
 def test_each_target_installs_what_it_needs(here: Path, targets: tuple[str, ...], locks: set[str]) -> None:
-    """Serving and training install neither test tools nor linters."""
+    """Serving and training install no test tools and no linters."""
     for target in targets:
         lines = make(here, "-n", target).stdout.splitlines()
 
@@ -95,18 +95,18 @@ def test_each_target_installs_what_it_needs(here: Path, targets: tuple[str, ...]
 @pytest.fixture(params=["pip", "uv"])
 def index(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
-    The only index there is: a folder of wheels, for an installer that make finds on the PATH or not.
+    The only package index: a folder of wheels, with and without uv on the PATH.
 
-    A uv that is found and does not run, as a version manager's is, is none.
+    A uv that does not run, such as the stub of a version manager, is the same as no uv.
     """
     folder, programs = tmp_path / "index", tmp_path / "programs"
     folder.mkdir()
     programs.mkdir()
-    found = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if request.param == "uv" and found is None:
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if request.param == "uv" and uv is None:
         assert "SEPAL_TEST_EVERYTHING" not in os.environ, "uv is not installed"
         pytest.skip("uv is not installed")
-    program(programs / "uv", f'exec {found} "$@"' if request.param == "uv" else "exit 127")
+    program(programs / "uv", f'exec {uv} "$@"' if request.param == "uv" else "exit 127")
     for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
@@ -120,7 +120,7 @@ def index(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def small(here: Path, index: Path) -> Path:
-    """A project with the real Makefile, and lock files that pin an older release than the newest."""
+    """A project with the real Makefile, and with lock files that pin an older release than the newest."""
     write_project(here)
     asking = wheel(index, "asking", "1.0", requires=["asked[extra]>=1"])
     asked = wheel(index, "asked", "1.0", extras=["extra"])
@@ -131,26 +131,26 @@ def small(here: Path, index: Path) -> Path:
 
 
 def install(here: Path, target: str) -> None:
-    """Make a target that installs."""
+    """Run a target that installs packages."""
     ended = make(here, target, f"PYTHON={sys.executable}")
     assert ended.returncode == 0, ended.stderr
 
 
 def installed(here: Path) -> dict[str, str]:
-    """Every distribution in the environment with its version, but for what venv brings."""
+    """Return every distribution in the environment with its version, except those of venv."""
     code = "from importlib.metadata import distributions as d; print(*(f'{x.name}={x.version}' for x in d()))"
     python = here / ".venv" / "bin" / "python"
     printed = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
-    found = dict(word.split("=") for word in printed.split())
-    return {name: version for name, version in found.items() if name not in {"pip", "setuptools"}}
+    versions = dict(word.split("=") for word in printed.split())
+    return {name: version for name, version in versions.items() if name not in {"pip", "setuptools"}}
 
 
 def test_a_newer_release_of_a_pinned_package_changes_nothing(small: Path) -> None:
     """
-    The lock is installed as it is, whatever has been released since, and so is the project.
+    The lock file and the project are installed unchanged, even if a newer release of a package exists.
 
-    A package that requires another with an extra makes pip look for the newest release of it, pinned or not, and in
-    hash-checking mode it then refuses that one: `make serve` failed a week after the lock had been made.
+    If a package requires another one with an extra, pip looks for its newest release even if it is pinned, and refuses
+    it in hash-checking mode: `make serve` failed a week after the lock file had been written.
     """
     install(small, STAMP)
 
@@ -158,7 +158,7 @@ def test_a_newer_release_of_a_pinned_package_changes_nothing(small: Path) -> Non
 
 
 def test_the_environment_grows_and_keeps_what_a_user_installed(small: Path, index: Path) -> None:
-    """What tests and checks is added to what serves, a changed lock is installed over it, and nothing else changes."""
+    """Test tools are added to the environment, a changed lock is installed over it, and other packages stay."""
     install(small, STAMP)
     own = wheel(index, "own", "3.0")
     pip = [str(small / ".venv" / "bin" / "python"), "-m", "pip", "install", "--quiet", str(own)]
@@ -175,8 +175,8 @@ def test_the_environment_grows_and_keeps_what_a_user_installed(small: Path, inde
 
 @pytest.mark.parametrize("index", ["pip"], indirect=True)
 @pytest.mark.parametrize("damage", ["no pip", "no Python"])
-def test_an_environment_that_does_not_run_is_made_anew(small: Path, damage: str) -> None:
-    """One that was cut short, or whose Python has been removed from the machine, is replaced."""
+def test_a_broken_environment_is_created_again(small: Path, damage: str) -> None:
+    """An incomplete environment, or one whose Python was removed from the machine, is replaced."""
     programs = small / ".venv" / "bin"
     programs.mkdir(parents=True)
     (programs / "python").symlink_to("/bin/false" if damage == "no pip" else "/nowhere/python")

@@ -1,4 +1,4 @@
-"""What may stand nowhere in the code, or in one place only; and what may not stand in the repository at all."""
+"""Code that is forbidden or allowed in a few modules only, and files that must not be in the repository."""
 
 import ast
 import re
@@ -10,11 +10,11 @@ import pytest
 
 from tests.support.server import ROOT, environment, run
 
-# Whatever makes an object of bytes that are not its own, or runs a text.
+# Modules that create objects from bytes, and functions that run text as code.
 UNPICKLES = {"pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve"}
 RUNS = {"eval", "exec", "compile", "__import__"}
 MODULES = sorted(path for package in ("artifacts", "serve", "train") for path in (ROOT / package).rglob("*.py"))
-# Those that unpickle and run what was verified, those that pickle, the one that reads what its user brings and trusts.
+# Modules that unpickle and run verified bytes, that pickle, or that read a file which the user provides and trusts.
 MAY_UNPICKLE = {
     "artifacts/runtimes/original.py",
     "artifacts/isolated.py",
@@ -43,7 +43,7 @@ def _imported(tree: ast.AST) -> Iterator[str]:
 
 
 def _calls(tree: ast.AST) -> Iterator[tuple[str, dict[str, object]]]:
-    """Every call by the last part of its name, with those of its keywords that are constants."""
+    """Yield the last part of the name of every call, with its constant keyword arguments."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
@@ -52,8 +52,8 @@ def _calls(tree: ast.AST) -> Iterator[tuple[str, dict[str, object]]]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_a_module_runs_nothing_that_it_was_handed(path: Path) -> None:
-    """No eval, no shell, no pickles but where they are verified or made, no arrays of objects from a file."""
+def test_a_module_does_not_run_its_input(path: Path) -> None:
+    """Modules use no eval and no shell, pickle only where it is allowed, and read no arrays of objects from files."""
     tree = ast.parse(path.read_text())
     imported, calls = set(_imported(tree)), list(_calls(tree))
     names = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
@@ -70,7 +70,7 @@ def test_a_module_runs_nothing_that_it_was_handed(path: Path) -> None:
 
 
 def test_the_rules_find_what_they_forbid() -> None:
-    """Each rule is broken by the code that it is meant for."""
+    """Each rule detects the code that it forbids."""
     tree = ast.parse(
         "import joblib.numpy_pickle\nfrom pickle import loads\nrun('x', shell=True)\nnp.load(f, allow_pickle=True)"
     )
@@ -83,24 +83,24 @@ def test_the_rules_find_what_they_forbid() -> None:
 
 
 def test_no_secret_is_in_the_repository() -> None:
-    """No file that git keeps holds a private key, a token or a key of somebody's service."""
+    """No tracked file contains a private key, a token or an API key of a service."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if listed.returncode:
         pytest.skip("this is not a clone")
     files = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
 
-    found = {
+    secrets = {
         _name(path): match[0][:20] for path in files if path.is_file() and (match := SECRETS.search(path.read_bytes()))
     }
 
     assert len(files) > 100
-    assert found == {}
+    assert secrets == {}
 
 
-def test_what_documented_commands_write_is_not_committed(tmp_path: Path) -> None:
-    """The keys that docs/operations.md has made, development's state and models are ignored, and refused if forced."""
-    made = run("artifacts", "keygen", "--output", str(tmp_path / "signing.key"), env=environment())
-    assert made.returncode == 0, made.stderr
+def test_files_of_documented_commands_are_not_committed(tmp_path: Path) -> None:
+    """Keys, development state and models are ignored by git, and refused by the pre-commit hook if added by force."""
+    ended = run("artifacts", "keygen", "--output", str(tmp_path / "signing.key"), env=environment())
+    assert ended.returncode == 0, ended.stderr
     paths = ["signing.key", "signing.key.pub", "keys.json", ".env", ".sepal/container.env", "artifacts/models/iris/1/a"]
     hooks = (ROOT / ".pre-commit-config.yaml").read_text()
     (refused,) = re.findall(r"id: no-secrets.*? files: (\S+)", hooks, re.DOTALL)

@@ -1,4 +1,4 @@
-"""One app for all of these measurements."""
+"""One app for all micro benchmarks."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +11,15 @@ from benchmarks.in_process import App, publish_models
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Iris and the penguins, published."""
-    made = Store(tmp_path_factory.mktemp("store"))
-    publish_models(made)
-    return made
+    """A store with iris and penguins."""
+    published = Store(tmp_path_factory.mktemp("store"))
+    publish_models(published)
+    return published
 
 
 @pytest.fixture(scope="session")
 def app(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """The app with both models in memory."""
+    """The running app with both models loaded."""
     folder: Path = tmp_path_factory.mktemp("state")
     with App(folder, store) as running:
         yield running

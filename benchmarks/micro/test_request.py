@@ -1,5 +1,5 @@
 """
-What each step of a request costs, by the functions that take it.
+Micro benchmarks: the cost of each step of a request.
 
     python -m pytest benchmarks/micro
 """
@@ -15,7 +15,7 @@ from serve.dialects.native.schema import read
 from serve.inference.service import Call
 
 SIZES = (1, 1000)
-# A run of the event loop costs as much as a request does: it is shared by so many.
+# One run of the event loop costs as much as a request, so this many requests share it.
 REQUESTS = 50
 
 of_each_model = pytest.mark.parametrize("model", MODELS)
@@ -23,7 +23,7 @@ of_each_size = pytest.mark.parametrize("rows", SIZES)
 
 
 def test_verify_a_token(benchmark: BenchmarkFixture, app: App) -> None:
-    """A token says who asks."""
+    """Verify a token."""
     verified = benchmark(app.tokens.verify, app.token)
 
     assert verified.principal.name == "developer"
@@ -31,8 +31,8 @@ def test_verify_a_token(benchmark: BenchmarkFixture, app: App) -> None:
 
 @of_each_model
 @of_each_size
-def test_read_rows(benchmark: BenchmarkFixture, app: App, store: Store, model: str, rows: int) -> None:
-    """A body of JSON becomes a checked batch."""
+def test_decode_rows(benchmark: BenchmarkFixture, app: App, store: Store, model: str, rows: int) -> None:
+    """Decode a JSON body to a checked batch."""
     loaded = app.services.registry.get(model)
 
     batch = benchmark(read, loaded.request, body(store, model, rows=rows), report=False)
@@ -43,7 +43,7 @@ def test_read_rows(benchmark: BenchmarkFixture, app: App, store: Store, model: s
 @of_each_model
 @of_each_size
 def test_predict_rows(benchmark: BenchmarkFixture, app: App, store: Store, model: str, rows: int) -> None:
-    """A checked batch gets its answer."""
+    """Predict a checked batch."""
     loaded = app.services.registry.get(model)
     batch = read(loaded.request, body(store, model, rows=rows), report=False)
 
@@ -53,8 +53,8 @@ def test_predict_rows(benchmark: BenchmarkFixture, app: App, store: Store, model
 
 
 @of_each_size
-def test_serialise_an_answer(benchmark: BenchmarkFixture, app: App, store: Store, rows: int) -> None:
-    """Labels and probabilities become JSON."""
+def test_encode_predictions(benchmark: BenchmarkFixture, app: App, store: Store, rows: int) -> None:
+    """Encode labels and probabilities as JSON."""
     model = app.services.registry.get("iris")
     batch = read(model.request, body(store, "iris", rows=rows), report=False)
     predictions = app.services.inference.predict_block(Call(model, batch.data))
@@ -65,7 +65,7 @@ def test_serialise_an_answer(benchmark: BenchmarkFixture, app: App, store: Store
 
 
 def test_count_in_a_metric(benchmark: BenchmarkFixture, app: App) -> None:
-    """A metric counts one more."""
+    """Increment a metric."""
     metrics = app.services.metrics
 
     benchmark(lambda: metrics.predictions.labels("iris", "1").inc())
@@ -75,7 +75,7 @@ def test_count_in_a_metric(benchmark: BenchmarkFixture, app: App) -> None:
 
 @pytest.mark.usefixtures("app")
 def test_write_a_log_line(benchmark: BenchmarkFixture) -> None:
-    """A line of the log is written."""
+    """Write a log line."""
     log = structlog.get_logger("serve.access")
 
     benchmark(log.info, "request", method="POST", path="/api/v1/models/iris/predict", status=200, duration_ms=0.123)
@@ -83,9 +83,9 @@ def test_write_a_log_line(benchmark: BenchmarkFixture) -> None:
 
 @of_each_model
 def test_answer_requests(benchmark: BenchmarkFixture, app: App, store: Store, model: str) -> None:
-    """Fifty requests with one row, one after the other, from the first byte that ASGI has to the last."""
+    """Fifty requests with one row, one after the other, from the first ASGI message to the last."""
     sent = body(store, model, rows=1)
 
-    answer = benchmark(app.ask, model, sent, times=REQUESTS)
+    response = benchmark(app.request, model, sent, times=REQUESTS)
 
-    assert b'"predictions":[' in answer
+    assert b'"predictions":[' in response

@@ -1,4 +1,4 @@
-"""BentoML: one service with every model, its adaptive batching on."""
+"""BentoML: one service with every model and adaptive batching."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ BATCHED = {"batchable": True, "batch_dim": 0, "max_batch_size": 100_000, "max_la
 
 @bentoml.service(workers=1, traffic={"timeout": 60}, logging={"access": {"enabled": False}}, metrics={"enabled": False})
 class Models:
-    """The models, a route each."""
+    """The models, one route per model."""
 
     def __init__(self) -> None:
         self.models = {name: joblib.load(FOLDER / f"{name}.joblib") for name in NAMES}
@@ -38,5 +38,5 @@ class Models:
 
     @bentoml.api(route="/penguins/predict", **BATCHED)
     def penguins(self, rows: list[list]) -> list[str]:
-        """Species of penguins; its batching of frames ends in a TypeError, that of lists does not."""
+        """Species of penguins; batching of frames fails with a TypeError, batching of lists works."""
         return self.models["penguins"].predict(self.frames.of(rows)).tolist()

@@ -1,5 +1,5 @@
 """
-LitServe: a model, its worker and its batching.
+LitServe: models, each with its worker and its batching.
 
     BENCH_MODELS=folder BENCH_NAMES=iris python lit_server.py PORT
 """
@@ -26,29 +26,29 @@ class Model(litserve.LitAPI):
         self.name = name
 
     def setup(self, device: str) -> None:
-        """Load it, in the worker."""
+        """Load the model, in the worker."""
         self.model = joblib.load(FOLDER / f"{self.name}.joblib")
         self.frames = Frames(FOLDER, self.name) if self.name == "penguins" else None
 
     def decode_request(self, request: dict) -> list | np.ndarray:
-        """The rows of one request."""
+        """Return the rows of one request."""
         return request["rows"] if self.frames else np.asarray(request["rows"], dtype=float)
 
     def batch(self, inputs: list) -> pd.DataFrame | np.ndarray:
-        """The rows of all of them."""
+        """Return the rows of all requests of a batch."""
         self.ends = list(accumulate(map(len, inputs)))[:-1]
         return self.frames.of([row for rows in inputs for row in rows]) if self.frames else np.concatenate(inputs)
 
     def predict(self, rows: pd.DataFrame | np.ndarray) -> np.ndarray:
-        """Their labels."""
+        """Return the labels of the rows."""
         return self.model.predict(rows)
 
     def unbatch(self, output: np.ndarray) -> list[np.ndarray]:
-        """The labels of each request."""
+        """Return the labels of each request."""
         return np.split(output, self.ends)
 
     def encode_response(self, output: np.ndarray) -> dict:
-        """The answer to one request."""
+        """Return the response to one request."""
         return {"predictions": output.tolist()}
 
 

@@ -1,10 +1,10 @@
 """
-MLflow's folders, from the same pickles.
+Create MLflow's model folders from the same pickles.
 
     BENCH_MODELS=folder python mlflow_models.py TARGET NAME...
 
-Its flavour for scikit-learn leaves None in a column of texts, where scikit-learn wants NaN; a model with such columns
-is wrapped, as its documentation advises.
+MLflow's scikit-learn flavour leaves None in a column of texts, where scikit-learn needs NaN; a model with such columns
+is wrapped, as MLflow's documentation advises.
 """
 
 import os
@@ -21,13 +21,13 @@ from frames import Frames
 
 
 class FrameModel(mlflow.pyfunc.PythonModel):
-    """A model that takes texts and nulls."""
+    """A model that accepts texts and nulls."""
 
     def __init__(self, model: Any, frames: Frames) -> None:
         self.model, self.frames = model, frames
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict | None = None) -> np.ndarray:
-        """Labels of the rows."""
+        """Return the labels of the rows."""
         return self.model.predict(self.frames.of(model_input))
 
 

@@ -1,4 +1,4 @@
-"""MLServer's runtime for texts and nulls: its own leaves None in a column, where scikit-learn wants NaN."""
+"""An MLServer runtime for texts and nulls: the stock runtime leaves None in a column, where scikit-learn needs NaN."""
 
 from pathlib import Path
 
@@ -9,16 +9,16 @@ from mlserver_sklearn import SKLearnModel
 
 
 class FrameModel(SKLearnModel):
-    """The stock runtime, but for the frame."""
+    """The stock runtime with the frame of training."""
 
     async def load(self) -> bool:
-        """Load the model, and its columns."""
+        """Load the model and its columns."""
         pickled = Path(self.settings.parameters.uri)
         self._frames = Frames(pickled.parent, pickled.stem)
         return await super().load()
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Labels of the rows of all requests that arrived together."""
+        """Return the labels of the rows of all requests of a batch."""
         labels = self._model.predict(self._frames.of(PandasCodec.decode_request(payload)))
         outputs = [NumpyCodec.encode_output("predict", labels)]
         return InferenceResponse(model_name=self.name, model_version=self.version, outputs=outputs)

@@ -1,11 +1,11 @@
 """
-What most people write: FastAPI, a pydantic model, joblib, and python-jose as FastAPI's own tutorial shows it.
+What most people write: FastAPI, a pydantic model, joblib, and python-jose as in FastAPI's tutorial.
 
     BENCH_MODELS=folder BENCH_NAMES=iris,forest uvicorn benchmarks.peers.tutorial:app
     python benchmarks/peers/tutorial.py        prints a token
 
-Each model has three routes for one row, /NAME/predict (`def`), /NAME/async (`async def`) and /NAME/secure (`def`,
-behind a token), and one for many, /NAME/batch.
+Each model has three routes for one row, /NAME/predict (`def`), /NAME/async (`async def`) and /NAME/secure (`def`, with
+a token), and one for many rows, /NAME/batch.
 """
 
 import os
@@ -21,7 +21,7 @@ from jose import JWTError, jwt
 from pydantic import BaseModel
 
 ALGORITHM = "HS256"
-SECRET_KEY = "of a benchmark, and nobody's secret"
+SECRET_KEY = "used only by this benchmark, not a secret"
 USERS = {"johndoe": {"username": "johndoe", "disabled": False}}
 
 app = FastAPI()
@@ -35,7 +35,7 @@ class Item(BaseModel):
 
 
 class Penguin(BaseModel):
-    """One row of the penguins, its names as in training."""
+    """One row of the penguins, with the column names of training."""
 
     island: str
     bill_length_mm: float | None
@@ -53,26 +53,26 @@ class Items(BaseModel):
 
 
 class User(BaseModel):
-    """Who asks."""
+    """The caller."""
 
     username: str
     disabled: bool
 
 
 class Prediction(BaseModel):
-    """The answer for one row."""
+    """The response for one row."""
 
     prediction: int | str
 
 
 class Predictions(BaseModel):
-    """The answers for many rows."""
+    """The response for many rows."""
 
     predictions: list[int]
 
 
 async def current_user(token: Annotated[str, Depends(bearer)]) -> User:
-    """The user that the token names."""
+    """Return the user of the token."""
     try:
         name = jwt.decode(token, SECRET_KEY, algorithms=[ALGORITHM]).get("sub")
     except JWTError as error:
@@ -83,14 +83,14 @@ async def current_user(token: Annotated[str, Depends(bearer)]) -> User:
 
 
 async def active_user(user: Annotated[User, Depends(current_user)]) -> User:
-    """The same, if nobody has disabled them."""
+    """Return the user if the user is not disabled."""
     if user.disabled:
         raise HTTPException(400, "Inactive user")
     return user
 
 
 def add(name: str, row: Any, predict: Callable[[Any], Any]) -> None:
-    """The routes of one model for one row."""
+    """Add the routes of one model for one row."""
 
     @app.post(f"/{name}/predict", response_model=Prediction)
     def predict_one(item: row) -> Any:
@@ -106,7 +106,7 @@ def add(name: str, row: Any, predict: Callable[[Any], Any]) -> None:
 
 
 def add_numbers(name: str, model: Any) -> None:
-    """A model that takes numbers, by one row and by many."""
+    """Add a model of numbers, with routes for one row and for many."""
     add(name, Item, lambda item: model.predict([item.features])[0].item())
 
     @app.post(f"/{name}/batch", response_model=Predictions)
@@ -115,7 +115,7 @@ def add_numbers(name: str, model: Any) -> None:
 
 
 def add_penguins(name: str, model: Any, folder: Path) -> None:
-    """A model that takes texts and nulls, in a frame."""
+    """Add a model of texts and nulls, which are converted to a frame."""
     from benchmarks.peers.frames import Frames
 
     frames = Frames(folder, name)
@@ -123,7 +123,7 @@ def add_penguins(name: str, model: Any, folder: Path) -> None:
 
 
 def add_all(folder: Path, names: list[str]) -> None:
-    """Every model that was asked for."""
+    """Add every model of the list."""
     for name in names:
         model = joblib.load(folder / f"{name}.joblib")
         if name == "penguins":

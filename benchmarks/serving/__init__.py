@@ -1,1 +1,1 @@
-"""sepal beside what users pick today: the same models, the same rows, one run."""
+"""Compare sepal with popular model servers: the same models, the same rows, one run."""

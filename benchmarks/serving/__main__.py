@@ -1,15 +1,16 @@
 """
-sepal beside what users pick today: the same models, the same rows, one run.
+Compare sepal with popular model servers: the same models, the same rows, one run.
 
     python -m benchmarks.serving                                   about 20 minutes
     python -m benchmarks.serving --quick                           about 5
-    python -m benchmarks.serving --only sepal --only tutorial      these servers, and no other
-    python -m benchmarks.serving --resume                          what a run that was cut short has left
+    python -m benchmarks.serving --only sepal --only tutorial      only these servers
+    python -m benchmarks.serving --resume                          continue an interrupted run
     python -m benchmarks.serving --report records.jsonl --output benchmarks/README.md
 
-The server has core 0 for itself, wrk sends from core 1. Every server is measured once a round; figures are medians
-over the rounds. An answer is compared with offline before a server is measured, and a failed request voids a figure.
-Everything that is needed is made in a folder; wrk comes from the system (Debian: apt install wrk).
+The server has core 0 for itself, and wrk sends from core 1. Every server is measured once per round; figures are
+medians over the rounds. Predictions are compared with offline before a server is measured, and a failed request voids a
+figure. Everything that is needed is created in one folder, except wrk, which the system must have (Debian: apt install
+wrk).
 """
 
 import argparse
@@ -33,17 +34,17 @@ from benchmarks.serving.rounds import LOAD_CORE, SERVER_CORE, Bench, duration_s,
 
 
 def main() -> int:
-    """Measure or report; 1 if sepal itself could not be measured."""
+    """Measure or report; return 1 if sepal itself could not be measured."""
     arguments = _parser().parse_args()
-    # Ended from outside, it still ends the server that it has started.
+    # If this process is terminated, it still stops the server that it started.
     signal.signal(signal.SIGTERM, _end)
     if arguments.report:
-        found = records.read(arguments.report.read_text().splitlines())
+        measured = records.read(arguments.report.read_text().splitlines())
     else:
         _check_machine()
-        found = _measure(arguments)
-    report.write(found, arguments.output)
-    return 1 if any(isinstance(record, Failure) and record.peer.startswith("sepal") for record in found) else 0
+        measured = _measure(arguments)
+    report.write(measured, arguments.output)
+    return 1 if any(isinstance(record, Failure) and record.peer.startswith("sepal") for record in measured) else 0
 
 
 def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -54,20 +55,27 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serving", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--into", type=Path, default=Path(".bench"), help="folder of all it makes (default: .bench)")
-    parser.add_argument("--seconds", type=int, default=2, help="how long each figure takes (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is taken (default: %(default)s)")
+    parser.add_argument(
+        "--into", type=Path, default=Path(".bench"), help="folder of everything it creates (default: .bench)"
+    )
+    parser.add_argument("--seconds", type=int, default=2, help="seconds per figure (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="one round of one second")
     names = [peer.name for peer in PEERS]
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument(
-        "--port", type=int, default=8190, help="of the servers, and two above it (default: %(default)s)"
+        "--port", type=int, default=8190, help="port of the servers, which also use the next two (default: %(default)s)"
     )
-    parser.add_argument("--records", type=Path, help="JSON lines, a figure each (default: records.jsonl in the folder)")
-    parser.add_argument("--resume", action="store_true", help="keep the records, and measure what is missing")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="measure nothing: tell what these records say")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="Markdown whose section is replaced, its plot beside it"
+        "--records", type=Path, help="JSON lines, one per figure (default: records.jsonl in the folder)"
+    )
+    parser.add_argument("--resume", action="store_true", help="keep the records, and measure only what is missing")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="measure nothing: report these records")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="Markdown file whose section is replaced; the plot is written next to it",
     )
     return parser
 
@@ -75,9 +83,9 @@ def _parser() -> argparse.ArgumentParser:
 def _check_machine() -> None:
     for program, package in (("wrk", "wrk"), ("taskset", "util-linux")):
         if not shutil.which(program):
-            sys.exit(f"there is no {program}; on Debian or Ubuntu: sudo apt install {package}")
+            sys.exit(f"{program} is not installed; on Debian or Ubuntu: sudo apt install {package}")
     if not {SERVER_CORE, LOAD_CORE} <= os.sched_getaffinity(0):
-        sys.exit("it takes two cores, one for the server and one for the load")
+        sys.exit("this benchmark needs two cores, one for the server and one for the load")
 
 
 def _measure(arguments: argparse.Namespace) -> list[Record]:
@@ -94,7 +102,7 @@ def _measure(arguments: argparse.Namespace) -> list[Record]:
     print(
         f"{len(waiting)} starts of servers, about {duration_s(waiting, seconds=seconds) / 60:.0f} minutes", flush=True
     )
-    # Whatever is started from here has the load's core, but for the servers, which are told another.
+    # All processes that start from here use the load's core, except the servers, which are pinned to another.
     os.sched_setaffinity(0, {LOAD_CORE})
     tokens = {peer.name: _token(place, peer) for peer in chosen}
     bench = Bench(place, read_tables(place.models / "tables.json"), tokens, seconds=seconds, file=file)
@@ -105,7 +113,7 @@ def _measure(arguments: argparse.Namespace) -> list[Record]:
 
 
 def _prepare(place: Place, peers: Sequence[Peer]) -> None:
-    """Environments where they are missing; models and what is made of them always, since they follow the code."""
+    """Create missing environments, and always the models and their copies, since they depend on the code."""
     for peer in peers:
         if peer.environment:
             environments.ensure(place, peer)
@@ -144,9 +152,9 @@ def _line(record: Record) -> str:
     match record:
         case Figure():
             errors = f", {record.errors} ERRORS" if record.errors else ""
-            asked = f"{record.model:9}{record.rows:>7} rows, {record.concurrency:>2} at once"
+            cell = f"{record.model:9}{record.rows:>7} rows, {record.concurrency:>2} at once"
             times = f"p50 {record.p50_us / 1000:.2f} ms, p99 {record.p99_us / 1000:.2f} ms"
-            return f"{who} {asked}{record.rows_per_s:>11,.0f} rows/s, {times}{errors}"
+            return f"{who} {cell}{record.rows_per_s:>11,.0f} rows/s, {times}{errors}"
         case Start():
             return f"{who} up in {record.first_answer_s:.2f} s, {record.memory_mib:.0f} MiB"
         case Failure():

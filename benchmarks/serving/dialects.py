@@ -1,4 +1,4 @@
-"""How each server wants rows, and where its answer has the labels."""
+"""The JSON of each server: the rows in a request, and the labels in a response."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,14 +13,14 @@ Rows = Sequence[Row]
 @dataclass(frozen=True, slots=True)
 class Table:
     """
-    Rows of one model, and what it says of them offline.
+    Rows of one model, with the offline predictions.
 
     Attributes:
-        model: Its name.
+        model: The name of the model.
         columns: The names of the columns.
-        rows: The rows, as JSON carries them.
+        rows: The rows as JSON values.
         expected: The class of each row as text.
-        names: What the label map makes of each class.
+        names: The label of each row according to the label map.
     """
 
     model: str
@@ -31,20 +31,20 @@ class Table:
 
     @property
     def has_texts(self) -> bool:
-        """Whether it is more than an array of numbers."""
+        """Whether the rows have texts."""
         return any(isinstance(value, str) for value in self.rows[0])
 
     def records(self, rows: Rows) -> list[dict[str, Any]]:
-        """Rows as objects."""
+        """Return rows as objects."""
         return [dict(zip(self.columns, row, strict=True)) for row in rows]
 
     def places(self, number: int, *, size: int) -> list[int]:
-        """Which rows the body of that number has, if each has `size` of them: they go round and round."""
+        """Return the places of the `size` rows in body `number`; after the last row comes the first."""
         return [place % len(self.rows) for place in range(number * size, (number + 1) * size)]
 
 
 def read_tables(file: Path) -> dict[str, Table]:
-    """What `models` wrote."""
+    """Read the file that `models` wrote."""
     return {
         name: Table(name, **{key: tuple(values) for key, values in table.items()})
         for name, table in json.loads(file.read_text()).items()
@@ -57,9 +57,9 @@ class Dialect:
     One server's JSON.
 
     Attributes:
-        body: Makes a request of a table's rows.
-        labels: Finds the labels in an answer, in the order of the rows.
-        names: Whether it tells names of the label map, or the bare class.
+        body: Creates the body of a request from rows of a table.
+        labels: Returns the labels of a response in the order of the rows.
+        names: Whether the server returns labels of the label map, or the classes.
     """
 
     body: Callable[[Table, Rows], object]
@@ -67,13 +67,13 @@ class Dialect:
     names: bool = False
 
     def expected(self, table: Table, places: Sequence[int]) -> list[str]:
-        """What it must tell of these rows, as texts."""
-        told = table.names if self.names else table.expected
-        return [told[place] for place in places]
+        """Return the labels, as texts, that the server must return for these rows."""
+        labels = table.names if self.names else table.expected
+        return [labels[place] for place in places]
 
-    def told(self, answer: bytes) -> list[str]:
-        """What it told, as texts."""
-        return [str(label) for label in self.labels(json.loads(answer))]
+    def decode(self, response: bytes) -> list[str]:
+        """Return the labels of a response as texts."""
+        return [str(label) for label in self.labels(json.loads(response))]
 
 
 def _tutorial(table: Table, rows: Rows) -> object:

@@ -1,4 +1,4 @@
-"""One Python environment a peer, made if it is missing."""
+"""One Python environment per peer, created if it is missing."""
 
 import json
 import shutil
@@ -16,18 +16,18 @@ print(json.dumps({name: importlib.metadata.version(name) for name in sys.argv[1:
 
 
 def ensure(place: Place, peer: Peer) -> None:
-    """Make the environment of a peer, unless one with the same requirements is there."""
+    """Create the environment of a peer, unless one with the same requirements exists."""
     home = place.programs(peer.environment).parent
     stamp = home.with_suffix(".txt")
     wanted = "\n".join(peer.all_requirements) + "\n"
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    print(f"making the environment of {peer.name}, which takes a minute or two", file=sys.stderr)
+    print(f"creating the environment of {peer.name}, which takes a minute or two", file=sys.stderr)
     stamp.unlink(missing_ok=True)
     shutil.rmtree(home, ignore_errors=True)
     home.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(_installation(place, peer), check=True)
-    # The stamp is the last thing made: an environment that was cut short is made anew.
+    # The stamp is written last, so that an incomplete environment is created again.
     stamp.write_text(wanted)
 
 
@@ -40,8 +40,8 @@ def _installation(place: Place, peer: Peer) -> list[str]:
 
 
 def versions(place: Place, peer: Peer) -> dict[str, str]:
-    """What its environment has of what the peer is made of."""
+    """Return the installed version of each requirement of a peer."""
     names = [requirement.partition("==")[0] for requirement in peer.all_requirements]
     command: list[Path | str] = [place.programs(peer.environment) / "python", "-c", _VERSIONS, *names]
-    found: dict[str, str] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return found
+    installed: dict[str, str] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return installed

@@ -1,4 +1,4 @@
-"""Load: bodies in a file, sent by wrk from another core; and one request, to see that the answer is right."""
+"""Load: bodies in a file that wrk sends from another core; and single requests to check predictions."""
 
 import http.client
 import json
@@ -14,7 +14,8 @@ from benchmarks.serving.peer import Cell, Peer, Place
 from benchmarks.serving.process import NotMeasured
 
 SCRIPT = Path(__file__).with_name("post.lua")
-# Bodies of a cell, each of other rows, sent in turn: no answer can be remembered from the request before.
+# The number of bodies of a cell by its rows. They have different rows and are sent in turn, so that a server cannot
+# cache the previous prediction.
 BODIES = {1: 100, 10: 50, 100: 20, 1000: 5}
 TIMEOUT_S = 60
 
@@ -22,14 +23,14 @@ TIMEOUT_S = 60
 @dataclass(frozen=True, slots=True)
 class Load:
     """
-    What came of a few seconds of requests.
+    The result of a few seconds of requests.
 
     Attributes:
-        requests: How many were answered.
-        seconds: In how long.
-        p50_us: Half of them within that time.
-        p99_us: All but one in a hundred.
-        errors: How many failed: a status of 400 or more, a connection, a timeout.
+        requests: The number of responses.
+        seconds: The duration.
+        p50_us: The median latency.
+        p99_us: The 99th percentile of the latency.
+        errors: The number of failures: a status of 400 or more, a connection error, a timeout.
     """
 
     requests: int
@@ -40,33 +41,33 @@ class Load:
 
 
 def places(cell: Cell, table: Table) -> list[list[int]]:
-    """The rows of each body of a cell, as their places in the table."""
+    """Return the rows of each body of a cell, as places in the table."""
     return [table.places(number, size=cell.rows) for number in range(BODIES.get(cell.rows, 2))]
 
 
 def bodies(peer: Peer, cell: Cell, table: Table) -> list[bytes]:
-    """The bodies of a cell."""
+    """Return the bodies of a cell."""
     return [
         json.dumps(peer.dialect.body(table, [table.rows[place] for place in chosen]), separators=(",", ":")).encode()
         for chosen in places(cell, table)
     ]
 
 
-def ask(url: str, body: bytes, *, token: str) -> tuple[int, bytes]:
-    """One request: status and body of its answer."""
+def post(url: str, body: bytes, *, token: str) -> tuple[int, bytes]:
+    """Send one request, and return the status and the body of the response."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=TIMEOUT_S)
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     try:
         connection.request("POST", f"{parts.path}?{parts.query}" if parts.query else parts.path, body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        response = connection.getresponse()
+        return response.status, response.read()
     finally:
         connection.close()
 
 
 def press(url: str, sent: Sequence[bytes], place: Place, *, token: str, concurrency: int, seconds: int) -> Load:
-    """Send the bodies for that long, and count."""
+    """Send the bodies for this many seconds, and return the result."""
     file = place.folder / "bodies.txt"
     file.write_bytes(b"".join(body + b"\n" for body in sent))
     done = subprocess.run(

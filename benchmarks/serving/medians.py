@@ -1,4 +1,4 @@
-"""Figures of several rounds made one: medians, and nothing where a request failed."""
+"""Medians of the figures of several rounds; figures with a failed request are left out."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,47 +19,49 @@ class Median:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """A server that nobody asks."""
+class Idle:
+    """An idle server."""
 
     first_answer_s: float
     memory_mib: float
 
 
 class Medians:
-    """What the records come down to."""
+    """The medians of all records."""
 
-    def __init__(self, found: Sequence[Record]) -> None:
-        [self.machine] = [record for record in found if isinstance(record, Machine)]
+    def __init__(self, measured: Sequence[Record]) -> None:
+        [self.machine] = [record for record in measured if isinstance(record, Machine)]
         figures, starts = defaultdict(list), defaultdict(list)
-        for record in found:
+        for record in measured:
             if isinstance(record, Figure):
                 figures[record.peer, record.cell].append(record)
             if isinstance(record, Start):
                 starts[record.peer, record.models].append(record)
         self.rounds = max(map(len, figures.values()), default=0)
         self.void = [figure for kept in figures.values() for figure in kept if _is_void(figure)]
-        self.failures = {(record.peer, record.model): record.reason for record in found if isinstance(record, Failure)}
+        self.failures = {
+            (record.peer, record.model): record.reason for record in measured if isinstance(record, Failure)
+        }
         self.others = sorted(figure.others for kept in figures.values() for figure in kept)
-        self._cells = {key: made for key, kept in figures.items() if (made := _median(kept))}
-        self._starts = {key: _rest(kept) for key, kept in starts.items()}
+        self._cells = {key: of_rounds for key, kept in figures.items() if (of_rounds := _median(kept))}
+        self._starts = {key: _idle(kept) for key, kept in starts.items()}
 
     @property
     def peers(self) -> list[str]:
-        """Every server, as it came."""
+        """Every server, in the order of the records."""
         return list(dict.fromkeys([*self.machine.versions, *(peer for peer, _ in self._cells)]))
 
     def of(self, peer: str, cell: Cell) -> Median | None:
-        """One cell of one server; None if it was not measured, or not without an error."""
+        """Return one cell of one server, or None if it was not measured or every measurement had errors."""
         return self._cells.get((peer, cell))
 
-    def rest(self, peer: str, models: int) -> Rest | None:
-        """A server with so many models."""
+    def idle(self, peer: str, models: int) -> Idle | None:
+        """Return the figures of an idle server with this many models."""
         return self._starts.get((peer, models))
 
     def best(self, cell: Cell, peers: Sequence[str]) -> str | None:
-        """Which of these answers most rows."""
-        rates = {peer: made.rows_per_s for peer in peers if (made := self.of(peer, cell))}
+        """Return the server that predicts most rows per second."""
+        rates = {peer: figures.rows_per_s for peer in peers if (figures := self.of(peer, cell))}
         return max(rates, key=rates.__getitem__, default=None)
 
 
@@ -78,5 +80,5 @@ def _median(figures: Sequence[Figure]) -> Median | None:
     )
 
 
-def _rest(starts: Sequence[Start]) -> Rest:
-    return Rest(median(start.first_answer_s for start in starts), median(start.memory_mib for start in starts))
+def _idle(starts: Sequence[Start]) -> Idle:
+    return Idle(median(start.first_answer_s for start in starts), median(start.memory_mib for start in starts))

@@ -1,9 +1,9 @@
 """
-The four models of the comparison: fitted once, pickled for the peers, published for sepal.
+Fit the four models of the comparison once, pickle them for the peers, and publish them for sepal.
 
     python -m benchmarks.serving.models FOLDER
 
-Run as a process of its own, so that the one that measures shares no page of a library with a server.
+This is a separate process, so that the measuring process shares no memory page of a library with a server.
 """
 
 import json
@@ -27,7 +27,7 @@ from train.recipes import Recipe, breast_cancer, iris, penguins
 
 @dataclass(frozen=True)
 class Fitted:
-    """An estimator, and the rows that it was fitted on."""
+    """An estimator and the rows that it was fitted on."""
 
     name: str
     recipe: Recipe
@@ -37,7 +37,7 @@ class Fitted:
 
 
 def fit_all() -> list[Fitted]:
-    """Numbers are arrays, as most people fit them: a peer is then not warned of names that it does not send."""
+    """Fit the models; numbers are arrays, as is usual, so that no peer gets a warning about missing column names."""
     forest = RandomForestClassifier(n_estimators=100, random_state=0)
     return [
         _fit("iris", iris.RECIPE, iris.RECIPE.estimator(), as_array=True),
@@ -54,7 +54,7 @@ def _fit(name: str, recipe: Recipe, estimator: Any, *, as_array: bool) -> Fitted
 
 
 def publish_all(models: Sequence[Fitted], store: Store) -> None:
-    """What `train.publish` makes of them."""
+    """Publish the models with `train.publish`."""
     for model in models:
         columns = None if isinstance(model.X, pd.DataFrame) else list(model.recipe.load()[0].columns)
         publish(
@@ -64,7 +64,7 @@ def publish_all(models: Sequence[Fitted], store: Store) -> None:
 
 
 def table(model: Fitted) -> dict[str, Any]:
-    """Rows as JSON carries them, shuffled, those with nulls first, and what the estimator says of them offline."""
+    """Return the rows as JSON values, shuffled with nulls first, and the offline predictions for them."""
     frame = model.recipe.load()[0]
     order = np.random.default_rng(0).permutation(len(frame))
     order = np.concatenate([order[~_is_whole(frame, order)], order[_is_whole(frame, order)]])
@@ -84,7 +84,7 @@ def _is_whole(frame: pd.DataFrame, order: Any) -> Any:
 
 
 def main() -> None:
-    """Write all of it."""
+    """Write the pickles, the store and the tables."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True)
     models = fit_all()

@@ -1,4 +1,4 @@
-"""What one server of the comparison is: what it needs, how it is started, how it is asked, what is measured of it."""
+"""One server of the comparison: its requirements, its command, its requests and its measurements."""
 
 import os
 import sys
@@ -11,21 +11,21 @@ from benchmarks.serving.dialects import Dialect
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "benchmarks" / "peers"
-# The same libraries beneath every model, and the event loop and the parser that uvicorn is quickest with.
-# Beside the models: what signed them, wherever the server runs.
+# The key that signed the models, in their folder.
 KEY = "signing.key"
+# The libraries of every model, and the event loop and the parser with which uvicorn is fastest.
 COMMON = ("scikit-learn", "numpy", "pandas", "joblib", "uvloop", "httptools")
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """
-    One figure: so many rows a request, so many requests at once.
+    One figure: a number of rows per request, and a number of requests at once.
 
     Attributes:
-        model: Whose rows.
-        rows: Rows of each request.
-        concurrency: Connections that ask, each again as soon as it is answered.
+        model: The model.
+        rows: Rows per request.
+        concurrency: Connections; each sends its next request as soon as it has a response.
     """
 
     model: str
@@ -36,11 +36,11 @@ class Cell:
 @dataclass(frozen=True, slots=True)
 class Place:
     """
-    Where the benchmark keeps what it makes, and where its servers listen.
+    The folder of the benchmark, and the port of its servers.
 
     Attributes:
-        folder: Environments, models, bodies and logs; absolute.
-        port: Of every server, one after the other; MLServer takes the two that follow as well.
+        folder: The absolute path of the folder with environments, models, bodies and logs.
+        port: The port of every server, one server at a time; MLServer also uses the next two.
     """
 
     folder: Path
@@ -48,11 +48,11 @@ class Place:
 
     @property
     def models(self) -> Path:
-        """Pickles, tables and the store."""
+        """The folder of the pickles, the tables and the store."""
         return self.folder / "models"
 
     def programs(self, environment: str) -> Path:
-        """Where the programs of that environment are; the project's own has no name."""
+        """Return the folder of the programs of an environment; an empty name is the project's own."""
         return self.folder / "environments" / environment / "bin" if environment else Path(sys.executable).parent
 
 
@@ -65,19 +65,19 @@ class Peer:
     One server, in its best known configuration.
 
     Attributes:
-        name: What the tables call it.
-        command: Its command line: from the place, its programs and the models that it shall serve.
-        dialect: Its JSON.
-        path: Where it is asked, with {model} in it.
-        cells: What is measured of it.
-        groups: The models that one process serves; as many processes, one after the other, as there are groups.
-        environment: The name of its Python environment; empty is the project's own.
-        requirements: What that environment has besides the libraries that all have.
-        many_path: Where more than one row is sent, if that is another path.
-        variables: Environment variables of its own.
-        prepare: Makes what it wants on disk.
-        token: The command, after `python -m`, that prints the token that it is asked with.
-        is_constant: Whether it has no model, and answers the same to everybody.
+        name: The name in the tables.
+        command: Returns the command line for a place, a folder of programs and the models to serve.
+        dialect: The JSON of the server.
+        path: The path of requests, with a placeholder {model}.
+        cells: The measurements.
+        groups: The models per process; one process per group, one after the other.
+        environment: The name of the Python environment; empty is the project's own.
+        requirements: Requirements of the environment besides the common ones.
+        many_path: The path of requests with more than one row, if it differs.
+        variables: Returns additional environment variables.
+        prepare: Writes the files that the server needs.
+        token: The command, after `python -m`, that prints the token of the requests.
+        is_constant: Whether the server has no model and always returns the same response.
     """
 
     name: str
@@ -96,16 +96,16 @@ class Peer:
 
     @property
     def all_requirements(self) -> list[str]:
-        """Its own, and the libraries beneath the models in the versions of this very environment."""
+        """The requirements of the peer, and the common ones in the versions of this environment."""
         return [*self.requirements, *(f"{name}=={version(name)}" for name in COMMON)]
 
     def url(self, place: Place, cell: Cell) -> str:
-        """Where the requests of a cell are sent."""
+        """Return the URL of the requests of a cell."""
         path = self.many_path if cell.rows > 1 and self.many_path else self.path
         return f"http://127.0.0.1:{place.port}{path.format(model=cell.model)}"
 
     def env(self, place: Place, models: Sequence[str]) -> dict[str, str]:
-        """The environment variables of its process."""
+        """Return the environment variables of the process."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEPAL_", "PYTHONPATH"))}
         return {
             **kept,
@@ -117,5 +117,5 @@ class Peer:
         }
 
     def cells_of(self, group: Sequence[str]) -> list[Cell]:
-        """What is measured of a process with these models."""
+        """Return the measurements of a process with these models."""
         return [cell for cell in self.cells if cell.model in group]

@@ -1,8 +1,8 @@
 """
 The servers of the comparison, each in its best known configuration.
 
-Ray Serve is left out: it starts a dozen processes, and on the two cores that this comparison needs, its figures
-would say nothing about what it does on more.
+Ray Serve is not included: it starts a dozen processes, and figures on the two cores of this comparison would not show
+how it performs on more.
 """
 
 import json
@@ -67,7 +67,7 @@ def _run_mlserver(place: Place, programs: Path, _models: Sequence[str]) -> list[
 
 
 def _prepare_mlserver(place: Place, _peer: Peer) -> None:
-    """One process, and what arrives within a millisecond predicted together."""
+    """Configure one process that batches requests which arrive within a millisecond."""
     settings = {
         "debug": False, "parallel_workers": 0, "metrics_endpoint": None, "gzip_enabled": False,
         "host": "127.0.0.1", "http_port": place.port, "grpc_port": place.port + 1, "metrics_port": place.port + 2,
@@ -131,7 +131,7 @@ SEPAL_ITSELF = Peer(
     variables=_sepal,
     token="serve token",
 )
-# As uvicorn is run by `python -m serve run`, and sent the very same requests.
+# uvicorn with the options of `python -m serve run`; it gets the same requests as sepal.
 CEILING = Peer(
     name="bare ASGI",
     command=_uvicorn("benchmarks.peers.ceiling:app", "--no-server-header", "--no-proxy-headers"),

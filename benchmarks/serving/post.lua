@@ -1,4 +1,4 @@
--- Load for wrk: `wrk -s post.lua URL -- FILE`. FILE has one body a line, sent in turn; TOKEN is a bearer token.
+-- Load for wrk: `wrk -s post.lua URL -- FILE`. FILE has one body per line, sent in turn; TOKEN is a bearer token.
 -- At the end it prints one line of JSON.
 local requests, place = {}, 0
 

@@ -1,4 +1,4 @@
-"""A server process: pinned to a core, watched from its start, ended with all of its children."""
+"""A server process, pinned to a core and stopped together with all of its children."""
 
 import os
 import signal
@@ -18,24 +18,24 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class NotMeasured(Exception):
-    """A server does not start, answers wrongly, or fails under load; the message says which."""
+    """A server does not start, returns wrong predictions, or fails under load; the message has the reason."""
 
 
 def tree(pid: int) -> list[int]:
-    """A process and its descendants."""
+    """Return the ids of a process and its descendants."""
     children = defaultdict(list)
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and (stat := _read(folder / "stat")):
             children[int(stat.rpartition(")")[2].split()[1])].append(int(folder.name))
-    found, waiting = [], [pid]
+    pids, waiting = [], [pid]
     while waiting:
-        found.append(waiting.pop())
-        waiting += children[found[-1]]
-    return found
+        pids.append(waiting.pop())
+        waiting += children[pids[-1]]
+    return pids
 
 
 def _read(path: Path) -> str:
-    """What a file of /proc says; nothing, if its process has ended meanwhile."""
+    """Return the text of a file in /proc, or an empty text if its process has ended."""
     try:
         return path.read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -43,7 +43,7 @@ def _read(path: Path) -> str:
 
 
 def busy_s(core: int) -> float:
-    """For how long a core has computed so far, for whomever; what the host took of it is in it."""
+    """Return how long a core has been busy so far, for all processes, including time that the host took."""
     [line] = [line for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{core} ")]
     user, nice, system, _idle, _waiting, _irq, _softirq, stolen = map(int, line.split()[1:9])
     return (user + nice + system + stolen) / TICKS
@@ -77,7 +77,7 @@ class Process:
         return self.peer.command(self.place, self.place.programs(self.peer.environment), self._models)
 
     def __exit__(self, *_: object) -> None:
-        # A descriptor stays with its process: no number that was given away again is ever killed.
+        # A pidfd refers to one process for ever, so that a reused process id is never killed.
         left = [os.pidfd_open(pid) for pid in tree(self._popen.pid)]
         os.killpg(self._popen.pid, signal.SIGTERM)
         try:
@@ -89,24 +89,24 @@ class Process:
         self._popen.wait()
 
     def check_alive(self) -> None:
-        """Raise NotMeasured if it has ended."""
+        """Raise NotMeasured if the process has ended."""
         if self._popen.poll() is not None:
-            raise NotMeasured(f"ended with {self._popen.returncode}: {self.last_words}")
+            raise NotMeasured(f"exited with {self._popen.returncode}: {self.log_end}")
 
     @property
-    def last_words(self) -> str:
-        """The end of its log."""
+    def log_end(self) -> str:
+        """The end of the log."""
         return self.log.read_text(errors="replace")[-500:]
 
     @property
     def cpu_s(self) -> float:
-        """For how long all its processes have computed so far."""
+        """The processor time of all its processes so far."""
         stats = [_read(Path(f"/proc/{pid}/stat")) for pid in tree(self._popen.pid)]
         return sum(sum(map(int, stat.rpartition(")")[2].split()[11:13])) for stat in stats if stat) / TICKS
 
     @property
     def memory_mib(self) -> float:
-        """Proportional set size of all its processes: a page that two of them share counts once."""
+        """The proportional set size of all its processes, in which a shared page counts once."""
         rollups = [_read(Path(f"/proc/{pid}/smaps_rollup")) for pid in tree(self._popen.pid)]
         return sum(int(rollup.partition("\nPss:")[2].split()[0]) for rollup in rollups if rollup) / 1024
 
@@ -121,11 +121,11 @@ def _kill(process: int) -> None:
 
 
 def _await_port(port: int) -> None:
-    """Wait until nobody listens there, as the last server may for a moment."""
+    """Wait until the port is free: the previous server may still listen for a moment."""
     deadline = time.monotonic() + STOP_S
     while _is_taken(port):
         if time.monotonic() > deadline:
-            raise SystemExit(f"somebody listens on port {port}: choose another one with --port")
+            raise SystemExit(f"port {port} is in use: choose another one with --port")
         time.sleep(0.05)
 
 

@@ -1,4 +1,4 @@
-"""What was measured, one JSON object a line: appended as it comes, so that a run that was cut short goes on."""
+"""The records of measurements, one JSON object per line, appended at once so that an interrupted run can continue."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from benchmarks.serving.peer import Cell
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """On what and with what, said once a run."""
+    """The machine and the library versions, recorded once per run."""
 
     processor: str
     cores: int
@@ -23,7 +23,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How a server came up, and what it takes before anybody asks more of it."""
+    """The start of a server: the time until its first response, and its memory when idle."""
 
     round: int
     peer: str
@@ -35,10 +35,10 @@ class Start:
 @dataclass(frozen=True, slots=True)
 class Figure:
     """
-    One cell of one server in one round; times in microseconds.
+    One cell of one server in one round.
 
     Attributes:
-        others: The share of the server's core that other processes took meanwhile.
+        others: The share of the server's core that other processes used.
     """
 
     round: int
@@ -55,12 +55,12 @@ class Figure:
 
     @property
     def cell(self) -> Cell:
-        """What was measured."""
+        """The cell that was measured."""
         return Cell(self.model, self.rows, self.concurrency)
 
     @property
     def rows_per_s(self) -> float:
-        """Rows answered in a second; of requests with one row, requests."""
+        """Rows predicted per second; for requests with one row, requests per second."""
         return self.requests * self.rows / self.seconds
 
 
@@ -79,12 +79,11 @@ _KINDS: dict[str, Any] = {kind.__name__.lower(): kind for kind in (Machine, Star
 
 
 def append(file: Path, record: Record) -> None:
-    """Add one."""
+    """Append one record."""
     with file.open("a") as lines:
         lines.write(json.dumps({"kind": type(record).__name__.lower(), **asdict(record)}) + "\n")
 
 
 def read(lines: Iterable[str]) -> list[Record]:
-    """All of them, in order."""
-    found = map(json.loads, lines)
-    return [_KINDS[record.pop("kind")](**record) for record in found]
+    """Return all records in order."""
+    return [_KINDS[record.pop("kind")](**record) for record in map(json.loads, lines)]

@@ -1,4 +1,4 @@
-"""What is measured, in which order: every server once a round, so that a slow minute of the machine meets all alike."""
+"""The order of measurements: every server once per round, so that a slow minute of the machine affects all equally."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,18 +16,18 @@ from benchmarks.serving.records import Failure, Figure, Record, Start
 SERVER_CORE = 0
 LOAD_CORE = 1
 START_S = 120.0
-# How often a starting server is asked: what it takes to start is known to about that.
-ASK_S = 0.02
+# The interval of requests to a starting server, and so the precision of its start time.
+PROBE_S = 0.02
 WARM_UP_S = 1
-# What a server takes to start and to end, the slow ones and the quick ones together.
+# The average time to start and stop a server.
 STARTS_AND_ENDS_S = 6
-# Answers that are compared with offline before a server is measured with a model.
+# Predictions that are compared with offline before a server is measured with a model.
 CHECKED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One process of one server in one round, and what is measured of it."""
+    """One process of one server in one round, and its measurements."""
 
     round: int
     peer: Peer
@@ -36,15 +36,15 @@ class Session:
 
     @property
     def wanted(self) -> list[str]:
-        """The models that something is measured of."""
+        """The models that are measured."""
         return list(dict.fromkeys(cell.model for cell in self.cells))
 
 
 def sessions(peers: Sequence[Peer], rounds: int, *, done: Sequence[Record]) -> list[Session]:
-    """All that is to be done, without what has been done already."""
+    """Return all sessions, without measurements that are already done."""
     figures = {(record.round, record.peer, record.cell) for record in done if isinstance(record, Figure)}
     failures = {(record.round, record.peer, record.model) for record in done if isinstance(record, Failure)}
-    found = []
+    waiting = []
     for number in range(rounds):
         for peer in peers:
             for group in peer.groups:
@@ -53,17 +53,17 @@ def sessions(peers: Sequence[Peer], rounds: int, *, done: Sequence[Record]) -> l
                     for cell in peer.cells_of(group)
                     if (number, peer.name, cell) not in figures and (number, peer.name, cell.model) not in failures
                 )
-                found += [Session(number, peer, group, cells)] if cells else []
-    return found
+                waiting += [Session(number, peer, group, cells)] if cells else []
+    return waiting
 
 
 def seconds_of(cell: Cell, seconds: int) -> int:
-    """How long a cell takes in a round: longer, where a second would not do for a handful of requests."""
+    """Return the duration of a cell in a round: longer if a second is too short for a few requests."""
     return max(seconds, 3) if cell.rows >= 10_000 else seconds
 
 
 def duration_s(waiting: Sequence[Session], *, seconds: int) -> float:
-    """About how long they take, starts and ends included."""
+    """Return the approximate duration of sessions, including starting and stopping the servers."""
     return sum(
         STARTS_AND_ENDS_S + len(session.wanted) * WARM_UP_S + sum(seconds_of(cell, seconds) for cell in session.cells)
         for session in waiting
@@ -72,14 +72,14 @@ def duration_s(waiting: Sequence[Session], *, seconds: int) -> float:
 
 class Bench:
     """
-    Measures sessions, and records what it finds.
+    Measures sessions and records the results.
 
     Args:
-        place: Where everything is.
-        tables: Rows and right answers of each model.
-        tokens: What each peer is asked with, by the peer's name; empty is without.
-        seconds: How long a cell is measured in a round.
-        file: Where the records go.
+        place: The folder and the port of the benchmark.
+        tables: Rows and expected predictions of each model.
+        tokens: The token for each peer by its name; empty means no token.
+        seconds: The duration of a cell in a round.
+        file: The file of the records.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Bench:
         self._seconds, self._file = seconds, file
 
     def measure(self, session: Session) -> Iterator[Record]:
-        """One server, from its start to its end; each record is kept before it is given back."""
+        """Start, measure and stop one server; each record is written before it is yielded."""
         for record in self._records(session):
             records.append(self._file, record)
             yield record
@@ -101,7 +101,7 @@ class Bench:
             except NotMeasured as error:
                 yield from (Failure(session.round, session.peer.name, model, str(error)) for model in session.wanted)
                 return
-            wrong = {model: trouble for model in session.wanted if (trouble := self._trouble(session.peer, model))}
+            wrong = {model: reason for model in session.wanted if (reason := self._wrong(session.peer, model))}
             yield Start(
                 session.round, session.peer.name, len(session.models), first_answer_s, round(process.memory_mib, 1)
             )
@@ -117,39 +117,39 @@ class Bench:
     def _await_answer(self, process: Process, session: Session) -> float:
         cell = Cell(session.models[0], 1, 1)
         body = load.bodies(session.peer, cell, self._tables[cell.model])[0]
-        reason = "no answer"
+        reason = "no response"
         while (took := time.monotonic() - process.began) < START_S:
             process.check_alive()
             try:
-                status, text = self._ask(session.peer, cell, body)
+                status, text = self._post(session.peer, cell, body)
             except (OSError, HTTPException):
-                time.sleep(ASK_S)
+                time.sleep(PROBE_S)
                 continue
             if status == HTTPStatus.OK:
                 return round(time.monotonic() - process.began, 3)
-            # What is not ready yet may say so; what the request itself is refused for will not change.
+            # A server that is not ready yet may return an error; an error of the request itself is final.
             reason = f"{status}: {text[:300].decode(errors='replace')}"
             if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY}:
                 break
-            time.sleep(ASK_S)
-        raise NotMeasured(f"{reason} after {took:.0f} s; its log ends with: {process.last_words}")
+            time.sleep(PROBE_S)
+        raise NotMeasured(f"{reason} after {took:.0f} s; the log ends with: {process.log_end}")
 
-    def _trouble(self, peer: Peer, model: str) -> str:
-        """What is wrong with its answers; nothing, if each of the first rows is answered as offline."""
+    def _wrong(self, peer: Peer, model: str) -> str:
+        """Return what is wrong with the predictions for the first rows, or an empty text if they equal offline."""
         cell, table = Cell(model, 1, 1), self._tables[model]
-        asked = zip(load.bodies(peer, cell, table), load.places(cell, table), strict=True)
-        for body, places in list(asked)[:CHECKED]:
-            status, text = self._ask(peer, cell, body)
+        requests = zip(load.bodies(peer, cell, table), load.places(cell, table), strict=True)
+        for body, places in list(requests)[:CHECKED]:
+            status, text = self._post(peer, cell, body)
             if status != HTTPStatus.OK:
                 return f"{status}: {text[:300].decode(errors='replace')}"
-            if not peer.is_constant and (told := peer.dialect.told(text)) != (
+            if not peer.is_constant and (labels := peer.dialect.decode(text)) != (
                 expected := peer.dialect.expected(table, places)
             ):
-                return f"it says {told} where {expected} is right"
+                return f"it predicts {labels}, expected {expected}"
         return ""
 
-    def _ask(self, peer: Peer, cell: Cell, body: bytes) -> tuple[int, bytes]:
-        return load.ask(peer.url(self._place, cell), body, token=self._tokens[peer.name])
+    def _post(self, peer: Peer, cell: Cell, body: bytes) -> tuple[int, bytes]:
+        return load.post(peer.url(self._place, cell), body, token=self._tokens[peer.name])
 
     def _figures(self, session: Session, model: str, process: Process) -> Iterator[Record]:
         cells = sorted(
@@ -168,12 +168,12 @@ class Bench:
             yield Figure(session.round, session.peer.name, **asdict(cell) | asdict(done), others=others)
 
     def _await_idle(self, peer: Peer, cell: Cell) -> None:
-        """When wrk ends, a slow server has requests left that nobody waits for; whoever comes after them does."""
+        """Wait until a slow server has finished the requests that it still has when wrk ends."""
         one = Cell(cell.model, 1, 1)
         try:
-            self._ask(peer, one, load.bodies(peer, one, self._tables[cell.model])[0])
+            self._post(peer, one, load.bodies(peer, one, self._tables[cell.model])[0])
         except (OSError, HTTPException) as error:
-            raise NotMeasured(f"no answer after {cell.concurrency} at once: {error!r}") from error
+            raise NotMeasured(f"no response after {cell.concurrency} at once: {error!r}") from error
 
     def _press(self, peer: Peer, cell: Cell, *, seconds: int, concurrency: int) -> load.Load:
         return load.press(
