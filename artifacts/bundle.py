@@ -1,7 +1,6 @@
 """One version on disk: written whole and signed, verified before anything of it is unpickled."""
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,10 +26,9 @@ from artifacts.errors import (
     ArtifactUnloadable,
     ArtifactUntrusted,
     ArtifactVersion,
-    kind_of,
-    shown,
 )
-from artifacts.files import Folder, TooLarge, handed_out
+from artifacts.files import sync_folder, write_synced
+from artifacts.folders import Folder, TooLarge, artifact_errors
 from artifacts.manifest import Label, Manifest, Promise, parse
 from artifacts.own_code import OwnCode
 from artifacts.predictions import NO_CLASS, Predictions, label_map
@@ -40,6 +38,7 @@ from artifacts.runtimes.program import CompiledProgram, Program, unpack
 from artifacts.settings import Engine, Policy
 from artifacts.signature import Signature, Table
 from artifacts.signing import PublicKey, Signer, check
+from artifacts.text import class_name, shorten
 from artifacts.versions import compare
 
 MANIFEST = "manifest.json"
@@ -143,7 +142,8 @@ def write(folder: Path, content: Content, *, model: str, version: int, signer: S
         manifest = Manifest(**known, **_listed(contents))
     document = manifest.model_dump_json(indent=2).encode()
     for name, file in {**contents, MANIFEST: document, SIGNATURE: signer.sign(document)}.items():
-        write_synced(folder / name, file)
+        with artifact_errors(name):
+            write_synced(folder / name, file)
     sync_folder(folder)
     return manifest
 
@@ -224,7 +224,7 @@ def _runtime(
         programs[SKLEARN] = SklearnRuntime(estimator, manifest.signature, classifies=bool(lines), code=code)
     absent = sorted(set(choice.values()) - programs.keys())
     if absent:
-        raise ArtifactUnloadable(f"{PROGRAMS} does not hold {shown(absent[0])}, which shall answer")
+        raise ArtifactUnloadable(f"{PROGRAMS} does not hold {shorten(absent[0])}, which shall answer")
     return CompiledProgram(programs, choice)
 
 
@@ -326,7 +326,7 @@ def _demand(manifest: Manifest, of: Identity) -> None:
     """An older version that was put into the place of a newer one was signed as well, but not as that one."""
     if (manifest.model, manifest.version) != of:
         raise ArtifactRollback(
-            f"the folder of {of.model} version {of.version} holds {shown(manifest.model)} version {manifest.version}"
+            f"the folder of {of.model} version {of.version} holds {shorten(manifest.model)} version {manifest.version}"
         )
 
 
@@ -394,7 +394,7 @@ def _test(bundle: Bundle, table: Table) -> None:
         got = bundle.predict(table, probabilities=examples.probabilities is not None)
     except Exception as error:
         # A third-party estimator may raise anything here; whatever it is, the version is not fit to serve.
-        raise ArtifactSelfTest(f"the model fails on its own examples: {kind_of(error)}") from error
+        raise ArtifactSelfTest(f"the model fails on its own examples: {class_name(error)}") from error
     tolerance = bundle.manifest.tolerance
     if bundle.labels is None:
         _compare("predictions", got.labels, examples.predictions, tolerance)
@@ -419,21 +419,3 @@ def _compare(what: str, got: Any, published: ArrayLike, tolerance: float) -> Non
         raise ArtifactSelfTest(f"the {what} of the examples are no table of numbers") from error
     if not apart <= tolerance:
         raise ArtifactSelfTest(f"the {what} of the examples differ by {apart:g} from the published ones")
-
-
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and wait until the disk has it; a link or a pipe in its place is refused."""
-    how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with handed_out(path.name), os.fdopen(os.open(path, how, 0o666), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk has a folder's entries: after a rename, the rename itself."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

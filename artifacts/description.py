@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from artifacts.columns import Column, Scalar
 from artifacts.manifest import Distribution, Execution, Manifest, Prediction, Promise, Training, limit
+from artifacts.text import printable, shorten
 
 # Where a server of the README answers.
 API = "http://127.0.0.1:8000/api/v1"
@@ -140,8 +141,7 @@ def number(value: float) -> str:
 
 def name(value: object, *, longest: int = 60) -> str:
     """A label, a category or a column, of bounded length and without what a terminal would obey."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return printable(text if len(text) <= longest else text[: longest - 1] + "…") or '""'
+    return shorten(value, longest=longest) or '""'
 
 
 def names(values: Sequence[object], *, most: int = 20) -> str:
@@ -152,8 +152,3 @@ def names(values: Sequence[object], *, most: int = 20) -> str:
 
 def _others(count: int) -> str:
     return "1 other" if count == 1 else f"{count} others"
-
-
-def printable(text: str) -> str:
-    """A text without characters that steer a terminal or cannot be seen: they are written as JSON escapes."""
-    return "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)

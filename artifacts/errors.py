@@ -27,24 +27,9 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from artifacts.text import shorten
+
 _MOST_SHOWN = 8
-_LONGEST_SHOWN = 80
-
-
-def printable(text: str) -> str:
-    """Letters of any script as they are, and an escape for each character that a terminal or a log would obey."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
-def shown(name: str, *, longest: int = _LONGEST_SHOWN) -> str:
-    """A name that anybody may have given, printable and cut."""
-    text = printable(name[: longest + 1])
-    return text if len(text) <= longest else text[: longest - 3] + "..."
-
-
-def kind_of(thing: object) -> str:
-    """What the class of something is called; whoever made a pickle may have made the class too."""
-    return shown(type(thing).__name__)
 
 
 def is_ctrl_c(error: BaseException) -> bool:
@@ -69,7 +54,7 @@ class NameInvalid(ArtifactError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"'{shown(name)}' is not a name: lower-case letters, digits, '.', '_' and '-', at most 64, "
+            f"'{shorten(name)}' is not a name: lower-case letters, digits, '.', '_' and '-', at most 64, "
             "the first a letter or a digit; an alias is not a number"
         )
         self.name = name
@@ -87,8 +72,8 @@ class ArtifactMissing(ArtifactError):
     slug = "artifact-missing"
 
     def __init__(self, model: str, reference: str | int | None = None) -> None:
-        of_model = f"model '{shown(model)}'"
-        what = of_model if reference is None else f"version or alias '{shown(str(reference))}' of {of_model}"
+        of_model = f"model '{shorten(model)}'"
+        what = of_model if reference is None else f"version or alias '{shorten(str(reference))}' of {of_model}"
         super().__init__(f"the store has no {what}")
         self.model = model
         self.reference = reference
@@ -102,7 +87,7 @@ class ArtifactInUse(ArtifactError):
     def __init__(self, model: str, version: int, aliases: Iterable[str]) -> None:
         self.aliases = sorted(aliases)
         super().__init__(
-            f"version {version} of model {shown(model)} is its {_some(self.aliases)}: point the alias at another "
+            f"version {version} of model {shorten(model)} is its {_some(self.aliases)}: point the alias at another "
             "version first, python -m artifacts promote MODEL@VERSION --alias ALIAS, or remove it, python -m artifacts "
             "unalias MODEL ALIAS"
         )
@@ -114,7 +99,7 @@ class ArtifactPath(ArtifactError):
     slug = "artifact-path"
 
     def __init__(self, name: str, what: str) -> None:
-        super().__init__(f"'{shown(name)}' is {what}")
+        super().__init__(f"'{shorten(name)}' is {what}")
         self.name = name
 
 
@@ -202,4 +187,4 @@ class ArtifactSelfTest(ArtifactError):
 
 def _some(names: Sequence[str]) -> str:
     more = [f"and {len(names) - _MOST_SHOWN} more"] if len(names) > _MOST_SHOWN else []
-    return ", ".join([*map(shown, names[:_MOST_SHOWN]), *more])
+    return ", ".join([*map(shorten, names[:_MOST_SHOWN]), *more])

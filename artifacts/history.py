@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
-from artifacts.files import Folder
+from artifacts.folders import Folder
 
 HISTORY = "history.jsonl"
 _LARGEST = 64 * 2**20

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from artifacts.errors import KeyInvalid
+from artifacts.files import write_file
 from artifacts.settings import ArtifactSettings
 from artifacts.signing import PublicKey, Signer, parse_key, parse_keys
 
@@ -116,20 +117,12 @@ def generate(file: Path) -> PublicKey:
 
 
 def _write_once(file: Path, content: bytes, *, mode: int) -> None:
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+        write_file(file, content, mode=mode, replace=False)
+    except FileExistsError:
+        raise
     except OSError as error:
         raise KeyInvalid(f"{file} cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(descriptor)
-        # A link, not a rename: whoever comes first wins, and nobody's key is replaced.
-        os.link(beside, file)
-    finally:
-        beside.unlink()
 
 
 def _read_private(file: Path) -> Signer:

@@ -26,8 +26,9 @@ from pydantic import (
 )
 
 from artifacts.columns import Scalar
-from artifacts.errors import ArtifactFormat, ArtifactSchema, NameInvalid, shown
+from artifacts.errors import ArtifactFormat, ArtifactSchema, NameInvalid
 from artifacts.signature import Signature
+from artifacts.text import shorten
 
 # The format of manifest.json. To bump it:
 #   1. raise FORMAT, and describe the change in docs/artifacts.md under "Formats";
@@ -234,7 +235,7 @@ def parse(document: bytes) -> Manifest:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactFormat("manifest.json is not a manifest: it states no format") from error
     if type(stated) is not int or not 1 <= stated <= FORMAT:
-        raise ArtifactFormat(f"manifest.json has format {shown(repr(stated))}, and this code reads 1 to {FORMAT}")
+        raise ArtifactFormat(f"manifest.json has format {shorten(repr(stated))}, and this code reads 1 to {FORMAT}")
     try:
         # What format 2 brought has defaults that are true of format 1.
         manifest = Manifest.model_validate_json(json.dumps({**read, "format": FORMAT}))
@@ -243,7 +244,7 @@ def parse(document: bytes) -> Manifest:
         where = ".".join(map(str, first["loc"]))
         raised = ArtifactSchema if first["loc"][:1] == ("signature",) else ArtifactFormat
         raise raised(
-            f"manifest.json does not hold what it must: {shown(where)}: {shown(first['msg'], longest=_MESSAGE)}"
+            f"manifest.json does not hold what it must: {shorten(where)}: {shorten(first['msg'], longest=_MESSAGE)}"
         ) from error
     # Before columns said so, the command line said it in the source.
     is_sampled = manifest.training is not None and _OF_A_SAMPLE in manifest.training.source

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,21 +25,21 @@ from artifacts.errors import (
     ArtifactUntrusted,
     NameInvalid,
     is_ctrl_c,
-    kind_of,
 )
-from artifacts.files import Folder, TooLarge, handed_out
+from artifacts.files import TEMPORARY, sync_folder, temporary_path, write_file
+from artifacts.folders import Folder, TooLarge, artifact_errors
 from artifacts.history import Event, Move
 from artifacts.keys import Keys
 from artifacts.manifest import NAME, Manifest, Publication, check_name
 from artifacts.settings import ArtifactSettings, Engine, Policy
 from artifacts.signing import PublicKey, Signer
+from artifacts.text import class_name
 from artifacts.trial import Candidate, Checked, Trials, shared
 
 CHAMPION = "champion"
 POINTERS = "aliases.json"
 VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _NEWEST = 10**9 - 1
-_STAGING = ".staging-"
 _LARGEST_POINTERS = 2**20
 
 
@@ -109,7 +108,7 @@ class Store:
     @property
     def exists(self) -> bool:
         """Whether its folder is there: that of a volume may be away for a while."""
-        with handed_out(self.root.name):
+        with artifact_errors(self.root.name):
             return self.root.is_dir()
 
     def models(self) -> list[str]:
@@ -191,7 +190,7 @@ class Store:
                 if is_ctrl_c(error):
                     raise
                 # What was signed may be wrong in ways that nobody thought of, and is no less one of the store's errors.
-                raise ArtifactUnloadable(f"it cannot be loaded: {kind_of(error)}") from error
+                raise ArtifactUnloadable(f"it cannot be loaded: {class_name(error)}") from error
 
     def check(self, model: str, version: int) -> Checked:
         """
@@ -260,9 +259,9 @@ class Store:
                 self._try(Identity(model, version), staging.name, manifest, (signer.public,), engine)
             record = partial(history.write, opened, by=by, version=version, key=signer.public.id)
             record("published")
-            with handed_out(str(version)):
+            with artifact_errors(str(version)):
                 staging.rename(home / str(version))
-            bundle.sync_folder(home)
+            sync_folder(home)
             stranger = "" if force or not promote else self._stranger_to(opened, model, pointers, signer.public)
             promoted = promote and not stranger
             if promoted:
@@ -351,11 +350,9 @@ class Store:
             folder.demand_no_folder(bundle.SIGNATURE)
             history.write(home, "signed", by=by, version=version, key=signer.public.id)
             path = self.root.resolve() / model
-            # Not in the version's folder, where it would be a file that nobody listed.
-            beside = _beside(path)
-            bundle.write_synced(beside, signature)
-            beside.replace(path / str(version) / bundle.SIGNATURE)
-            bundle.sync_folder(path / str(version))
+            # Not in the version's folder, where a reader would refuse a file that the manifest does not list.
+            with artifact_errors(bundle.SIGNATURE):
+                write_file(path / str(version) / bundle.SIGNATURE, signature, folder=path)
         return signer.public.id
 
     def delete(self, model: str, version: int, *, by: str = "") -> None:
@@ -380,10 +377,10 @@ class Store:
             path = self.root.resolve() / model
             if pointers.latest < version:
                 self._point(path, pointers.model_copy(update={"latest": version}))
-            gone = _beside(path)
-            with handed_out(str(version)):
+            gone = temporary_path(path)
+            with artifact_errors(str(version)):
                 (path / str(version)).rename(gone)
-                bundle.sync_folder(path)
+                sync_folder(path)
                 _remove(gone)
 
     def history(self, model: str) -> list[Event | None]:
@@ -434,15 +431,15 @@ class Store:
         )
 
     def _make_home(self, model: str) -> Path:
-        with handed_out(self.root.name):
+        with artifact_errors(self.root.name):
             self.root.mkdir(parents=True, exist_ok=True)
         home = self.root.resolve() / model
         # Where a link has that name already, this makes nothing, and to enter it is refused.
-        with handed_out(model), suppress(FileExistsError):
+        with artifact_errors(model), suppress(FileExistsError):
             home.mkdir()
         if not home.is_dir():
             raise ArtifactPath(model, "no folder, and one is expected")
-        bundle.sync_folder(self.root)
+        sync_folder(self.root)
         return home
 
     @contextmanager
@@ -491,19 +488,17 @@ class Store:
             raise ArtifactFormat(f"{POINTERS} of model {model} cannot be read") from error
 
     def _point(self, home: Path, pointers: Pointers) -> None:
-        beside = _beside(home)
-        bundle.write_synced(beside, json.dumps(pointers.model_dump(), indent=2).encode())
-        beside.replace(home / POINTERS)
-        bundle.sync_folder(home)
+        with artifact_errors(POINTERS):
+            write_file(home / POINTERS, json.dumps(pointers.model_dump(), indent=2).encode())
 
     @contextmanager
     def _staging(self, home: Path) -> Iterator[Path]:
         """A folder beside, gone afterwards unless it was renamed; what others were killed over goes as well."""
-        for abandoned in home.glob(f"{_STAGING}*"):
-            with handed_out(abandoned.name):
+        for abandoned in home.glob(f"{TEMPORARY}*"):
+            with artifact_errors(abandoned.name):
                 _remove(abandoned)
-        with handed_out(_STAGING):
-            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=home))
+        with artifact_errors(TEMPORARY):
+            staging = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=home))
         staging.chmod(0o755)
         try:
             yield staging
@@ -553,11 +548,6 @@ def _after(model: str, pointers: Pointers, home: Folder) -> int:
             f"{POINTERS} or a folder of model {model} says that version {newest} was the last there is"
         )
     return newest + 1
-
-
-def _beside(home: Path) -> Path:
-    """A file that becomes another one, under a name that nobody can have taken; the next publication cleans it up."""
-    return home / f"{_STAGING}{secrets.token_hex(8)}"
 
 
 def _remove(abandoned: Path) -> None:

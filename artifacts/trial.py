@@ -34,12 +34,12 @@ from artifacts.errors import (
     ArtifactUnreadable,
     ArtifactUntrusted,
     ArtifactVersion,
-    kind_of,
 )
-from artifacts.files import Folder
+from artifacts.folders import Folder
 from artifacts.processes import command
 from artifacts.settings import Engine, Policy
 from artifacts.signing import parse_key
+from artifacts.text import class_name
 
 TIME_S = 30.0
 # What loading a version may add to a process: so much, or this many times the size of its files if that is more.
@@ -304,7 +304,7 @@ def _failure(error: BaseException, memory_bytes: int) -> Reply:
         return _refusal(f"loading it needs more than {memory_bytes // _MIB} MiB of memory")
     if isinstance(error, ArtifactError):
         return {"slug": error.slug, "detail": str(error)}
-    return _refusal(f"it cannot be loaded: {kind_of(error)}")
+    return _refusal(f"it cannot be loaded: {class_name(error)}")
 
 
 def _is_memory(error: BaseException | None) -> bool:

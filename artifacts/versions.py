@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-from artifacts.errors import shown
 from artifacts.manifest import Manifest
+from artifacts.text import shorten
 
 _RELEASE = re.compile(r"(\d+)(?:\.(\d+))?")
 # A program is made of numpy's arrays, whoever fitted the model.
@@ -72,7 +72,7 @@ def _difference(name: str, fitted: str | None, installed: str | None, *, depth: 
     """Empty where there is none, or where nobody knows: what is not installed is told when it is imported."""
     if fitted is None or installed is None or _release(fitted)[:depth] == _release(installed)[:depth]:
         return ""
-    return f"{shown(name)} {shown(fitted[:32])} fitted it, and {installed} is installed"
+    return f"{shorten(name)} {shorten(fitted[:32])} fitted it, and {installed} is installed"
 
 
 def _release(text: str) -> tuple[str, ...]:

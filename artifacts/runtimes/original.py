@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts import own_code
-from artifacts.errors import ArtifactSchema, ArtifactUnloadable, is_ctrl_c, kind_of, shown
+from artifacts.errors import ArtifactSchema, ArtifactUnloadable, is_ctrl_c
 from artifacts.features import features_of
 from artifacts.own_code import OwnCode
 from artifacts.predictions import NO_CLASS, PROBABILITY_TOLERANCE, InvalidPredictions, Predictions
 from artifacts.runtimes import Runtime
 from artifacts.signature import Signature, Table
+from artifacts.text import class_name, shorten
 
 SKLEARN = "sklearn"
 
@@ -81,7 +82,7 @@ def ask(estimator: Estimator, data: Any, *, classifies: bool, probabilities: boo
         if is_ctrl_c(error):
             raise
         # A SystemExit or KeyboardInterrupt of the model would end the server, and not the request.
-        raise RuntimeError(f"the model ends what asks it: {kind_of(error)}") from error
+        raise RuntimeError(f"the model ends what asks it: {class_name(error)}") from error
     return told_of(estimator, predicted, spread, rows=len(data), classifies=classifies)
 
 
@@ -132,7 +133,7 @@ def _array(returned: object, method: str) -> NDArray[Any]:
         return np.asarray(returned)
     except Exception as error:
         # An object of a library of its own may raise anything here.
-        raise InvalidPredictions(f"{method} returned a {kind_of(returned)}, which is no array") from error
+        raise InvalidPredictions(f"{method} returned a {class_name(returned)}, which is no array") from error
 
 
 def _numbers(returned: NDArray[Any], method: str) -> NDArray[np.float64]:
@@ -213,14 +214,14 @@ def unpickle(pickled: bytes, *, file: str, code: OwnCode | None = None) -> Estim
         # Unpickling runs code, which may raise anything, SystemExit too; the reason's class is all that is passed on.
         raise ArtifactUnloadable(f"{file} cannot be loaded: {_reason(error)}") from error
     if not can_predict:
-        raise ArtifactUnloadable(f"{file} holds a {kind_of(loaded)}, which cannot predict")
+        raise ArtifactUnloadable(f"{file} holds a {class_name(loaded)}, which cannot predict")
     return cast(Estimator, loaded)
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"{kind_of(error)}: it needs the module '{shown(error.name)}', which is not installed"
-    return kind_of(error)
+        return f"{class_name(error)}: it needs the module '{shorten(error.name)}', which is not installed"
+    return class_name(error)
 
 
 def check_columns(estimator: Estimator, signature: Signature) -> None:
@@ -234,7 +235,7 @@ def check_columns(estimator: Estimator, signature: Signature) -> None:
         fitted = features_of(estimator)
     except Exception as error:
         # An estimator that was never fitted may say so in its own way.
-        raise ArtifactSchema(f"the model does not tell its columns: {kind_of(error)}") from error
+        raise ArtifactSchema(f"the model does not tell its columns: {class_name(error)}") from error
     if not fitted.are(signature.names):
         raise ArtifactSchema("the columns of the manifest are not those that the model was fitted on, in their order")
     width, there = fitted.width, len(signature.columns)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from artifacts import ArtifactSettings, Bundle, bundle
 from artifacts.bundle import MANIFEST, SIGNATURE, Identity
 from artifacts.errors import ArtifactMissing
-from artifacts.files import Folder
+from artifacts.folders import Folder
 from artifacts.keys import Keys
 from artifacts.signing import PublicKey, Signer
 from tests.support import tiny_models
