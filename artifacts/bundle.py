@@ -182,12 +182,12 @@ def read(
             leaves in `artifacts.errors` is one reason.
     """
     manifest, contents, key = verify(folder, of, trusted=trusted)
-    if trial:
-        trial(manifest)
     choice = manifest.execution.choice if manifest.execution and engine == "auto" else {1: SKLEARN}
     differences = compare(manifest, set(choice.values()))
     if differences.incompatible and versions == "refuse":
         raise ArtifactVersion(differences.incompatible)
+    if trial:
+        trial(manifest)
     lines = _read_labels(manifest, contents) if manifest.task == "classification" else ()
     bundle = Bundle(
         manifest,

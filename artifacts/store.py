@@ -34,7 +34,7 @@ from artifacts.manifest import NAME, Manifest, Publication, check_name
 from artifacts.settings import ArtifactSettings, Engine, Policy
 from artifacts.signing import PublicKey, Signer
 from artifacts.text import class_name
-from artifacts.trial import Candidate, Checked, Trials, shared
+from artifacts.trial import TrialRequest, TrialResult, Trials, shared
 
 CHAMPION = "champion"
 POINTERS = "aliases.json"
@@ -192,7 +192,7 @@ class Store:
                 # What was signed may be wrong in ways that nobody thought of, and is no less one of the store's errors.
                 raise ArtifactUnloadable(f"it cannot be loaded: {class_name(error)}") from error
 
-    def check(self, model: str, version: int) -> Checked:
+    def check(self, model: str, version: int) -> TrialResult:
         """
         Load one version in a child process, and not here.
 
@@ -406,19 +406,19 @@ class Store:
 
     def _try(
         self, of: Identity, folder: str, manifest: Manifest, trusted: Sequence[PublicKey], engine: Engine
-    ) -> Checked:
-        candidate = Candidate(
-            str(self.root.resolve()),
-            of.model,
-            folder,
-            of.version,
-            tuple(key.text for key in trusted),
-            engine,
-            self._policy,
-            sum(manifest.sizes.values()),
+    ) -> TrialResult:
+        request = TrialRequest(
+            root=str(self.root.resolve()),
+            model=of.model,
+            folder=folder,
+            version=of.version,
+            trusted=tuple(key.text for key in trusted),
+            engine=engine,
+            versions=self._policy,
+            digest=hashlib.sha256(manifest.model_dump_json().encode()).hexdigest(),
+            size=sum(manifest.sizes.values()),
         )
-        digest = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
-        return (self._trials or shared()).check(candidate, digest=digest)
+        return (self._trials or shared()).check(request)
 
     def _stranger_to(self, home: Folder, model: str, pointers: Pointers, key: PublicKey) -> str:
         """Say that a key is new to the model whose champion would move to what it signed; empty if it is not."""

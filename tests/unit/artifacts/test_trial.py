@@ -12,10 +12,11 @@ import pytest
 
 from artifacts import ArtifactError, Store
 from artifacts.bundle import Identity
+from artifacts.child import ChildPool
 from artifacts.errors import ArtifactUnloadable, ArtifactUntrusted
 from artifacts.keys import Keys, generate
 from artifacts.signing import parse_key
-from artifacts.trial import Trials
+from artifacts.trial import Trials, start_child
 from tests.support import crashing_model, tiny_models
 from tests.support.server import environment, run
 
@@ -140,13 +141,13 @@ def test_a_child_is_used_again_unless_a_version_has_run_in_it(store: Store, tmp_
     with closing(Trials()) as trials:
         tried = Store(store.root, trials=trials)
         assert tried.check("tiny", 1).key
-        [child] = list(trials._idle.queue)
+        [child] = list(trials._children._idle.queue)
         with pytest.raises(ArtifactUntrusted):
             tried.check("tiny", 2)
-        assert list(trials._idle.queue) == [child]
+        assert list(trials._children._idle.queue) == [child]
         with pytest.raises(ArtifactUnloadable):
             tried.check("crashing", 1)
-        assert list(trials._idle.queue) == []
+        assert list(trials._children._idle.queue) == []
 
 
 def test_a_version_is_loaded_in_a_child_before_it_is_loaded_here(store: Store, tmp_path: Path) -> None:
@@ -181,7 +182,7 @@ def test_processes_that_share_their_results_try_a_version_once(tmp_path: Path) -
 
 def test_a_version_that_takes_long_holds_no_other_up(tmp_path: Path) -> None:
     """Where a child is busy, another one is started."""
-    trials = Trials(time_s=8, wait_s=0.1)
+    trials = Trials(time_s=8, children=ChildPool(start_child, wait_s=0.1))
     store = Store(tmp_path / "store", trials=trials)
     crashing_model.publish(store, tmp_path / "model", load="sleep")
     tiny_models.make().publish(store)
