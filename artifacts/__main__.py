@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from artifacts.bundle import CARD
 from artifacts.columns import Column
 from artifacts.description import curl, example_of, executed, learned, name, names, seen
 from artifacts.errors import ArtifactError, KeyInvalid
@@ -17,8 +16,10 @@ from artifacts.keys import demand_absolute, generate, public_half
 from artifacts.local_server import api, token_command
 from artifacts.manifest import Manifest
 from artifacts.output import piped
+from artifacts.pointers import CHAMPION
 from artifacts.settings import ArtifactSettings, complaints
-from artifacts.store import CHAMPION, Store
+from artifacts.store import Store
+from artifacts.version_folder import CARD
 
 
 def main(argv: Sequence[str] | None = None, *, program: str = "python -m artifacts") -> int:

@@ -92,25 +92,23 @@ def parse_keys(text: str) -> tuple[PublicKey, ...]:
     return tuple(dict.fromkeys(parse_key(each) for each in re.split(r"[\s,]+", text) if each))
 
 
-def check(document: bytes, signed: bytes | None, trusted: Sequence[PublicKey]) -> PublicKey:
+def find_signer(document: bytes, signed: bytes, trusted: Sequence[PublicKey]) -> PublicKey:
     """
-    Find out who signed a document.
+    Return the key that signed a document.
 
     Args:
         document: The very bytes.
-        signed: The file of the signature; None where there is none.
-        trusted: Whose signatures count.
+        signed: The content of the signature's file.
+        trusted: The keys whose signatures are valid.
 
     Raises:
-        ArtifactUntrusted: Nobody signed it, or nobody of these.
-        ArtifactSignature: The file holds no signature, or one of other bytes.
+        ArtifactUntrusted: It was signed with another key.
+        ArtifactSignature: The signature is malformed, or of another document.
     """
-    if signed is None:
-        raise ArtifactUntrusted(f"nobody signed it; {ADVICE}")
     found = _SIGNATURE.fullmatch(signed)
     signature = _decoded(found[2].decode()) if found else None
     if found is None or signature is None:
-        raise ArtifactSignature("manifest.sig is no signature")
+        raise ArtifactSignature("manifest.sig is not a signature")
     named = found[1].decode()
     candidates = [key for key in trusted if key.id == named]
     for key in candidates:

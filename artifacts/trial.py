@@ -26,7 +26,7 @@ MEMORY_BYTES = 2**30
 @dataclass(frozen=True, slots=True)
 class TrialRequest:
     """
-    The version to load: the folder `root/model/folder`, and the arguments of `bundle.read`.
+    The version to load: the folder `root/model/folder`, and the arguments of `bundle.load`.
 
     Attributes:
         trusted: The public keys whose signatures are valid, as text.
@@ -92,7 +92,7 @@ class Trials:
         Load a version in a child process.
 
         Raises:
-            ArtifactError: It does not load within the limits, see `bundle.read`.
+            ArtifactError: It does not load within the limits, see `bundle.load`.
         """
         reply = self._shared_reply(request, self._verdicts) if self._verdicts else self._reply(request)
         if "slug" in reply:

@@ -13,6 +13,7 @@ from artifacts.folders import Folder
 from artifacts.signing import parse_key
 from artifacts.text import class_name
 from artifacts.trial import TrialRequest
+from artifacts.version_folder import Identity
 
 # A version may need so many times the size of its files if that is more than the memory that the parent allows.
 _TIMES_ITS_SIZE = 10
@@ -64,9 +65,9 @@ def load_version(request: TrialRequest, memory_bytes: int) -> Reply:
             root.enter(request.model) as home,
             home.enter(request.folder) as folder,
         ):
-            loaded = bundle.read(
+            loaded = bundle.load(
                 folder,
-                bundle.Identity(request.model, request.version),
+                Identity(request.model, request.version),
                 trusted=[parse_key(text) for text in request.trusted],
                 engine=request.engine,
                 versions=request.versions,

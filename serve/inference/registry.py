@@ -9,8 +9,8 @@ from types import MappingProxyType
 from artifacts import CHAMPION, ArtifactError, Bundle, Store
 from artifacts.errors import ArtifactMissing, ArtifactUnreadable, KeyInvalid
 from artifacts.hints import did_you_mean
+from artifacts.pointers import version_of
 from artifacts.signature import Table
-from artifacts.store import version_of
 from artifacts.text import class_name, shorten
 from serve.dialects.native.rows import Limits
 from serve.dialects.native.schema import PredictRequest, request_model

@@ -15,9 +15,9 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from artifacts import Store
-from artifacts.bundle import MANIFEST, MODEL, PROGRAMS, SIGNATURE
 from artifacts.keys import Keys, generate, public_half
-from artifacts.store import POINTERS
+from artifacts.pointers import POINTERS
+from artifacts.version_folder import MANIFEST, MODEL, PROGRAMS, SIGNATURE
 from serve.dialects.native.rows import Limits
 from serve.inference.registry import load
 from tests.support import tiny_models

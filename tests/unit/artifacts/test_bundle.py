@@ -12,8 +12,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
 
-from artifacts import bundle
-from artifacts.bundle import CARD, LABELS, MANIFEST, MODEL, SIGNATURE, Content, Identity
+from artifacts import version_folder
 from artifacts.errors import (
     ArtifactDigest,
     ArtifactFormat,
@@ -25,7 +24,8 @@ from artifacts.errors import (
     ArtifactUntrusted,
 )
 from artifacts.predictions import Predictions, label_map
-from artifacts.runtimes.original import ask
+from artifacts.runtimes.sklearn_runtime import predict_rows
+from artifacts.version_folder import CARD, LABELS, MANIFEST, MODEL, SIGNATURE, Content, Identity
 from tests.support import tiny_models
 from tests.support.version_folders import Quitter, Trap, amend, put, read, seal, signer, write
 
@@ -66,7 +66,7 @@ def test_a_card_is_one_more_file_with_its_digest(tmp_path: Path) -> None:
     made = tiny_models.make()
     content = Content(made.promise, made.pickled, made.labels, lambda manifest: f"version {manifest.version}".encode())
 
-    bundle.write(tmp_path, content, model="tiny", version=7, signer=signer())
+    version_folder.write(tmp_path, content, model="tiny", version=7, signer=signer())
 
     assert (tmp_path / CARD).read_text() == "version 7"
     seventh = Identity("tiny", 7)
@@ -79,7 +79,7 @@ def test_a_card_is_one_more_file_with_its_digest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("task", "labels"), [("regression", None), ("classification", ["short", "long"])])
 def test_an_answer_is_one_a_row(task: str, labels: list[str] | None) -> None:
     """An estimator that gives a column, as some do that were fitted on one, is understood like one that gives a row."""
-    told = ask(Columnar(), tiny_models.X, classifies=labels is not None, probabilities=False)
+    told = predict_rows(Columnar(), tiny_models.X, classifies=labels is not None, probabilities=False)
 
     answered = Predictions(told.values, told.probabilities, label_map(labels or ()))
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from artifacts import Store
-from artifacts.bundle import LABELS, MANIFEST, MODEL, SIGNATURE
 from artifacts.errors import ArtifactError, ArtifactPath, ArtifactUnreadable
 from artifacts.folders import Folder, TooLarge
 from artifacts.history import HISTORY
-from artifacts.store import POINTERS
+from artifacts.pointers import POINTERS
+from artifacts.version_folder import LABELS, MANIFEST, MODEL, SIGNATURE
 from tests.support import tiny_models
 from tests.support.server import ROOT
 from tests.support.version_folders import Trap, amend, read, stranger
@@ -156,7 +156,7 @@ def test_a_manifest_lists_plain_names(folder: Path, name: str) -> None:
     """What is signed may still name nothing but a file next to the manifest; the message is one printable line."""
     amend(folder, lambda manifest: manifest["files"].update({name: "0" * 64}))
 
-    with pytest.raises(ArtifactPath, match="no name of a file") as refused:
+    with pytest.raises(ArtifactPath, match="not a valid file name") as refused:
         read(folder)
 
     assert str(refused.value).isprintable()

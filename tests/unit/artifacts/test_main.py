@@ -348,7 +348,7 @@ def test_sign_vouches_for_a_version(root: Path, capsys: pytest.CaptureFixture[st
 
     shown = capsys.readouterr().out
     assert verdicts == [1, 0, 0, 0]
-    assert "tiny@1  FAILED  artifact-untrusted: nobody signed it" in refused
+    assert "tiny@1  FAILED  artifact-untrusted: it is not signed" in refused
     assert "signed by   NOBODY WHO IS TRUSTED" in refused
     assert f"tiny version 1 is signed by {signer().public.id}" in shown
     assert f"signed by   key {signer().public.id}" in shown

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from artifacts.bundle import MODEL, distance
 from artifacts.errors import ArtifactSelfTest
+from artifacts.self_test import largest_difference
+from artifacts.version_folder import MODEL
 from tests.support import tiny_models
 from tests.support.version_folders import amend, read, seal, write
 
@@ -103,7 +104,7 @@ def test_a_large_number_has_its_tolerance_in_parts_of_its_size(tmp_path: Path, s
 )
 def test_the_distance_of_two_answers(got: Any, published: Any, expected: float) -> None:
     """It is the largest difference, beyond 1 in parts of what was published; other shapes have none."""
-    assert distance(got, published) == pytest.approx(expected, abs=1e-15, nan_ok=True)
+    assert largest_difference(got, published) == pytest.approx(expected, abs=1e-15, nan_ok=True)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import pytest
 
-from artifacts.bundle import LABELS, MANIFEST, MODEL, SIGNATURE
 from artifacts.errors import ArtifactDigest, ArtifactSignature, ArtifactUntrusted, KeyInvalid
-from artifacts.signing import PublicKey, check, parse_key, parse_keys
+from artifacts.signing import PublicKey, find_signer, parse_key, parse_keys
+from artifacts.version_folder import LABELS, MANIFEST, MODEL, SIGNATURE
 from tests.support.version_folders import put, read, signer, stranger, trusted
 
 DOCUMENT = b'{"format": 2}'
@@ -21,7 +21,7 @@ def test_a_signature_names_its_key() -> None:
     """Who is trusted and signed is found, among others."""
     ours, others = stranger(), [stranger().public for _ in range(3)]
 
-    assert check(DOCUMENT, ours.sign(DOCUMENT), [*others, ours.public]) == ours.public
+    assert find_signer(DOCUMENT, ours.sign(DOCUMENT), [*others, ours.public]) == ours.public
 
 
 @pytest.mark.parametrize("known", [0, 2])
@@ -30,7 +30,7 @@ def test_who_is_not_trusted_does_not_count(known: int) -> None:
     ours = stranger()
 
     with pytest.raises(ArtifactUntrusted, match=ours.public.id):
-        check(DOCUMENT, ours.sign(DOCUMENT), [stranger().public for _ in range(known)])
+        find_signer(DOCUMENT, ours.sign(DOCUMENT), [stranger().public for _ in range(known)])
 
 
 def test_who_signs_under_another_name_is_found() -> None:
@@ -39,7 +39,7 @@ def test_who_signs_under_another_name_is_found() -> None:
     forged = other.sign(DOCUMENT).replace(other.public.id.encode(), ours.public.id.encode())
 
     with pytest.raises(ArtifactSignature):
-        check(DOCUMENT, forged, [ours.public])
+        find_signer(DOCUMENT, forged, [ours.public])
 
 
 def test_a_bare_signature_of_the_document_is_none() -> None:
@@ -49,7 +49,7 @@ def test_a_bare_signature_of_the_document_is_none() -> None:
     lines = ours.sign(DOCUMENT).splitlines()
 
     with pytest.raises(ArtifactSignature):
-        check(DOCUMENT, b"\n".join([*lines[:-1], b"signature: " + bare, b""]), [ours.public])
+        find_signer(DOCUMENT, b"\n".join([*lines[:-1], b"signature: " + bare, b""]), [ours.public])
 
 
 def test_no_bit_of_a_signature_can_be_flipped() -> None:
@@ -61,7 +61,7 @@ def test_no_bit_of_a_signature_can_be_flipped() -> None:
         flipped = bytearray(signed)
         flipped[place // 8] ^= 1 << place % 8
         with pytest.raises(ArtifactSignature):
-            check(DOCUMENT, bytes(flipped), [ours.public])
+            find_signer(DOCUMENT, bytes(flipped), [ours.public])
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_there_is_one_way_to_write_a_signature(spoil: Spoiling) -> None:
     ours = stranger()
 
     with pytest.raises(ArtifactSignature):
-        check(DOCUMENT, spoil(ours.sign(DOCUMENT)), [ours.public])
+        find_signer(DOCUMENT, spoil(ours.sign(DOCUMENT)), [ours.public])
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from artifacts import ArtifactError, Store
-from artifacts.bundle import Identity
 from artifacts.child import ChildPool
 from artifacts.errors import ArtifactUnloadable, ArtifactUntrusted
 from artifacts.keys import Keys, generate
 from artifacts.signing import parse_key
 from artifacts.trial import Trials, start_child
+from artifacts.version_folder import Identity
 from tests.support import crashing_model, tiny_models
 from tests.support.server import environment, run
 

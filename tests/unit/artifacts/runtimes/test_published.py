@@ -17,13 +17,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from artifacts import Store
-from artifacts.bundle import MANIFEST, MODEL, PROGRAMS
 from artifacts.description import executed
 from artifacts.errors import ArtifactDigest, ArtifactIncomplete, ArtifactSchema
 from artifacts.manifest import Execution
-from artifacts.runtimes.original import SklearnRuntime
 from artifacts.runtimes.program import Program, pack, unpack
+from artifacts.runtimes.sklearn_runtime import SklearnRuntime
 from artifacts.settings import Engine
+from artifacts.version_folder import MANIFEST, MODEL, PROGRAMS
 from tests.support.published import X, Y
 from tests.support.server import untraced
 from tests.support.version_folders import amend, put, seal

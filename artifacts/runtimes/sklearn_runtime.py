@@ -56,7 +56,7 @@ class SklearnRuntime:
         The class comes from `predict`, never from the largest probability: the two differ for estimators that
         tune their threshold or calibrate after the decision.
         """
-        return ask(
+        return predict_rows(
             self.estimator,
             self._signature.as_fitted(table),
             classifies=self._classifies,
@@ -64,7 +64,7 @@ class SklearnRuntime:
         )
 
 
-def ask(estimator: Estimator, data: Any, *, classifies: bool, probabilities: bool) -> Predictions:
+def predict_rows(estimator: Estimator, data: Any, *, classifies: bool, probabilities: bool) -> Predictions:
     """
     Ask an estimator for what it was fitted on: an array, a frame or a series.
 
@@ -83,10 +83,12 @@ def ask(estimator: Estimator, data: Any, *, classifies: bool, probabilities: boo
             raise
         # A SystemExit or KeyboardInterrupt of the model would end the server, and not the request.
         raise RuntimeError(f"the model ends what asks it: {class_name(error)}") from error
-    return told_of(estimator, predicted, spread, rows=len(data), classifies=classifies)
+    return check_output(estimator, predicted, spread, rows=len(data), classifies=classifies)
 
 
-def told_of(estimator: Estimator, predicted: object, spread: object, *, rows: int, classifies: bool) -> Predictions:
+def check_output(
+    estimator: Estimator, predicted: object, spread: object, *, rows: int, classifies: bool
+) -> Predictions:
     """
     Check what an estimator returned, and replace its classes by their places.
 
