@@ -145,7 +145,7 @@ def test_show_lists_categories(root: Path, capsys: pytest.CaptureFixture[str]) -
     lines = show(root, capsys, signature=signature, examples=NO_EXAMPLES)
 
     assert "  a\\u0007  category (object, may be null), seen red 4, \\u001b[2J 2" in lines
-    assert not [line for line in lines if line.startswith("ask it")]
+    assert not [line for line in lines if line.startswith("try it")]
 
 
 _EVIL = "\x1b[2J\x1b[31mEVIL\x1b[0m\r\nsigned by   key 0123\u202e\x9b1A"
@@ -349,7 +349,7 @@ def test_sign_vouches_for_a_version(root: Path, capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr().out
     assert verdicts == [1, 0, 0, 0]
     assert "tiny@1  FAILED  artifact-untrusted: it is not signed" in refused
-    assert "signed by   NOBODY WHO IS TRUSTED" in refused
+    assert "signed by   NO TRUSTED KEY" in refused
     assert f"tiny version 1 is signed by {signer().public.id}" in shown
     assert f"signed by   key {signer().public.id}" in shown
 
@@ -389,7 +389,7 @@ def test_history_has_a_line_a_deed(root: Path, capsys: pytest.CaptureFixture[str
     assert ["published" in line for line in lines] == [True, False, True, False, False]
     assert "a\\u001b[2Jda  promoted   version 2" in lines[3]
     assert lines[3].endswith("champion: 1 to 2")
-    assert lines[4] == "(a line that was cut short)"
+    assert lines[4] == "(incomplete line)"
 
 
 def test_keygen_makes_a_key_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
