@@ -1,4 +1,4 @@
-"""The contract between train and serve: what one writes, the other reads, and neither is known here."""
+"""The contract between train and serve: train writes artifacts, serve reads them; this package imports neither."""
 
 from artifacts.bundle import Bundle
 from artifacts.columns import Column

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from artifacts.description import name
 from artifacts.errors import ArtifactError, KeyInvalid
 from artifacts.history import Event
-from artifacts.keys import demand_absolute, generate, public_half
+from artifacts.keys import demand_absolute, generate, public_key_path
 from artifacts.pointers import CHAMPION
 from artifacts.settings import ArtifactSettings
 from artifacts.show import one_line, resolve
@@ -129,6 +129,6 @@ def keygen(_: Store, arguments: Namespace) -> int:
     except FileExistsError as error:
         raise KeyInvalid(f"{file} exists, and a key is never replaced; choose another file with --output") from error
     print(f"{file} is the private key: keep it secret; only publishers need it")
-    print(f"{public_half(file)} is the public key: a server that loads what the private key signs needs this setting")
+    print(f"{public_key_path(file)} is the public key: servers that load what the private key signs need this setting")
     print(f"SEPAL_TRUSTED_KEYS={public.text}")
     return 0

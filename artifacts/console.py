@@ -7,9 +7,9 @@ from artifacts.hints import did_you_mean
 from artifacts.text import shorten
 
 _PACKAGES = {
-    "train": "make a model and publish it",
-    "artifacts": "list, check, promote and sign what was published",
-    "serve": "answer over HTTP; administer users and keys",
+    "train": "train models and publish them",
+    "artifacts": "list, check, promote and sign published versions",
+    "serve": "serve predictions over HTTP; administer users and keys",
 }
 
 

@@ -1,4 +1,4 @@
-"""What lies in a store, opened so that no link, no pipe and no path leads anywhere else."""
+"""Read the folders of a store without following links, waiting for pipes or opening devices."""
 
 import errno
 import fcntl
@@ -13,7 +13,7 @@ from artifacts.errors import ArtifactPath, ArtifactUnreadable
 from artifacts.text import shorten
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Without O_NONBLOCK, to open a pipe that took the file's place would wait for somebody to write into it.
+# Without O_NONBLOCK, opening a pipe in place of a file would wait for a writer.
 _FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _CHUNK = 1 << 24
 _KINDS = {
@@ -27,15 +27,15 @@ _KINDS = {
 
 
 class TooLarge(Exception):
-    """A file is larger than it may be; nothing of it was kept."""
+    """A file is larger than allowed."""
 
 
 class Folder:
     """
-    A folder that is open: whatever becomes of its path meanwhile, names mean what is in this one.
+    An open folder: names are looked up in it also after its path was renamed or replaced.
 
-    Every name is looked at before it is opened, and the open file once more: to open a device can already do harm,
-    and between the two looks another thing may take its place.
+    The type of every name is checked before it is opened and again afterwards: opening a device may already do harm,
+    and the file may be replaced between the two checks.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -44,11 +44,11 @@ class Folder:
     @classmethod
     def at(cls, path: Path) -> Self:
         """
-        Open the folder from which all names are counted; its own path may lead through links.
+        Open a folder; its own path may contain links.
 
         Raises:
             FileNotFoundError: There is none.
-            ArtifactUnreadable: The file system does not hand it out.
+            ArtifactUnreadable: The file system returned an error.
         """
         with artifact_errors(path.name):
             return cls(os.open(path.resolve(), _FOLDER))
@@ -68,7 +68,7 @@ class Folder:
             ArtifactPath: It is a link.
         """
         with artifact_errors(name):
-            kind = stat.S_IFMT(self._look(name).st_mode)
+            kind = stat.S_IFMT(self._stat(name).st_mode)
             if kind == stat.S_IFLNK:
                 raise ArtifactPath(name, "a link, and a folder is expected")
             if kind != stat.S_IFDIR:
@@ -76,60 +76,60 @@ class Folder:
             return Folder(os.open(name, _FOLDER, dir_fd=self._descriptor))
 
     def folders(self) -> list[str]:
-        """The names of the folders in it; a link may be one, and is told when it is entered."""
+        """Return the names of the folders in it, and of links, which `enter` refuses."""
         with artifact_errors("the folder"), os.scandir(self._descriptor) as entries:
             return [entry.name for entry in entries if entry.is_symlink() or entry.is_dir(follow_symlinks=False)]
 
     def names(self) -> set[str]:
-        """The names of all that is in it."""
+        """Return the names of all files and folders in it."""
         with artifact_errors("the folder"), os.scandir(self._descriptor) as entries:
             return {entry.name for entry in entries}
 
     def read(self, name: str, *, most: int) -> bytes:
         """
-        All bytes of a plain file.
+        Return all bytes of a regular file.
 
         Raises:
-            FileNotFoundError: It is not there.
-            ArtifactPath: It is anything but a file that has this one name.
-            ArtifactUnreadable: The file system does not hand it out.
-            TooLarge: It has more than so many bytes.
+            FileNotFoundError: There is no such file.
+            ArtifactPath: It is not a regular file, or it has a second name (a hard link).
+            ArtifactUnreadable: The file system returned an error.
+            TooLarge: It has more than `most` bytes.
         """
         with artifact_errors(name):
-            self._demand_plain(name, self._look(name))
+            self._check_regular(name, self._stat(name))
             descriptor = os.open(name, os.O_RDONLY | _FILE, dir_fd=self._descriptor)
             with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123  # a descriptor has no path
                 about = os.fstat(descriptor)
-                self._demand_plain(name, about)
+                self._check_regular(name, about)
                 if about.st_size > most:
                     raise TooLarge(name)
                 return b"".join(_chunks(file.read, about.st_size))
 
-    def demand_no_folder(self, name: str) -> None:
+    def check_no_folder(self, name: str) -> None:
         """
-        Make sure that a file can be put there in one step.
+        Check that a file of that name can be created or replaced.
 
         Raises:
             ArtifactPath: A folder has that name.
         """
         with suppress(FileNotFoundError), artifact_errors(name):
-            if stat.S_ISDIR(self._look(name).st_mode):
+            if stat.S_ISDIR(self._stat(name).st_mode):
                 raise ArtifactPath(name, "a folder, and a file is expected")
 
     def append(self, name: str, line: bytes) -> None:
         """
-        Add a line to a file, on a line of its own whatever the last writer left behind, and wait until the disk has it.
+        Append a line to a file and wait until the disk has it; an incomplete line before it is ended first.
 
         Raises:
-            ArtifactPath: It is anything but a file that has this one name.
+            ArtifactPath: It is not a regular file, or it has a second name (a hard link).
         """
         with artifact_errors(name):
             with suppress(FileNotFoundError):
-                self._demand_plain(name, self._look(name))
+                self._check_regular(name, self._stat(name))
             descriptor = os.open(name, os.O_RDWR | os.O_APPEND | os.O_CREAT | _FILE, 0o644, dir_fd=self._descriptor)
             try:
                 about = os.fstat(descriptor)
-                self._demand_plain(name, about)
+                self._check_regular(name, about)
                 is_torn = about.st_size > 0 and os.pread(descriptor, 1, about.st_size - 1) != b"\n"
                 os.write(descriptor, b"\n" * is_torn + line + b"\n")
                 os.fsync(descriptor)
@@ -138,7 +138,7 @@ class Folder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Take turns with all others who ask for this; the lock dies with its holder."""
+        """Wait for the folder's lock and hold it; the system releases it when the process ends."""
         with artifact_errors(".lock"):
             descriptor = os.open(".lock", os.O_RDWR | os.O_CREAT | _FILE, 0o644, dir_fd=self._descriptor)
         try:
@@ -147,19 +147,19 @@ class Folder:
         finally:
             os.close(descriptor)
 
-    def _look(self, name: str) -> os.stat_result:
+    def _stat(self, name: str) -> os.stat_result:
         return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
 
-    def _demand_plain(self, name: str, about: os.stat_result) -> None:
+    def _check_regular(self, name: str, about: os.stat_result) -> None:
         if not stat.S_ISREG(about.st_mode):
-            raise ArtifactPath(name, f"{_KINDS.get(stat.S_IFMT(about.st_mode), 'no file')}, and a file is expected")
-        # None is left where the file was replaced since it was opened: it is whole all the same.
+            raise ArtifactPath(name, f"{_KINDS.get(stat.S_IFMT(about.st_mode), 'not a file')}, and a file is expected")
+        # A file that was replaced since it was opened has none left, and is complete.
         if about.st_nlink > 1:
-            raise ArtifactPath(name, "a file with a second name, by which others may change it")
+            raise ArtifactPath(name, "a file with a second name (a hard link), through which it may be changed")
 
 
 def _chunks(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
-    """So many bytes at most, though the file may grow meanwhile."""
+    """Yield at most so many bytes, also if the file grows meanwhile."""
     while size > 0 and (chunk := read(min(size, _CHUNK))):
         size -= len(chunk)
         yield chunk
@@ -168,11 +168,11 @@ def _chunks(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
 @contextmanager
 def artifact_errors(name: str) -> Iterator[None]:
     """
-    Ask the file system for something of that name.
+    Translate the file system's errors about a name; FileNotFoundError is passed on.
 
     Raises:
-        ArtifactPath: A link stands in its place.
-        ArtifactUnreadable: The file system refuses; that something is not there is told as ever.
+        ArtifactPath: The name is that of a link.
+        ArtifactUnreadable: Any other error.
     """
     try:
         yield
@@ -183,4 +183,4 @@ def artifact_errors(name: str) -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise ArtifactPath(name, "a link, and a file is expected") from error
-        raise ArtifactUnreadable(f"the file system refuses '{shorten(name)}': {error.strerror}") from error
+        raise ArtifactUnreadable(f"the file system cannot access '{shorten(name)}': {error.strerror}") from error

@@ -172,7 +172,7 @@ class Store(StoreReader):
         signer = self._keys.signer()
         with self._exclusive(model) as home, home.folder.enter(str(version)) as folder:
             signature = version_folder.sign(folder, Identity(model, version), signer)
-            folder.demand_no_folder(SIGNATURE)
+            folder.check_no_folder(SIGNATURE)
             history.write(home.folder, "signed", by=by, version=version, key=signer.public.id)
             # The temporary file is not in the version's folder, where a reader would find a file that is not listed.
             with artifact_errors(SIGNATURE):

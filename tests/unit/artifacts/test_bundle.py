@@ -128,10 +128,8 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     """A version without one of its files is incomplete."""
     (folder / name).unlink()
 
-    with pytest.raises(ArtifactIncomplete, match=f"^missing: {name}$") as refused:
+    with pytest.raises(ArtifactIncomplete, match=f"^missing: {name}$"):
         read(folder)
-
-    assert (refused.value.missing, refused.value.unlisted) == ([name], [])
 
 
 @pytest.mark.parametrize(("lies_there", "reason"), [(True, "not listed"), (False, "missing")])
@@ -161,10 +159,8 @@ def test_one_flipped_bit_is_found(folder: Path, name: str) -> None:
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
 
-    with pytest.raises(ArtifactDigest, match="sha256") as refused:
+    with pytest.raises(ArtifactDigest, match=f"^{name} was changed .* sha256"):
         read(folder)
-
-    assert refused.value.file == name
 
 
 def test_nothing_is_unpickled_before_its_digest_holds(folder: Path, tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def test_names_and_number_of_columns_are_found(library: str, wrapper: str) -> No
     arrayed = WRAPPERS[wrapper](MODELS[library]()).fit(X.to_numpy(), Y)
 
     for model in (framed, joblib.load(io.BytesIO(tiny_models.pickle(framed)))):
-        assert features_of(model).are(["leaf length", "width"])
-        assert not features_of(model).are(["width", "leaf length"])
+        assert features_of(model).match(["leaf length", "width"])
+        assert not features_of(model).match(["width", "leaf length"])
         assert features_of(model).width == 2
     for model in (arrayed, joblib.load(io.BytesIO(tiny_models.pickle(arrayed)))):
         assert features_of(model) == Features(None, 2)
@@ -60,4 +60,4 @@ def test_lightgbms_underscores_stand_for_the_names_of_the_table() -> None:
 def test_what_says_nothing_is_taken_at_its_word() -> None:
     """A model without any such attribute may have any columns."""
     assert features_of(object()) == Features()
-    assert Features().are(["a", "b"])
+    assert Features().match(["a", "b"])

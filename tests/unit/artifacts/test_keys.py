@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from artifacts import Store
 from artifacts.errors import ArtifactUntrusted, KeyInvalid
-from artifacts.keys import Keys, generate, public_half
+from artifacts.keys import Keys, generate, public_key_path
 from tests.support import tiny_models
 from tests.support.server import ROOT, environment
 from tests.support.version_folders import stranger, trusted
@@ -37,7 +37,7 @@ def test_a_key_is_its_owners_alone(file: Path) -> None:
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    assert public_half(file).read_text() == f"{public.text}\n"
+    assert public_key_path(file).read_text() == f"{public.text}\n"
     assert sorted(path.name for path in file.parent.iterdir()) == ["signing.key", "signing.key.pub"]
     assert Keys((), file).signer().public == public
 
@@ -71,7 +71,7 @@ def test_processes_that_come_together_have_one_key(file: Path) -> None:
 
     told = {process.communicate(timeout=60)[0].strip() for process in started}
 
-    assert told == {public_half(file).read_text().strip()}
+    assert told == {public_key_path(file).read_text().strip()}
     assert len(list(file.parent.iterdir())) == 2
 
 
@@ -89,7 +89,7 @@ def test_development_makes_a_key_and_trusts_it(tmp_path: Path, file: Path) -> No
 def test_a_key_without_its_half_is_trusted_by_who_can_read_it(file: Path) -> None:
     """Somebody who brought a private key alone need not make the other file."""
     public = generate(file)
-    public_half(file).unlink()
+    public_key_path(file).unlink()
 
     assert Keys((), file, is_own=True).trusted == (public,)
 
@@ -140,31 +140,31 @@ def test_a_key_that_is_none_is_named(file: Path, spoil: str) -> None:
     assert "secret!" not in str(refused.value)
 
 
-def test_a_public_half_that_is_none_is_named(file: Path) -> None:
+def test_a_public_key_path_that_is_none_is_named(file: Path) -> None:
     """Development does not start over half a key."""
     generate(file)
-    public_half(file).write_text("ed25519:short\n")
+    public_key_path(file).write_text("ed25519:short\n")
 
     with pytest.raises(KeyInvalid, match=r"signing\.key\.pub"):
         _ = Keys((), file, is_own=True).trusted
 
 
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
-def test_a_public_half_that_others_may_write_is_refused(file: Path, mode: int) -> None:
+def test_a_public_key_path_that_others_may_write_is_refused(file: Path, mode: int) -> None:
     """Whoever could write it could have themselves trusted."""
     generate(file)
-    public_half(file).chmod(mode)
+    public_key_path(file).chmod(mode)
 
-    with pytest.raises(KeyInvalid, match=r"signing\.key\.pub may be written by others"):
+    with pytest.raises(KeyInvalid, match=r"signing\.key\.pub can be written by others"):
         _ = Keys((), file, is_own=True).trusted
 
 
-def test_a_public_half_of_another_key_is_refused(file: Path) -> None:
+def test_a_public_key_path_of_another_key_is_refused(file: Path) -> None:
     """A line that was put beside a private key does not make its owner trusted."""
     generate(file)
-    public_half(file).write_text(f"{stranger().public.text}\n")
+    public_key_path(file).write_text(f"{stranger().public.text}\n")
 
-    with pytest.raises(KeyInvalid, match="is not the half of"):
+    with pytest.raises(KeyInvalid, match="is not the public key of"):
         _ = Keys((), file, is_own=True).trusted
 
 
@@ -172,5 +172,5 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """A file where the key's folder should be is an error with a name."""
     (tmp_path / "file").touch()
 
-    with pytest.raises(KeyInvalid, match="cannot be made"):
+    with pytest.raises(KeyInvalid, match="cannot be created"):
         Keys((), tmp_path / "file" / "signing.key", is_own=True).signer()

@@ -412,7 +412,7 @@ def test_a_setting_that_cannot_be_is_named(root: Path) -> None:
     ended = run("artifacts", "verify", env=environment(artifacts=root, trusted_keys="ed25519:secret"))
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("SEPAL_TRUSTED_KEYS: a public key is written")
+    assert ended.stderr.startswith("SEPAL_TRUSTED_KEYS: invalid public key")
     assert len(ended.stderr.splitlines()) == 1
     assert "secret" not in ended.stderr
 

@@ -123,10 +123,8 @@ def test_an_unknown_reference_is_missing(store: Store, reference: str | int) -> 
     """What names no version is missing, and the error says which model and which reference."""
     tiny_models.make().publish(store)
 
-    with pytest.raises(ArtifactMissing) as refused:
+    with pytest.raises(ArtifactMissing, match=r"no version or alias '.+' of model 'tiny'$"):
         store.resolve("tiny", reference)
-
-    assert (refused.value.model, refused.value.reference) == ("tiny", reference)
 
 
 def test_an_unknown_model_is_missing(store: Store) -> None:
