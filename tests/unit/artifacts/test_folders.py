@@ -1,4 +1,4 @@
-"""What lies in a store and is no plain file of its folder: it is told, and neither opened nor followed."""
+"""Only regular files in the folders of a store are opened, and links are not followed."""
 
 import hashlib
 import json
@@ -49,8 +49,8 @@ THINGS: dict[str, Thing] = {
 @pytest.mark.parametrize("thing", THINGS)
 @pytest.mark.parametrize("name", [MANIFEST, SIGNATURE, MODEL, LABELS])
 @pytest.mark.timeout(20)
-def test_only_a_plain_file_is_opened(folder: Path, name: str, thing: str) -> None:
-    """Anything else in a file's place is refused at once, whatever it would lead to."""
+def test_only_regular_files_are_opened(folder: Path, name: str, thing: str) -> None:
+    """Anything else is refused without blocking."""
     elsewhere = (folder / name).rename(folder.parent / name)
     THINGS[thing](folder / name, elsewhere)
 
@@ -61,7 +61,7 @@ def test_only_a_plain_file_is_opened(folder: Path, name: str, thing: str) -> Non
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
 @pytest.mark.timeout(20)
 def test_a_device_is_not_opened(folder: Path) -> None:
-    """A file that would never end is none."""
+    """A device instead of a file is refused."""
     (folder / MODEL).unlink()
     try:
         os.mknod(folder / MODEL, 0o600 | 0o020000, os.makedev(1, 5))
@@ -74,8 +74,8 @@ def test_a_device_is_not_opened(folder: Path) -> None:
 
 @pytest.mark.parametrize("thing", THINGS)
 @pytest.mark.timeout(20)
-def test_pointers_are_a_plain_file(tmp_path: Path, thing: str) -> None:
-    """aliases.json is held to the same, and the history too."""
+def test_pointers_and_history_must_be_regular_files(tmp_path: Path, thing: str) -> None:
+    """Anything else instead of aliases.json or the history is refused."""
     store = Store(tmp_path)
     tiny_models.make().publish(store)
     for name in (POINTERS, HISTORY):
@@ -92,7 +92,7 @@ def test_pointers_are_a_plain_file(tmp_path: Path, thing: str) -> None:
 
 @pytest.mark.parametrize("place", ["tiny", "tiny/1"])
 def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, place: str) -> None:
-    """A model's or a version's folder that leads elsewhere is not looked into, though all is right there."""
+    """A model or a version whose folder is a link is refused, also if it points to a valid one."""
     store = Store(tmp_path / "store")
     tiny_models.make().publish(store)
     elsewhere = (store.root / place).rename(tmp_path / "elsewhere")
@@ -108,8 +108,8 @@ def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, place: str) -> None:
         assert sorted(path.name for path in elsewhere.iterdir()) == [".lock", "1", POINTERS, HISTORY]
 
 
-def test_a_model_that_is_a_link_to_nothing_is_not_made(tmp_path: Path) -> None:
-    """Publishing under the name of a dangling link writes nothing where it leads."""
+def test_a_dangling_link_is_not_followed(tmp_path: Path) -> None:
+    """Publishing under the name of a dangling link creates nothing where it points to."""
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "tiny").symlink_to(tmp_path / "elsewhere")
 
@@ -119,8 +119,8 @@ def test_a_model_that_is_a_link_to_nothing_is_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_the_stores_own_folder_may_be_a_link(tmp_path: Path) -> None:
-    """Where the store is, is the operator's affair."""
+def test_the_folder_of_the_store_may_be_a_link(tmp_path: Path) -> None:
+    """The operator decides where the store is."""
     tiny_models.make().publish(Store(tmp_path / "store"))
     (tmp_path / "link").symlink_to("store")
 
@@ -152,8 +152,8 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_a_manifest_lists_plain_names(folder: Path, name: str) -> None:
-    """What is signed may still name nothing but a file next to the manifest; the message is one printable line."""
+def test_a_manifest_lists_valid_file_names(folder: Path, name: str) -> None:
+    """Even a signed manifest must not list a path; the message is one printable line."""
     amend(folder, lambda manifest: manifest["files"].update({name: "0" * 64}))
 
     with pytest.raises(ArtifactPath, match="not a valid file name") as refused:
@@ -216,8 +216,8 @@ def _spoil(root: Path, model: str, *, sprung: Path) -> None:
         shutil.copytree(root / "changed" / "1", folder)
 
 
-def test_nothing_outside_is_opened_and_nothing_is_unpickled(tmp_path: Path) -> None:
-    """Each way to bring a trap into a store is refused before any opcode runs; a good version does unpickle."""
+def test_no_file_outside_the_store_is_opened_or_unpickled(tmp_path: Path) -> None:
+    """Each way to smuggle a pickle into a store is refused before any opcode runs; a valid version is unpickled."""
     expected = {
         "changed": "artifact-digest",
         "extra": "artifact-incomplete",

@@ -61,8 +61,8 @@ def test_the_half_of_a_lost_key_is_not_replaced(file: Path) -> None:
         generate(file)
 
 
-def test_processes_that_come_together_have_one_key(file: Path) -> None:
-    """Of several that sign for the first time, one makes the key, and all sign with it."""
+def test_processes_that_start_together_share_one_key(file: Path) -> None:
+    """If several processes sign for the first time, one makes the key, and all sign with it."""
     env = environment(signing_key=file, trusted_keys="")
     started = [
         subprocess.Popen([sys.executable, "-c", _PUBLISH], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
@@ -86,8 +86,8 @@ def test_development_makes_a_key_and_trusts_it(tmp_path: Path, file: Path) -> No
     assert loaded == [Keys((), file, is_own=True).trusted[0].id] * 2
 
 
-def test_a_key_without_its_half_is_trusted_by_who_can_read_it(file: Path) -> None:
-    """Somebody who brought a private key alone need not make the other file."""
+def test_a_private_key_is_enough(file: Path) -> None:
+    """A publisher that brings only a private key need not write the public one."""
     public = generate(file)
     public_key_path(file).unlink()
 
@@ -105,8 +105,8 @@ def test_production_makes_no_key(tmp_path: Path, file: Path) -> None:
     assert not store.root.exists()
 
 
-def test_production_trusts_nobody_but_whom_it_names(tmp_path: Path, file: Path) -> None:
-    """The own key does not count there unless it is named: nothing that it signs is promoted, or loaded."""
+def test_production_trusts_only_named_keys(tmp_path: Path, file: Path) -> None:
+    """The own key is not trusted unless it is named: versions that it signs are neither promoted nor loaded."""
     generate(file)
     store = Store(tmp_path / "store", keys=Keys(tuple(trusted()), file))
 
@@ -120,8 +120,8 @@ def test_production_trusts_nobody_but_whom_it_names(tmp_path: Path, file: Path) 
 
 
 @pytest.mark.parametrize("spoil", ["mode", "garbage", "empty", "other kind", "folder", "large"])
-def test_a_key_that_is_none_is_named(file: Path, spoil: str) -> None:
-    """Whatever is wrong with the file, the message names it and nothing of what is in it."""
+def test_an_invalid_key_is_an_error(file: Path, spoil: str) -> None:
+    """The message has the name of the file, and nothing of its content."""
     generate(file)
     if spoil == "mode":
         file.chmod(0o640)
@@ -140,8 +140,8 @@ def test_a_key_that_is_none_is_named(file: Path, spoil: str) -> None:
     assert "secret!" not in str(refused.value)
 
 
-def test_a_public_key_path_that_is_none_is_named(file: Path) -> None:
-    """Development does not start over half a key."""
+def test_an_invalid_public_key_is_an_error(file: Path) -> None:
+    """Development does not replace an incomplete key pair."""
     generate(file)
     public_key_path(file).write_text("ed25519:short\n")
 
@@ -150,8 +150,8 @@ def test_a_public_key_path_that_is_none_is_named(file: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
-def test_a_public_key_path_that_others_may_write_is_refused(file: Path, mode: int) -> None:
-    """Whoever could write it could have themselves trusted."""
+def test_a_public_key_that_others_can_write_is_refused(file: Path, mode: int) -> None:
+    """Others could replace it by a key of their own."""
     generate(file)
     public_key_path(file).chmod(mode)
 
@@ -159,8 +159,8 @@ def test_a_public_key_path_that_others_may_write_is_refused(file: Path, mode: in
         _ = Keys((), file, is_own=True).trusted
 
 
-def test_a_public_key_path_of_another_key_is_refused(file: Path) -> None:
-    """A line that was put beside a private key does not make its owner trusted."""
+def test_a_public_key_of_another_private_key_is_refused(file: Path) -> None:
+    """A public key next to a private key of another pair is not trusted."""
     generate(file)
     public_key_path(file).write_text(f"{stranger().public.text}\n")
 
@@ -168,8 +168,8 @@ def test_a_public_key_path_of_another_key_is_refused(file: Path) -> None:
         _ = Keys((), file, is_own=True).trusted
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """A file where the key's folder should be is an error with a name."""
+def test_a_key_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """A file where the key's folder should be is a KeyInvalid."""
     (tmp_path / "file").touch()
 
     with pytest.raises(KeyInvalid, match="cannot be created"):

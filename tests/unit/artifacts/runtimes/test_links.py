@@ -23,7 +23,7 @@ def test_a_number_is_the_score() -> None:
 @pytest.mark.parametrize(("ties", "expected"), [(0, [0, 0, 1]), (1, [0, 1, 1])])
 def test_a_score_of_zero_is_the_class_of_ties(ties: int, expected: list[int]) -> None:
     """One score decides between two classes; its logistic function is the probability of the second one."""
-    predictions = decide(np.array([[-1.0], [0.0], [2.0]]), "logistic", probabilities=True, ties=ties)
+    predictions: Any = decide(np.array([[-1.0], [0.0], [2.0]]), "logistic", probabilities=True, ties=ties)
 
     assert predictions.values.tolist() == expected
     np.testing.assert_allclose(predictions.probabilities, np.stack([expit([1, 0, -2]), expit([-1, 0, 2])], axis=1))
@@ -39,7 +39,7 @@ def test_a_score_of_zero_is_the_class_of_ties(ties: int, expected: list[int]) ->
 )
 def test_of_several_classes_the_greatest_score_decides(link: Any, expected: Any) -> None:
     """The first of equal scores wins, and the probabilities are those of the link."""
-    predictions = decide(THREE, link, probabilities=True)
+    predictions: Any = decide(THREE, link, probabilities=True)
 
     assert predictions.values.tolist() == [1, 0]
     np.testing.assert_allclose(predictions.probabilities, expected)
@@ -47,7 +47,9 @@ def test_of_several_classes_the_greatest_score_decides(link: Any, expected: Any)
 
 def test_softmax_of_many_classes() -> None:
     """Many classes are summed as numpy sums them."""
-    np.testing.assert_allclose(decide(MANY, "softmax", probabilities=True).probabilities, softmax(MANY, axis=1))
+    predictions: Any = decide(MANY, "softmax", probabilities=True)
+
+    np.testing.assert_allclose(predictions.probabilities, softmax(MANY, axis=1))
 
 
 def test_classes_without_any_score_are_equally_likely() -> None:
@@ -55,7 +57,9 @@ def test_classes_without_any_score_are_equally_likely() -> None:
     scores = np.full((1, 4), -1000.0)
 
     with np.errstate(over="ignore"):
-        assert decide(scores, "one-vs-rest", probabilities=True).probabilities.tolist() == [[0.25] * 4]  # type: ignore[union-attr]  # requested
+        predictions: Any = decide(scores, "one-vs-rest", probabilities=True)
+
+    assert predictions.probabilities.tolist() == [[0.25] * 4]
 
 
 @pytest.mark.parametrize("scores", [THREE, THREE[:, :1]], ids=["three", "two"])
