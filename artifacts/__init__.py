@@ -1,13 +1,14 @@
-"""The contract between train and serve: what one writes, the other reads, and neither is known here."""
+"""The contract between train and serve: train writes artifacts, serve reads them; this package imports neither."""
 
 from artifacts.bundle import Bundle
 from artifacts.columns import Column
 from artifacts.errors import ArtifactError
 from artifacts.manifest import Manifest, Promise
+from artifacts.pointers import CHAMPION
 from artifacts.predictions import Predictions
 from artifacts.settings import ArtifactSettings
 from artifacts.signature import Batch, Signature
-from artifacts.store import CHAMPION, Store
+from artifacts.store import Store
 from artifacts.values import Fault
 
 __all__ = [

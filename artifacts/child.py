@@ -1,29 +1,44 @@
 """
-A child process that works on one request after another, with a limit of time for each.
+Child processes that work on one request after another, with a limit of time for each.
 
 Parent and child talk over a socket pair, in lines of JSON. A child is used again as long as its requests succeed; it
-ends once it has had nothing to do for a while, or its parent has closed the socket.
+ends when it has had no request for a while, or its parent has closed the socket.
 """
 
 import json
 import os
+import queue
 import select
+import shutil
 import signal
 import socket
 import subprocess  # nosec B404  # runs this very Python on one of our modules
-from collections.abc import Callable, Mapping, Sequence
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeAlias
 
 _START_S = 60.0
-# A child that has nothing to do for this long ends.
+# A child that gets no request for this long ends.
 _IDLE_S = 60.0
+# How long a request waits for a busy child before another child is started.
+_WAIT_S = 2.0
 # A request's time leaves out what the child waits for a processor on a busy machine, up to this many times that time.
 WAITING_FACTOR = 4
 _BEGAN = b"began\n"
+_CODE = "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); from {module} import main; sys.exit(main())"
 
 Reply: TypeAlias = dict[str, Any]
+"""What a child replied. With `"spoiled": True` the child is not used again."""
+
+
+def module_command(module: str, *arguments: object) -> list[str]:
+    """Return the command that calls `main` of a module; the child imports what this process would import."""
+    return [sys.executable, "-c", _CODE.format(module=module), json.dumps(sys.path), *map(str, arguments)]
 
 
 class ChildEnded(Exception):
@@ -35,23 +50,25 @@ class ChildLate(Exception):
 
 
 class Child:
-    """One child process; it is not used again where a request has failed, see `is_usable`."""
+    """One child process."""
 
     def __init__(
         self,
         command: Callable[[int], Sequence[str]],
         *,
-        cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        in_empty_folder: bool = False,
     ) -> None:
         """
         Start the process.
 
         Args:
             command: Returns the command, given the descriptor of the child's end of the socket, for `answer_requests`.
-            cwd: The folder that it runs in.
             env: Variables of its environment besides those of this process.
+            in_empty_folder: Whether it runs in a new folder, which is removed when it ends; by default it runs in the
+                working directory of this process.
         """
+        self._folder = tempfile.mkdtemp() if in_empty_folder else None
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  # nosec B603  # no shell; the command is our own
@@ -61,7 +78,7 @@ class Child:
                 stderr=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
-                cwd=cwd,
+                cwd=self._folder,
                 env={**os.environ, **(env or {})},
             )
         # Without a buffer nothing that has arrived is hidden from `poll`.
@@ -69,11 +86,9 @@ class Child:
         self._is_new = True
         self.is_usable = True
 
-    def ask(self, request: Mapping[str, Any], *, time_s: float) -> Reply | None:
+    def call(self, request: Mapping[str, Any], *, time_s: float) -> Reply | None:
         """
-        Have it work on a request; None if it had ended before, so that another child must be started.
-
-        The caller decides by the reply whether the child is used again.
+        Send a request and return the reply; None if the child had ended before, so that another must be started.
 
         Raises:
             ChildLate: It took longer than `time_s`.
@@ -94,6 +109,7 @@ class Child:
         if not line:
             raise ChildEnded(self._end())
         reply: Reply = json.loads(line)
+        self.is_usable = not reply.pop("spoiled", False)
         return reply
 
     def _begins(self, request: Mapping[str, Any]) -> bool:
@@ -141,6 +157,8 @@ class Child:
             self._process.wait(1)
         except subprocess.TimeoutExpired:
             self._kill()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _signal(number: int) -> str:
@@ -150,9 +168,80 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
+class ChildPool:
+    """
+    Children that are used again; a request that finds all of them busy waits, and then gets a new one.
+
+    The children of a process are not used by its forks: there the pool is empty.
+    """
+
+    def __init__(self, start: Callable[[], Child], *, wait_s: float = _WAIT_S) -> None:
+        """
+        Make an empty pool.
+
+        Args:
+            start: Starts a child.
+            wait_s: How long a request waits for a busy child before another child is started.
+        """
+        self._start = start
+        self._wait_s = wait_s
+        self._own()
+
+    def start(self) -> None:
+        """Start a child ahead of the first request."""
+        self._idle.put(self._start())
+
+    def call(self, request: Mapping[str, Any], *, time_s: float) -> Reply:
+        """
+        Return a child's reply to a request.
+
+        Raises:
+            ChildLate: It took longer than `time_s`.
+            ChildEnded: It ended before it replied, or does not start.
+        """
+        reply = None
+        while reply is None:
+            with self._child() as child:
+                reply = child.call(request, time_s=time_s)
+        return reply
+
+    def close(self) -> None:
+        """End the children that have nothing to do."""
+        while self._owner == os.getpid():
+            try:
+                self._idle.get_nowait().end()
+            except queue.Empty:
+                return
+
+    def _own(self) -> None:
+        self._owner = os.getpid()
+        self._turn = threading.Lock()
+        self._idle: queue.LifoQueue[Child] = queue.LifoQueue()
+        self._busy: set[Child] = set()
+
+    @contextmanager
+    def _child(self) -> Iterator[Child]:
+        if self._owner != os.getpid():
+            self._own()
+        with self._turn:
+            try:
+                child = self._idle.get(timeout=self._wait_s) if self._busy else self._idle.get_nowait()
+            except queue.Empty:
+                child = self._start()
+            self._busy.add(child)
+        try:
+            yield child
+        finally:
+            self._busy.discard(child)
+            if child.is_usable:
+                self._idle.put(child)
+            else:
+                child.end()
+
+
 def answer_requests(descriptor: int, answer: Callable[[Any], Reply]) -> None:
-    """Be the child: answer requests until the parent closes the socket or sends none any more, then end the process."""
-    # Ctrl-C in a terminal is the parent's to handle.
+    """Answer the parent's requests until it closes the socket or sends none for a while, then end this process."""
+    # The parent handles Ctrl-C in a terminal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=descriptor) as channel:
         channel.settimeout(_IDLE_S)
@@ -163,5 +252,5 @@ def answer_requests(descriptor: int, answer: Callable[[Any], Reply]) -> None:
                 channel.sendall(json.dumps(answer(json.loads(line))).encode() + b"\n")
         except (TimeoutError, BrokenPipeError, ConnectionResetError):
             pass
-    # Threads that a request has started do not keep this process alive.
+    # This ends the process although threads that a request has started are running.
     os._exit(0)

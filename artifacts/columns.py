@@ -14,8 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from artifacts.errors import shown
 from artifacts.number_formats import NumberFormat
+from artifacts.text import shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,11 +119,11 @@ class Column(BaseModel):
         try:
             dtype = np.dtype(self.dtype)
         except TypeError as error:
-            raise ValueError(f"'{shown(self.dtype)}' is no dtype") from error
+            raise ValueError(f"'{shorten(self.dtype)}' is no dtype") from error
         # Spelt exactly so: "<U2" would cut texts, and no caller can send what a wider float holds.
         is_plain = self.dtype in {dtype.name, "U"} and dtype.itemsize <= 8
         if not is_plain or dtype.kind not in _NUMPY[self.kind] or (self.nullable and dtype.kind != "f"):
-            raise ValueError(f"{shown(self.dtype)} holds no {'nullable ' if self.nullable else ''}{self.kind}")
+            raise ValueError(f"{shorten(self.dtype)} holds no {'nullable ' if self.nullable else ''}{self.kind}")
         return self
 
     def _has_levels(self) -> bool:

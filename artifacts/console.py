@@ -3,13 +3,13 @@
 import sys
 from importlib import import_module
 
-from artifacts.errors import shown
 from artifacts.hints import did_you_mean
+from artifacts.text import shorten
 
 _PACKAGES = {
-    "train": "make a model and publish it",
-    "artifacts": "list, check, promote and sign what was published",
-    "serve": "answer over HTTP; administer users and keys",
+    "train": "train models and publish them",
+    "artifacts": "list, check, promote and sign published versions",
+    "serve": "serve predictions over HTTP; administer users and keys",
 }
 
 
@@ -21,7 +21,7 @@ def main() -> int:
         return 0
     if package not in _PACKAGES:
         if package:
-            print(f"sepal: unknown command '{shown(package)}'{did_you_mean(package, _PACKAGES)}", file=sys.stderr)
+            print(f"sepal: unknown command '{shorten(package)}'{did_you_mean(package, _PACKAGES)}", file=sys.stderr)
         print(_usage(), file=sys.stderr)
         return 2
     code: int = import_module(f"{package}.__main__").main(arguments, program=f"sepal {package}")

@@ -1,19 +1,19 @@
-"""Column names of a CSV: those that the answer adds, and those that stand for an empty cell of the header."""
+"""Column names of a CSV: those that the answer adds, and those for empty cells of the header."""
 
 from collections.abc import Sequence
 
-# What stands in the place of an empty cell of the header, as in pandas.
+# The name of a column whose header cell is empty, as in pandas.
 NAMELESS = "Unnamed: {place}"
 PREDICTION, PROBABILITY, ERROR = "prediction", "probability_", "error"
 
 
 def added_columns(classes: Sequence[object]) -> list[str]:
-    """The columns that stand behind those that came."""
+    """Return the columns that an answer appends."""
     return [PREDICTION, *(f"{PROBABILITY}{as_text(name)}" for name in classes), ERROR]
 
 
 def distinct_names(header: Sequence[str]) -> list[str]:
-    """Return the names of a header; where several are empty, as trailing commas leave them, each gets its place."""
+    """Return the names of a header; if several are empty, as after trailing commas, each gets a name of its own."""
     names = [name.strip() for name in header]
     if names.count("") < 2:
         return list(header)
@@ -21,5 +21,5 @@ def distinct_names(header: Sequence[str]) -> list[str]:
 
 
 def as_text(label: object) -> str:
-    """A label as a cell; booleans as they are read."""
+    """Return a label as a cell; booleans as JSON writes them."""
     return str(label).lower() if isinstance(label, bool) else str(label)

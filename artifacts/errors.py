@@ -1,54 +1,39 @@
 """
-What can be wrong with an artifact, in the words of the domain.
+What can be wrong with an artifact.
 
     ArtifactError
-    ├── NameInvalid             a model, version or alias that no store can hold
-    ├── KeyInvalid              a key that cannot be read, is missing, or is in the way
+    ├── NameInvalid             the name of a model or an alias is invalid
+    ├── KeyInvalid              a key is missing, invalid, readable by others, or already exists
     ├── ArtifactMissing         the store has no such model, version or alias
-    ├── ArtifactInUse           an alias names the version, so it is not deleted
-    ├── ArtifactPath            what lies there is no plain file of the version's own folder, or is named like none
-    ├── ArtifactUnreadable      the file system does not hand it out
-    ├── ArtifactUntrusted       nobody signed it, or somebody who is not trusted
-    ├── ArtifactSignature       the signature is none, or not one of this manifest
-    ├── ArtifactRollback        signed as another model or version than its folder says
-    ├── ArtifactFormat          the manifest cannot be read, or is newer than this code
-    ├── ArtifactSchema          the columns are no columns, or not those of the estimator
-    ├── ArtifactIncomplete      a listed file is missing, or an unlisted one is there
-    ├── ArtifactDigest          a file's bytes are not the ones that were published
-    ├── ArtifactVersion         other libraries are installed than those that fitted it
-    ├── ArtifactUnloadable      the bytes are right, but no model comes out of them
-    └── ArtifactSelfTest        the model loads, but no longer gives its own examples' answers
+    ├── ArtifactInUse           an alias points to the version, so it is not deleted
+    ├── ArtifactPath            a link, a pipe, a device or a folder instead of a file, or an invalid file name
+    ├── ArtifactUnreadable      the file system returned an error
+    ├── ArtifactUntrusted       it is not signed, or not by a trusted key
+    ├── ArtifactSignature       the signature is malformed, or not one of this manifest
+    ├── ArtifactRollback        it was signed as another model or version than its folder says
+    ├── ArtifactFormat          the manifest is invalid, or newer than this code
+    ├── ArtifactSchema          the columns are invalid, or not those of the estimator
+    ├── ArtifactIncomplete      a listed file is missing, or a file is not listed
+    ├── ArtifactDigest          a file was changed after publication
+    ├── ArtifactVersion         the installed libraries are incompatible with those that fitted the model
+    ├── ArtifactUnloadable      the bytes are the published ones, but cannot be loaded as a model
+    └── ArtifactSelfTest        the model loads, but no longer predicts its own examples as it did
 
-Each has a `slug`, which stays what it is: logs, the command line and the API name an error by it.
+Each has a `slug`, which never changes: logs, the command line and the API name an error by it.
 """
 
 import signal
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import ClassVar
 
-_MOST_SHOWN = 8
-_LONGEST_SHOWN = 80
+from artifacts.text import shorten
 
-
-def printable(text: str) -> str:
-    """Letters of any script as they are, and an escape for each character that a terminal or a log would obey."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
-def shown(name: str, *, longest: int = _LONGEST_SHOWN) -> str:
-    """A name that anybody may have given, printable and cut."""
-    text = printable(name[: longest + 1])
-    return text if len(text) <= longest else text[: longest - 3] + "..."
-
-
-def kind_of(thing: object) -> str:
-    """What the class of something is called; whoever made a pickle may have made the class too."""
-    return shown(type(thing).__name__)
+_MOST_NAMES = 8
 
 
 def is_ctrl_c(error: BaseException) -> bool:
-    """Whether the user ended the program: Python raises KeyboardInterrupt itself only where SIGINT has its default."""
+    """Return whether the user ended the program: Python raises KeyboardInterrupt only if SIGINT has its default."""
     return (
         isinstance(error, KeyboardInterrupt)
         and threading.current_thread() is threading.main_thread()
@@ -63,20 +48,19 @@ class ArtifactError(Exception):
 
 
 class NameInvalid(ArtifactError):
-    """A name that no store can hold."""
+    """The name of a model or an alias is invalid."""
 
     slug = "artifact-name"
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"'{shown(name)}' is not a name: lower-case letters, digits, '.', '_' and '-', at most 64, "
-            "the first a letter or a digit; an alias is not a number"
+            f"invalid name '{shorten(name)}': use lower-case letters, digits, '.', '_' and '-', at most 64, "
+            "the first a letter or a digit; an alias must not be a number"
         )
-        self.name = name
 
 
 class KeyInvalid(ArtifactError):
-    """A key cannot be read, is missing, or is in the way; nothing of it is told."""
+    """A key is missing, invalid, readable by others, or already exists; the message has nothing of the key."""
 
     slug = "artifact-key"
 
@@ -87,51 +71,46 @@ class ArtifactMissing(ArtifactError):
     slug = "artifact-missing"
 
     def __init__(self, model: str, reference: str | int | None = None) -> None:
-        of_model = f"model '{shown(model)}'"
-        what = of_model if reference is None else f"version or alias '{shown(str(reference))}' of {of_model}"
-        super().__init__(f"the store has no {what}")
-        self.model = model
-        self.reference = reference
+        what = "" if reference is None else f"version or alias '{shorten(reference)}' of "
+        super().__init__(f"the store has no {what}model '{shorten(model)}'")
 
 
 class ArtifactInUse(ArtifactError):
-    """An alias names the version, so it is not deleted."""
+    """An alias points to the version, so it is not deleted."""
 
     slug = "artifact-in-use"
 
     def __init__(self, model: str, version: int, aliases: Iterable[str]) -> None:
-        self.aliases = sorted(aliases)
         super().__init__(
-            f"version {version} of model {shown(model)} is its {_some(self.aliases)}: point the alias at another "
+            f"version {version} of model {shorten(model)} is its {_some(aliases)}: point the alias at another "
             "version first, python -m artifacts promote MODEL@VERSION --alias ALIAS, or remove it, python -m artifacts "
             "unalias MODEL ALIAS"
         )
 
 
 class ArtifactPath(ArtifactError):
-    """What lies there is no plain file of its own folder, or is named like none: it is not opened."""
+    """A link, a pipe, a device or a folder is where a file should be, or a file name is invalid; it is not opened."""
 
     slug = "artifact-path"
 
     def __init__(self, name: str, what: str) -> None:
-        super().__init__(f"'{shown(name)}' is {what}")
-        self.name = name
+        super().__init__(f"'{shorten(name)}' is {what}")
 
 
 class ArtifactUnreadable(ArtifactError):
-    """The file system does not hand out what is there."""
+    """The file system returned an error."""
 
     slug = "artifact-unreadable"
 
 
 class ArtifactUntrusted(ArtifactError):
-    """Nobody signed it, or somebody whose key is not trusted."""
+    """It is not signed, or not by a trusted key."""
 
     slug = "artifact-untrusted"
 
 
 class ArtifactSignature(ArtifactError):
-    """The signature is none, or not one of these bytes."""
+    """The signature is malformed, or not one of these bytes."""
 
     slug = "artifact-signature"
 
@@ -143,13 +122,13 @@ class ArtifactRollback(ArtifactError):
 
 
 class ArtifactFormat(ArtifactError):
-    """The manifest cannot be read, or is of a format that this code does not know."""
+    """The manifest is invalid, or of a format that this code does not know."""
 
     slug = "artifact-format"
 
 
 class ArtifactSchema(ArtifactError):
-    """The columns are no columns, or not those of the estimator."""
+    """The columns are invalid, or not those of the estimator."""
 
     slug = "artifact-schema"
 
@@ -160,46 +139,43 @@ class ArtifactIncomplete(ArtifactError):
     slug = "artifact-incomplete"
 
     def __init__(self, *, missing: Iterable[str] = (), unlisted: Iterable[str] = ()) -> None:
-        self.missing = sorted(missing)
-        self.unlisted = sorted(unlisted)
-        parts = [f"missing: {_some(self.missing)}"] if self.missing else []
-        parts += [f"not listed: {_some(self.unlisted)}"] if self.unlisted else []
-        super().__init__("; ".join(parts))
+        parts = {"missing": _some(missing), "not listed": _some(unlisted)}
+        super().__init__("; ".join(f"{kind}: {names}" for kind, names in parts.items() if names))
 
 
 class ArtifactDigest(ArtifactError):
-    """A file's bytes are not the ones that were published."""
+    """A file's bytes are not the published ones."""
 
     slug = "artifact-digest"
 
     def __init__(self, file: str) -> None:
-        super().__init__(f"{file} was changed after it was published: its sha256 is not the manifest's")
-        self.file = file
+        super().__init__(f"{file} was changed after it was published: its sha256 differs from the manifest's")
 
 
 class ArtifactVersion(ArtifactError):
-    """Other libraries are installed than those that fitted it."""
+    """The installed libraries are incompatible with those that fitted the model."""
 
     slug = "artifact-version"
 
     def __init__(self, differences: Iterable[str]) -> None:
         super().__init__(
-            f"{'; '.join(differences)}: publish it again, install what fitted it, or set SEPAL_VERSIONS=warn"
+            f"{'; '.join(differences)}: publish the model again, install these versions, or set SEPAL_VERSIONS=warn"
         )
 
 
 class ArtifactUnloadable(ArtifactError):
-    """The bytes are the published ones, but no model comes out of them."""
+    """The bytes are the published ones, but cannot be loaded as a model."""
 
     slug = "artifact-unloadable"
 
 
 class ArtifactSelfTest(ArtifactError):
-    """The model no longer answers its own examples as it did when it was published."""
+    """The model no longer predicts its own examples as it did when it was published."""
 
     slug = "artifact-self-test"
 
 
-def _some(names: Sequence[str]) -> str:
-    more = [f"and {len(names) - _MOST_SHOWN} more"] if len(names) > _MOST_SHOWN else []
-    return ", ".join([*map(shown, names[:_MOST_SHOWN]), *more])
+def _some(names: Iterable[str]) -> str:
+    known = sorted(names)
+    more = [f"and {len(known) - _MOST_NAMES} more"] if len(known) > _MOST_NAMES else []
+    return ", ".join([*map(shorten, known[:_MOST_NAMES]), *more])

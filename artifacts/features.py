@@ -1,4 +1,4 @@
-"""The columns that a fitted model was fitted on, as each library keeps them."""
+"""The columns that a model was fitted on, as each library stores them."""
 
 import re
 from collections.abc import Sequence
@@ -9,23 +9,23 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Features:
     """
-    What a fitted model knows of its columns.
+    What a fitted model knows about its columns.
 
     Attributes:
-        names: In their order; None if it was fitted on an array, or does not keep them.
-        width: How many there are; None if it does not keep that.
+        names: In their order; None if it was fitted on an array, or does not store them.
+        width: How many there are; None if it does not store that.
     """
 
     names: tuple[str, ...] | None = None
     width: int | None = None
 
-    def are(self, columns: Sequence[str]) -> bool:
-        """Whether these can be its columns, in this order; LightGBM keeps `_` for whatever is no letter or digit."""
-        return self.names is None or _underscored(self.names) == _underscored(columns)
+    def match(self, columns: Sequence[str]) -> bool:
+        """Return whether these can be its columns, in this order."""
+        return self.names is None or _as_lightgbm(self.names) == _as_lightgbm(columns)
 
     def places(self, columns: Sequence[str]) -> dict[str, str]:
-        """Each name that the model keeps, and the column of that name; a name without a column is left out."""
-        known = {_underscore(column): column for column in columns} | {column: column for column in columns}
+        """Return the column of each name that the model stores; names without a column are left out."""
+        known = dict(zip(_as_lightgbm(columns), columns, strict=True)) | {column: column for column in columns}
         return {name: known[name] for name in self.names or () if name in known}
 
 
@@ -33,8 +33,8 @@ def features_of(model: Any) -> Features:
     """
     Return the columns that a model was fitted on.
 
-    scikit-learn keeps `feature_names_in_` and `n_features_in_`, and so does LightGBM, which makes names up for an
-    array; XGBoost keeps the names in its booster; CatBoost keeps `feature_names_`, and forgets the rest when it is
+    scikit-learn stores `feature_names_in_` and `n_features_in_`, and so does LightGBM, which invents names for an
+    array; XGBoost stores the names in its booster; CatBoost stores `feature_names_`, and loses the rest when it is
     pickled. A Pipeline and a search know what their first step or best model knows.
     """
     inner = first_step(model)
@@ -43,17 +43,17 @@ def features_of(model: Any) -> Features:
         return found if found != Features() else _of_sklearn(model)
     libraries = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
     if "catboost" in libraries:
-        return _of_names(getattr(model, "feature_names_", None), "{place}")
+        return _unless_invented(getattr(model, "feature_names_", None), "{place}")
     if "xgboost" in libraries and hasattr(model, "get_booster"):
         booster = model.get_booster()
         return Features(None if booster.feature_names is None else tuple(booster.feature_names), booster.num_features())
     if "lightgbm" in libraries:
-        return _of_names(getattr(model, "feature_name_", None), "Column_{place}")
+        return _unless_invented(getattr(model, "feature_name_", None), "Column_{place}")
     return _of_sklearn(model)
 
 
 def first_step(model: Any) -> Any:
-    """Return what is handed the columns: of a Pipeline the first step, of a search the best model, or the model."""
+    """Return what gets the columns: the first step of a Pipeline, the best model of a search, or the model."""
     steps = getattr(model, "steps", None)
     if isinstance(steps, list):
         return next((step for _, step in steps if step is not None and not isinstance(step, str)), model)
@@ -62,21 +62,18 @@ def first_step(model: Any) -> Any:
 
 def _of_sklearn(model: Any) -> Features:
     names, width = getattr(model, "feature_names_in_", None), getattr(model, "n_features_in_", None)
-    # A CatBoost model in a vote or a calibration says 0 once it is unpickled; nothing is fitted on no column.
+    # A CatBoost model in a vote or a calibration has 0 once it is unpickled.
     return Features(None if names is None else tuple(map(str, names)), width or None)
 
 
-def _of_names(names: Sequence[str] | None, made_up: str) -> Features:
-    """Those of a library that makes names up for the columns of an array."""
+def _unless_invented(names: Sequence[str] | None, invented: str) -> Features:
+    """Return the features of a library that invents names for the columns of an array."""
     if not names:
         return Features()
-    is_array = list(names) == [made_up.format(place=place) for place in range(len(names))]
+    is_array = list(names) == [invented.format(place=place) for place in range(len(names))]
     return Features(None if is_array else tuple(names), len(names))
 
 
-def _underscored(names: Sequence[str]) -> list[str]:
-    return [_underscore(name) for name in names]
-
-
-def _underscore(name: str) -> str:
-    return re.sub(r"\W", "_", str(name))
+def _as_lightgbm(names: Sequence[str]) -> list[str]:
+    """Return names as LightGBM stores them, with `_` for whatever is not a letter or a digit."""
+    return [re.sub(r"\W", "_", str(name)) for name in names]

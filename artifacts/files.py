@@ -1,185 +1,61 @@
-"""What lies in a store, opened so that no link, no pipe and no path leads anywhere else."""
+"""Write a file whole: readers see the former content or the new one, also after a crash."""
 
-import errno
-import fcntl
 import os
-import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import secrets
 from pathlib import Path
-from typing import Self
 
-from artifacts.errors import ArtifactPath, ArtifactUnreadable, shown
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Without O_NONBLOCK, to open a pipe that took the file's place would wait for somebody to write into it.
-_FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-_CHUNK = 1 << 24
-_KINDS = {
-    stat.S_IFLNK: "a link",
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
+TEMPORARY = ".staging-"
+"""How the names of temporary files and folders begin; the next publication removes those of a crash."""
 
 
-class TooLarge(Exception):
-    """A file is larger than it may be; nothing of it was kept."""
-
-
-class Folder:
+def write_file(
+    path: Path, content: bytes, *, mode: int = 0o666, folder: Path | None = None, replace: bool = True
+) -> None:
     """
-    A folder that is open: whatever becomes of its path meanwhile, names mean what is in this one.
+    Write a file under a temporary name, sync it, and give it its own name in one step.
 
-    Every name is looked at before it is opened, and the open file once more: to open a device can already do harm,
-    and between the two looks another thing may take its place.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    @classmethod
-    def at(cls, path: Path) -> Self:
-        """
-        Open the folder from which all names are counted; its own path may lead through links.
-
-        Raises:
-            FileNotFoundError: There is none.
-            ArtifactUnreadable: The file system does not hand it out.
-        """
-        with handed_out(path.name):
-            return cls(os.open(path.resolve(), _FOLDER))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
-
-    def enter(self, name: str) -> "Folder":
-        """
-        Open a folder in this one.
-
-        Raises:
-            FileNotFoundError: There is no folder of that name.
-            ArtifactPath: It is a link.
-        """
-        with handed_out(name):
-            kind = stat.S_IFMT(self._look(name).st_mode)
-            if kind == stat.S_IFLNK:
-                raise ArtifactPath(name, "a link, and a folder is expected")
-            if kind != stat.S_IFDIR:
-                raise FileNotFoundError(errno.ENOENT, "no folder", name)
-            return Folder(os.open(name, _FOLDER, dir_fd=self._descriptor))
-
-    def folders(self) -> list[str]:
-        """The names of the folders in it; a link may be one, and is told when it is entered."""
-        with handed_out("the folder"), os.scandir(self._descriptor) as entries:
-            return [entry.name for entry in entries if entry.is_symlink() or entry.is_dir(follow_symlinks=False)]
-
-    def names(self) -> set[str]:
-        """The names of all that is in it."""
-        with handed_out("the folder"), os.scandir(self._descriptor) as entries:
-            return {entry.name for entry in entries}
-
-    def read(self, name: str, *, most: int) -> bytes:
-        """
-        All bytes of a plain file.
-
-        Raises:
-            FileNotFoundError: It is not there.
-            ArtifactPath: It is anything but a file that has this one name.
-            ArtifactUnreadable: The file system does not hand it out.
-            TooLarge: It has more than so many bytes.
-        """
-        with handed_out(name):
-            self._demand_plain(name, self._look(name))
-            descriptor = os.open(name, os.O_RDONLY | _FILE, dir_fd=self._descriptor)
-            with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123  # a descriptor has no path
-                about = os.fstat(descriptor)
-                self._demand_plain(name, about)
-                if about.st_size > most:
-                    raise TooLarge(name)
-                return b"".join(_chunks(file.read, about.st_size))
-
-    def demand_no_folder(self, name: str) -> None:
-        """
-        Make sure that a file can be put there in one step.
-
-        Raises:
-            ArtifactPath: A folder has that name.
-        """
-        with suppress(FileNotFoundError), handed_out(name):
-            if stat.S_ISDIR(self._look(name).st_mode):
-                raise ArtifactPath(name, "a folder, and a file is expected")
-
-    def append(self, name: str, line: bytes) -> None:
-        """
-        Add a line to a file, on a line of its own whatever the last writer left behind, and wait until the disk has it.
-
-        Raises:
-            ArtifactPath: It is anything but a file that has this one name.
-        """
-        with handed_out(name):
-            with suppress(FileNotFoundError):
-                self._demand_plain(name, self._look(name))
-            descriptor = os.open(name, os.O_RDWR | os.O_APPEND | os.O_CREAT | _FILE, 0o644, dir_fd=self._descriptor)
-            try:
-                about = os.fstat(descriptor)
-                self._demand_plain(name, about)
-                is_torn = about.st_size > 0 and os.pread(descriptor, 1, about.st_size - 1) != b"\n"
-                os.write(descriptor, b"\n" * is_torn + line + b"\n")
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Take turns with all others who ask for this; the lock dies with its holder."""
-        with handed_out(".lock"):
-            descriptor = os.open(".lock", os.O_RDWR | os.O_CREAT | _FILE, 0o644, dir_fd=self._descriptor)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
-
-    def _look(self, name: str) -> os.stat_result:
-        return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
-
-    def _demand_plain(self, name: str, about: os.stat_result) -> None:
-        if not stat.S_ISREG(about.st_mode):
-            raise ArtifactPath(name, f"{_KINDS.get(stat.S_IFMT(about.st_mode), 'no file')}, and a file is expected")
-        # None is left where the file was replaced since it was opened: it is whole all the same.
-        if about.st_nlink > 1:
-            raise ArtifactPath(name, "a file with a second name, by which others may change it")
-
-
-def _chunks(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
-    """So many bytes at most, though the file may grow meanwhile."""
-    while size > 0 and (chunk := read(min(size, _CHUNK))):
-        size -= len(chunk)
-        yield chunk
-
-
-@contextmanager
-def handed_out(name: str) -> Iterator[None]:
-    """
-    Ask the file system for something of that name.
+    Args:
+        path: Where the file belongs. A link there is replaced, not followed.
+        content: All of it.
+        mode: The permissions of a new file, less those that the umask takes.
+        folder: Folder of the temporary file, on the same file system; by default that of the file.
+        replace: Whether a file of that name is replaced.
 
     Raises:
-        ArtifactPath: A link stands in its place.
-        ArtifactUnreadable: The file system refuses; that something is not there is told as ever.
+        FileExistsError: There is a file of that name, and `replace` is false.
+        OSError: The file cannot be written; the former one is unchanged.
     """
+    temporary = temporary_path(folder or path.parent)
     try:
-        yield
-    except FileNotFoundError:
-        raise
-    except NotADirectoryError as error:
-        raise FileNotFoundError(errno.ENOENT, "no folder", name) from error
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise ArtifactPath(name, "a link, and a file is expected") from error
-        raise ArtifactUnreadable(f"the file system refuses '{shown(name)}': {error.strerror}") from error
+        write_synced(temporary, content, mode=mode)
+        if replace:
+            temporary.replace(path)
+        else:
+            # A link, not a rename: of several processes at once the first one succeeds, and nothing is replaced.
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def write_synced(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Create a file and wait until the disk has it; whatever has that name already, a link too, is an error."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has a folder's entries: after a rename, the rename itself."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def temporary_path(folder: Path) -> Path:
+    """Return a path in a folder that no file has."""
+    return folder / f"{TEMPORARY}{secrets.token_hex(8)}"

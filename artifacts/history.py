@@ -1,4 +1,4 @@
-"""What was done to a model, by whom and when: lines that are added, and never changed."""
+"""The history of a model: what was done to it, by whom and when. Lines are added and never changed."""
 
 import os
 import pwd
@@ -8,31 +8,31 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
-from artifacts.files import Folder
+from artifacts.folders import Folder
 
 HISTORY = "history.jsonl"
 _LARGEST = 64 * 2**20
 _LONGEST_NAME = 128
 
-Deed: TypeAlias = Literal["published", "promoted", "unaliased", "signed", "deleted"]
+Action: TypeAlias = Literal["published", "promoted", "unaliased", "signed", "deleted"]
 
 
 class Event(BaseModel):
     """
-    One line.
+    One line of the history.
 
     Attributes:
-        by: Who; the user of the operating system where nobody said.
-        alias: Which pointer moved, `from` where, `to` where (nowhere if it was removed); of what moves none, nothing.
-        version: Which version it is about.
-        key: Which key had signed that version; empty where no trusted key had, and it was deleted.
+        by: Who did it; by default the user of the operating system.
+        alias: The alias that moved, if one did: `from` a version `to` another; without `to` it was removed.
+        version: The version that it is about.
+        key: The id of the key that signed that version; empty if no trusted key did.
     """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     at: AwareDatetime
     by: str
-    event: Deed
+    event: Action
     version: PositiveInt
     key: str
     alias: str | None = None
@@ -41,19 +41,19 @@ class Event(BaseModel):
 
 
 class Move(NamedTuple):
-    """An alias that pointed somewhere, or nowhere, and now points elsewhere, or nowhere."""
+    """The move of an alias from one version to another; None: it did not exist before, or does not exist after."""
 
     alias: str
     before: int | None
     after: int | None
 
 
-def write(home: Folder, event: Deed, *, by: str, version: int, key: str, moved: Move | None = None) -> None:
+def write(home: Folder, event: Action, *, by: str, version: int, key: str, moved: Move | None = None) -> None:
     """
-    Add a line to a model's history, before the deed: nothing happens that is not told.
+    Add a line to a model's history, before the change is made, so that no change is missing there.
 
     Raises:
-        ArtifactUnreadable: It cannot be written.
+        ArtifactUnreadable: The file cannot be written.
     """
     line = Event(
         at=datetime.now(UTC),
@@ -67,7 +67,7 @@ def write(home: Folder, event: Deed, *, by: str, version: int, key: str, moved: 
 
 
 def read(home: Folder) -> Iterator[Event | None]:
-    """Every line, oldest first; None for one that a crash cut short."""
+    """Yield every line, oldest first; None for one that a crash cut short."""
     try:
         lines = home.read(HISTORY, most=_LARGEST).splitlines()
     except FileNotFoundError:
@@ -83,12 +83,12 @@ def champions_before(events: Sequence[Event | None], champion: int, *, alias: st
     """
     Return the versions that an alias pointed to before this one, the latest first.
 
-    Lines that cannot be read are passed over, and so is a move that a crash prevented: what counts is where an alias
-    stood when it was moved away.
+    Invalid lines are ignored, and so is a move that a crash prevented: a version was champion if the alias moved away
+    from it.
     """
     moves = [event for event in events if event is not None and event.alias == alias]
     made = max((place for place, move in enumerate(moves) if move.after == champion), default=None)
-    # Where nothing tells of this champion, the last move that is known ended at the one before it.
+    # If no line is about this champion, the last known move ended at the one before it.
     last = [moves[-1].after] if moves and made is None else []
     stood = [move.before for move in reversed(moves[: None if made is None else made + 1])]
     found = dict.fromkeys(version for version in (*last, *stood) if version is not None)
@@ -99,5 +99,5 @@ def _user() -> str:
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
-        # A container runs as a number that no file names.
+        # In a container, the user may have no name.
         return f"uid {os.getuid()}"

@@ -35,7 +35,7 @@ def _loaded(request: dict[str, str]) -> Reply:
             model.predict(pickle.loads(rows))  # noqa: S301  # nosec B301  # as above
     except Exception as error:  # noqa: BLE001  # what a model raises is the result
         text = " ".join(str(error).split())[:_LONGEST_TEXT]
-        return {"failed": f"{doing} ({type(error).__name__}: {text}{_line(error)})"}
+        return {"failed": f"{doing} ({type(error).__name__}: {text}{_line(error)})", "spoiled": True}
     return {"named": sorted(named)}
 
 

@@ -1,4 +1,4 @@
-"""How a server on this machine is started and called: commands for the terminal in which they are printed."""
+"""Commands that start and call a server on this machine, to be printed in a terminal."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ _PORT = 8000
 
 
 def api() -> str:
-    """Return the address of the API, at the port of SEPAL_PORT if that is one."""
+    """Return the address of the API, at the port of SEPAL_PORT if that is valid."""
     port = given().get("sepal_port") or ""
     return f"http://127.0.0.1:{port if re.fullmatch('[1-9][0-9]{0,4}', port) else _PORT}/api/v1"
 

@@ -1,4 +1,4 @@
-"""What a model promises: everything about one version that is known without unpickling it."""
+"""The manifest of a version: everything about it that is known without unpickling it."""
 
 import json
 import math
@@ -26,18 +26,19 @@ from pydantic import (
 )
 
 from artifacts.columns import Scalar
-from artifacts.errors import ArtifactFormat, ArtifactSchema, NameInvalid, shown
+from artifacts.errors import ArtifactFormat, ArtifactSchema, NameInvalid
 from artifacts.signature import Signature
+from artifacts.text import shorten
 
 # The format of manifest.json. To bump it:
 #   1. raise FORMAT, and describe the change in docs/artifacts.md under "Formats";
-#   2. in `parse`, lift a document of the former format to the new one before it is validated;
+#   2. in `parse`, convert a document of the former format to the new one before it is validated;
 #   3. put a bundle of the former format into tests/formats/, where a test loads every one of them.
-# A field that has a default needs no bump: older manifests lack it, and that is what the default means.
+# A field with a default needs no bump: the default is what is true of older manifests, which lack the field.
 FORMAT = 2
 
 _MESSAGE = 200
-_OF_A_SAMPLE = ", fitted elsewhere; the rows here are a sample, "
+_SAMPLE_MARK = ", fitted elsewhere; the rows here are a sample, "
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 ClassValue: TypeAlias = StrictBool | StrictInt | StrictStr
@@ -50,7 +51,7 @@ class _Frozen(BaseModel):
 
 
 class Label(_Frozen):
-    """One line of the label map: what the estimator says, and what the caller is told."""
+    """One line of the label map: a class of the estimator, and the label that callers get."""
 
     value: ClassValue = Field(alias="class")
     label: ClassValue
@@ -58,11 +59,11 @@ class Label(_Frozen):
 
 class Distribution(_Frozen):
     """
-    How a column was spread when the model was trained; `nulls` are counted apart.
+    The distribution of a column in the training rows; `nulls` are counted separately.
 
-    Of numbers, and of the lengths of a text, `counts` has one entry more than `edges`: bin i holds the values v
-    with edges[i-1] < v <= edges[i], the first and the last bin are open. Of a category there are no edges, and
-    `counts` follow its values in the column; of a boolean they are false and true.
+    For numbers, and for the lengths of texts, `counts` has one entry more than `edges`: bin i has the values v with
+    edges[i-1] < v <= edges[i]; the first and the last bin are open. A category has no edges, and its `counts` are in
+    the order of the column's categories; those of a boolean are false and true.
     """
 
     edges: tuple[float, ...]
@@ -71,7 +72,7 @@ class Distribution(_Frozen):
 
 
 class Examples(_Frozen):
-    """A few rows and what the model answered for them when it was published."""
+    """A few rows and the predictions for them at publication."""
 
     instances: tuple[tuple[Scalar, ...], ...]
     predictions: tuple[Prediction, ...]
@@ -80,9 +81,9 @@ class Examples(_Frozen):
 
 class Training(_Frozen):
     """
-    What a model learned from: how many rows, how many others judged it, where they came from, what was asked.
+    The training data: the number of rows, the number of held-back rows, their source, and the target.
 
-    Where the columns were drawn from a sample, `rows` are those of the sample, see `Promise.is_sampled`.
+    If the columns were described by a sample, `rows` are those of the sample, see `Promise.is_sampled`.
     """
 
     rows: NonNegativeInt
@@ -93,15 +94,15 @@ class Training(_Frozen):
 
 class Candidate(_Frozen):
     """
-    One way to execute a model, tried when it was published.
+    One way to execute a model that was tried at publication.
 
     Attributes:
         name: `sklearn` is the estimator itself; `numpy`, `trees` and `treelite` are programs made of it.
-        refused: Why it was not admitted; empty where it was.
-        rows: How many rows both were asked.
-        disagreements: How many of them got another answer than from the estimator.
-        largest_difference: How far two numbers were apart at most; beyond 1, in parts of their size.
-        microseconds: Of one call with so many rows; a size that would have taken too long is left out.
+        refused: Why it was refused; empty if it was accepted.
+        rows: How many rows its predictions were compared with the estimator's for.
+        disagreements: How many of these predictions differed.
+        largest_difference: The largest difference of two numbers; relative for numbers beyond 1.
+        microseconds: Duration of a call per number of rows; sizes that would have taken too long are missing.
     """
 
     name: str
@@ -113,19 +114,19 @@ class Candidate(_Frozen):
 
 
 class Execution(_Frozen):
-    """How a model is executed: what was tried, and what was chosen for how many rows."""
+    """How a model is executed: what was tried, and what was chosen per number of rows."""
 
     candidates: tuple[Candidate, ...]
     choice: Annotated[dict[PositiveInt, str], Field(min_length=1)]
 
 
 def limit(low: int, high: int) -> int:
-    """From how many rows on what was measured with the greater number counts: half-way, as ratios are."""
+    """Return from how many rows on the choice for `high` rows applies: the geometric mean of both sizes."""
     return math.isqrt(low * high) + 1
 
 
 class Promise(_Frozen):
-    """What is known of a model before it has a version; `warnings` are what its publisher was told to look at."""
+    """What is known of a model before it has a version; `warnings` were shown to its publisher."""
 
     task: Literal["classification", "regression"]
     estimator: str
@@ -144,7 +145,7 @@ class Promise(_Frozen):
 
     @property
     def is_sampled(self) -> bool:
-        """Whether what is known of its columns is known from a sample, and how many rows it learned from is not."""
+        """Whether its columns were described by a sample; then the number of training rows is unknown."""
         return any(column.sampled for column in self.signature.columns)
 
     @model_validator(mode="after")
@@ -182,18 +183,18 @@ class Publication:
 
 
 class Manifest(Promise, _Identity):
-    """One published version: what it promises, and the sha256 and the size of every file beside the manifest."""
+    """One published version: its promise, and the sha256 and the size of every other file."""
 
     files: dict[str, Sha256]
     sizes: dict[str, NonNegativeInt] = {}
 
     @cached_property
     def publication(self) -> Publication | None:
-        """How it was published; None where the manifest was read from a store."""
+        """How it was published; None if the manifest was read from a store."""
         return None
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
-        """Yield what a notebook shows of it: all columns and digests are thousands of characters."""
+        """Yield what a notebook shows; all columns and digests would be thousands of characters."""
         yield from (("model", self.model), ("version", self.version), ("task", self.task))
         yield "columns", len(self.signature.columns)
         if self.classes:
@@ -210,10 +211,10 @@ class Manifest(Promise, _Identity):
 
 def check_name(name: str) -> str:
     """
-    Give back a model's or an alias's name.
+    Return the name of a model or an alias if it is valid.
 
     Raises:
-        NameInvalid: It is not one; nothing of it may reach the file system.
+        NameInvalid: It is invalid, and must not be used in a path.
     """
     if NAME.fullmatch(name) is None:
         raise NameInvalid(name)
@@ -222,35 +223,35 @@ def check_name(name: str) -> str:
 
 def parse(document: bytes) -> Manifest:
     """
-    Read a manifest.
+    Parse a manifest.
 
     Raises:
-        ArtifactFormat: It is no manifest, or one of a format that this code does not know.
-        ArtifactSchema: The columns that it describes are none.
+        ArtifactFormat: It is invalid, or of a format that this code does not know.
+        ArtifactSchema: Its columns are invalid.
     """
     try:
         read = json.loads(document)
         stated = read["format"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ArtifactFormat("manifest.json is not a manifest: it states no format") from error
+        raise ArtifactFormat("manifest.json is not a manifest: it has no format") from error
     if type(stated) is not int or not 1 <= stated <= FORMAT:
-        raise ArtifactFormat(f"manifest.json has format {shown(repr(stated))}, and this code reads 1 to {FORMAT}")
+        raise ArtifactFormat(f"manifest.json has format {shorten(repr(stated))}; this code reads 1 to {FORMAT}")
     try:
-        # What format 2 brought has defaults that are true of format 1.
+        # The fields that format 2 added have defaults that are true of format 1.
         manifest = Manifest.model_validate_json(json.dumps({**read, "format": FORMAT}))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raised = ArtifactSchema if first["loc"][:1] == ("signature",) else ArtifactFormat
         raise raised(
-            f"manifest.json does not hold what it must: {shown(where)}: {shown(first['msg'], longest=_MESSAGE)}"
+            f"manifest.json is invalid: {shorten(where)}: {shorten(first['msg'], longest=_MESSAGE)}"
         ) from error
-    # Before columns said so, the command line said it in the source.
-    is_sampled = manifest.training is not None and _OF_A_SAMPLE in manifest.training.source
-    return _sampled(manifest) if is_sampled and not manifest.is_sampled else manifest
+    # Early releases recorded a sample in the source only.
+    is_sampled = manifest.training is not None and _SAMPLE_MARK in manifest.training.source
+    return _mark_as_sampled(manifest) if is_sampled and not manifest.is_sampled else manifest
 
 
-def _sampled(manifest: Manifest) -> Manifest:
-    """The manifest, its columns known from a sample."""
+def _mark_as_sampled(manifest: Manifest) -> Manifest:
+    """Return the manifest with its columns marked as described by a sample."""
     columns = tuple(column.model_copy(update={"sampled": True}) for column in manifest.signature.columns)
     return manifest.model_copy(update={"signature": manifest.signature.model_copy(update={"columns": columns})})

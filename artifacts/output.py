@@ -1,4 +1,4 @@
-"""The output of a command line, whose reader may go away before its end."""
+"""Output to a pipe whose reader may close it early."""
 
 import io
 import os
@@ -6,25 +6,25 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-# What a shell reports of a program that SIGPIPE ended.
+# The exit code that a shell reports for a program that SIGPIPE ended.
 _READER_GONE = 128 + 13
 
 
 def piped(command: Callable[[], int]) -> int:
-    """Run a command and return its exit code; where the reader of its output has gone, as `head` does, say nothing."""
+    """Run a command and return its exit code; end silently if the reader closes the pipe, as `head` does."""
     try:
         try:
             return command()
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes once more when it ends, and would print a traceback of that.
+        # Python flushes again at exit, and would print a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _READER_GONE
 
 
 class _Dropping(io.FileIO):
-    """A file that drops what is written once its reader has gone."""
+    """A file that discards output once its reader has closed the pipe."""
 
     def write(self, content: Any, /) -> int:
         try:
@@ -34,7 +34,7 @@ class _Dropping(io.FileIO):
 
 
 def unbroken(command: Callable[[], int]) -> int:
-    """Run a command to its end and return its exit code; what it prints after its reader has gone is dropped."""
+    """Run a command to its end and return its exit code; discard its output once the reader has closed the pipe."""
     if sys.stdout is not sys.__stdout__ or not isinstance(sys.stdout, io.TextIOWrapper):
         # Captured by the caller, or closed.
         return command()

@@ -6,7 +6,8 @@ version is `_sepal_code_3.churn_features`, and that of another is `_sepal_code_4
 each other by the names that they were written with, because their own `__import__` looks for those in the private
 package first. They are compiled from bytes in memory; nothing is read from the disk again.
 
-This file imports nothing but the standard library: the process that checks a model before publication runs it alone.
+This file imports nothing but the standard library: what the process that checks a model before publication
+imports must not hide that a package is missing.
 """
 
 import builtins
@@ -24,7 +25,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 LARGEST = 8 * 2**20
-"""Bytes of all modules of a version together."""
+"""The most bytes that all modules of a version may have together."""
 
 _numbers = itertools.count(1)
 
@@ -162,7 +163,7 @@ class _Loader(InspectLoader):
 
     def _bytes(self, fullname: str) -> bytes:
         path = self._path(fullname) or ""
-        # A folder without __init__.py is a package all the same, as Python has it.
+        # A folder without __init__.py is a package, too, as in Python.
         return self._sources[path] if path.endswith(".py") else self._sources.get(f"{path}__init__.py", b"")
 
 
@@ -181,7 +182,7 @@ _FINDER = _Finder()
 
 
 def _forget(package: str) -> None:
-    """Let go of the modules of a version that nothing uses any more."""
+    """Unload the modules of a version that is no longer used."""
     _FINDER.loaders.pop(package, None)
     for name in [name for name in list(sys.modules) if name.partition(".")[0] == package]:
         sys.modules.pop(name, None)

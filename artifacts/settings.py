@@ -9,9 +9,10 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
-from artifacts.errors import KeyInvalid, shown
+from artifacts.errors import KeyInvalid
 from artifacts.hints import did_you_mean
 from artifacts.signing import parse_keys
+from artifacts.text import shorten
 
 Engine: TypeAlias = Literal["auto", "sklearn"]
 Policy: TypeAlias = Literal["refuse", "warn"]
@@ -144,7 +145,7 @@ def misspelt(known: Iterable[str]) -> Iterator[str]:
     names = {f"{_PREFIX}{name}".upper() for name in known}
     for name in sorted(name.upper() for name in given() if not name.startswith(_OTHERS)):
         if name.startswith(_PREFIX.upper()) and name not in names:
-            yield f"{shown(name)} is no setting{did_you_mean(name, names)}"
+            yield f"{shorten(name)} is no setting{did_you_mean(name, names)}"
 
 
 def given(settings: type[BaseSettings] = ArtifactSettings) -> Mapping[str, str | None]:
@@ -161,7 +162,7 @@ def complaints(error: ValidationError, settings: type[BaseSettings] = ArtifactSe
         expected = _expected(field) if field else ""
         if field and expected:
             example = "true" if field.default is None else str(field.default).lower()
-            yield f"{name}: expected {expected}, got '{shown(str(entry['input']))}'; for example {name}={example}"
+            yield f"{name}: expected {expected}, got '{shorten(str(entry['input']))}'; for example {name}={example}"
             continue
         yield f"{name}: ".removeprefix(": ") + entry["msg"].removeprefix("Value error, ")
 

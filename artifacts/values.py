@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.columns import Column, Scalar
-from artifacts.errors import printable
+from artifacts.text import printable
 
 Array: TypeAlias = NDArray[Any]
 

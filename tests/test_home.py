@@ -183,8 +183,8 @@ def test_a_version_of_an_unknown_key_is_not_promoted(project: Project, tmp_path:
     assert facts.startswith("False ")
     assert line == (
         f"published levels version 2 in {store}, signed with key {key}; not promoted: key {key} is not in "
-        "SEPAL_TRUSTED_KEYS and did not sign the champion, version 1, so servers may not trust it; name the key there, "
-        "or python -m artifacts promote levels@2 --force (in Python: force=True)"
+        "SEPAL_TRUSTED_KEYS and did not sign the champion, version 1, so servers may not trust it; add the key there, "
+        "or use python -m artifacts promote levels@2 --force (in Python: force=True)"
     )
     assert promoted.returncode == 1
     assert promoted.stderr.startswith(f"artifact-untrusted: not promoted: key {key} is not in SEPAL_TRUSTED_KEYS")

@@ -16,7 +16,7 @@ RUNS = {"eval", "exec", "compile", "__import__"}
 MODULES = sorted(path for package in ("artifacts", "serve", "train") for path in (ROOT / package).rglob("*.py"))
 # Modules that unpickle and run verified bytes, that pickle, or that read a file which the user provides and trusts.
 MAY_UNPICKLE = {
-    "artifacts/runtimes/original.py",
+    "artifacts/runtimes/sklearn_runtime.py",
     "artifacts/isolated.py",
     "artifacts/own_code.py",
     "train/own_code.py",

@@ -71,7 +71,7 @@ def container_of(estimator: Any, rows: Rows) -> Container:
     """
     fitted, columns = features_of(estimator), list(rows.frame.columns)
     names, width = fitted.names, fitted.width
-    if names is not None and not fitted.are(columns):
+    if names is not None and not fitted.match(columns):
         raise NotPublishable(
             "the columns of X are not those that the estimator was fitted on, in their order: "
             f"it was fitted on a DataFrame of {', '.join(map(str, names[:8]))}{', ...' if len(names) > 8 else ''}"

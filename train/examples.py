@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context, get_config
 
-from artifacts.bundle import distance
 from artifacts.columns import Scalar
 from artifacts.manifest import Examples
 from artifacts.predictions import InvalidPredictions, Predictions
-from artifacts.runtimes.original import ask, told_of
+from artifacts.runtimes.sklearn_runtime import check_output, predict_rows
+from artifacts.self_test import largest_difference
 from artifacts.signature import Signature
 from train.errors import NotPublishable
 from train.profile import invent
@@ -58,7 +58,7 @@ class Asked:
         try:
             # A server has not heard of sklearn.set_config, on which an estimator fitted in a notebook may lean.
             with config_context(transform_output="default", assume_finite=False):
-                told = ask(
+                told = predict_rows(
                     self.estimator,
                     self.signature.as_fitted(batch.data),
                     classifies=self.labels is not None,
@@ -127,12 +127,12 @@ def _prove_converted(asked: Asked, rows: Rows, *, tolerance: float) -> None:
 def _apart(got: Predictions, expected: Predictions) -> float:
     """How far two answers to the same rows are apart; infinitely where a label differs."""
     if expected.label_map is None:
-        return distance(got.values, expected.values)
+        return largest_difference(got.values, expected.values)
     if not np.array_equal(got.values, expected.values):
         return np.inf
     if got.probabilities is None or expected.probabilities is None:
         return 0.0
-    return distance(got.probabilities, expected.probabilities)
+    return largest_difference(got.probabilities, expected.probabilities)
 
 
 def _told(apart: float, tolerance: float) -> str:
@@ -192,7 +192,7 @@ def _offline(asked: Asked, rows: Rows) -> Predictions:
         if not np.isfinite(spread).all():
             raise NotPublishable(f"{kind} gives no finite probabilities for some rows of X, and JSON has no other")
     try:
-        told = told_of(asked.estimator, predicted, spread, rows=count, classifies=asked.labels is not None)
+        told = check_output(asked.estimator, predicted, spread, rows=count, classifies=asked.labels is not None)
     except InvalidPredictions as error:
         raise NotPublishable(f"{kind} cannot be served: {error}") from error
     return Predictions(told.values, told.probabilities, asked.labels)

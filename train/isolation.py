@@ -1,23 +1,24 @@
 """Whether a model loads, with its own code, in a process that has only installed packages; and what it needs there."""
 
 import atexit
-import os
 import pickle  # nosec B403  # hands the model to the process below; nothing is loaded here
 import re
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import artifacts
-from artifacts.child import Child, ChildEnded, ChildLate, Reply
+from artifacts.child import Child, ChildEnded, ChildLate, ChildPool, Reply
 from train.errors import NotPublishable
 from train.own_code import ADVICE, OwnModules, installed_owners
 
 # `train` is never imported by a server, so nothing of it may be inside a model; `artifacts` and `serve` are there.
 _START = """
 import sys
+from functools import cache
 from importlib import abc, machinery
 from pathlib import Path
 class Packages(abc.MetaPathFinder):
@@ -73,49 +74,25 @@ def _ask(content: bytes, timeout_s: float) -> Reply:
     with TemporaryDirectory() as folder:
         file = Path(folder, "model")
         file.write_bytes(content)
-        reply = None
-        while reply is None:
-            process = _processes.pop(os.getpid(), None) or _Process()
-            try:
-                reply = process.child.ask({"file": str(file)}, time_s=timeout_s)
-            except ChildLate as error:
-                raise NotPublishable(f"a fresh process cannot load the model within {timeout_s:g} s") from error
-            except ChildEnded as end:
-                return {"failed": f"load the model ({end})"}
-            finally:
-                if reply is None or "failed" in reply:
-                    process.end()
-                else:
-                    _processes[os.getpid()] = process
-    return reply
+        try:
+            return _children().call({"file": str(file)}, time_s=timeout_s)
+        except ChildLate as error:
+            raise NotPublishable(f"a fresh process cannot load the model within {timeout_s:g} s") from error
+        except ChildEnded as end:
+            return {"failed": f"load the model ({end})"}
 
 
-class _Process:
-    """The fresh process and the empty folder that it runs in."""
-
-    def __init__(self) -> None:
-        self._folder = TemporaryDirectory()
-        root = str(Path(artifacts.__file__).resolve().parents[1])
-        self.child = Child(lambda end: _command(root, end), cwd=Path(self._folder.name))
-
-    def end(self) -> None:
-        """End the process, and remove its folder."""
-        self.child.end()
-        self._folder.cleanup()
+@cache
+def _children() -> ChildPool:
+    """Return the fresh processes of this process; one is used again as long as each model loads."""
+    pool = ChildPool(_start_child)
+    atexit.register(pool.close)
+    return pool
 
 
-# By the id of its parent: a fork has its own. It is used again as long as each model loads.
-_processes: dict[int, _Process] = {}
-
-
-@atexit.register
-def _end() -> None:
-    if process := _processes.pop(os.getpid(), None):
-        process.end()
-
-
-def _command(root: str, end: int) -> list[str]:
-    return [sys.executable, "-E", "-P", "-c", _START, root, str(end)]
+def _start_child() -> Child:
+    root = str(Path(artifacts.__file__).resolve().parents[1])
+    return Child(lambda end: [sys.executable, "-E", "-P", "-c", _START, root, str(end)], in_empty_folder=True)
 
 
 def _refusal(reason: str) -> str:

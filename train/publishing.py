@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from artifacts import ArtifactSettings, Column, Manifest, Promise, Signature, Store
-from artifacts.bundle import Content
 from artifacts.columns import Unknown
 from artifacts.csv_names import added_columns
 from artifacts.description import published
 from artifacts.manifest import Examples, Label, Training, check_name
 from artifacts.number_formats import NumberFormat
 from artifacts.predictions import label_map
+from artifacts.version_folder import Content
 from train import card, own_code
 from train.admission import Task, check_target, container_of, lines_of, task_of
 from train.chance import chance_warning

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artifacts.bundle import distance
 from artifacts.columns import Column
 from artifacts.features import first_step
 from artifacts.predictions import Predictions
+from artifacts.self_test import largest_difference
 from train.errors import NotPublishable
 from train.examples import Asked
 from train.rows import Rows
@@ -122,11 +122,11 @@ def not_required(asked: Asked, table: Sequence[Sequence[Any]], answers: Predicti
 
 
 def _same(got: Predictions, expected: Predictions) -> bool:
-    if distance(got.values, expected.values) != 0:
+    if largest_difference(got.values, expected.values) != 0:
         return False
     if got.probabilities is None or expected.probabilities is None:
         return True
-    return distance(got.probabilities, expected.probabilities) == 0
+    return largest_difference(got.probabilities, expected.probabilities) == 0
 
 
 def _ignored(model: Any, width: int) -> frozenset[int]:

@@ -10,8 +10,8 @@ from rich.markup import escape as unmarked
 from rich.progress import track
 from rich.table import Table as Lines
 
-from artifacts.description import printable
 from artifacts.local_server import api, serve_command, token_command
+from artifacts.text import printable
 from train.plans import Plan
 from train.trials import Trial
 

@@ -1,4 +1,4 @@
-"""What executes a model: the estimator itself, or a program that was proved to answer like it."""
+"""What executes a model: the estimator itself, or a program that was proved to predict the same."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,11 +8,11 @@ from artifacts.signature import Table
 
 
 class Runtime(Protocol):
-    """Answers for a checked table; anything that an estimator raises for its rows may come out of it."""
+    """Predicts a checked table; it may raise whatever an estimator raises."""
 
     @property
     def has_probabilities(self) -> bool:
-        """Whether it says how sure it is."""
+        """Whether it predicts probabilities."""
 
     @property
     def program_rows(self) -> int:
@@ -20,7 +20,7 @@ class Runtime(Protocol):
 
     @property
     def parts(self) -> "Sequence[Runtime]":
-        """Those that it is made of; of one that is made of none, itself."""
+        """The runtimes that it chooses from; otherwise itself."""
 
     def predict(self, table: Table, *, probabilities: bool) -> Predictions:
-        """One class or number a row, and if asked for and had, a probability a class."""
+        """Return a class or a number per row and, if requested and available, a probability per class."""

@@ -1,8 +1,8 @@
 """
-scikit-learn's compiled trees, and nothing else of it.
+Import scikit-learn's compiled trees without its packages.
 
-Its packages import pandas, Arrow and scipy.stats when they are imported: more than a second and 100 MiB for what no
-tree needs to answer. The compiled modules are therefore imported beneath packages that are only their folders.
+The packages import pandas, Arrow and scipy.stats: more than a second and 100 MiB that no tree needs to predict. The
+compiled modules are therefore imported as members of empty packages that only have the path of the real ones.
 """
 
 import sys
@@ -29,9 +29,9 @@ _PACKAGES = (
 @cache
 def compiled(name: str) -> Any:
     """
-    A compiled module of scikit-learn, or one that only wraps it.
+    Import a compiled module of scikit-learn, or one that only wraps it.
 
-    Where scikit-learn has been imported, that is used; it can be imported later as ever, and finds this module there.
+    If scikit-learn has been imported, the module is its own. It can also be imported later, and uses this module.
     """
     if "sklearn" in sys.modules:
         return import_module(name)
@@ -39,13 +39,13 @@ def compiled(name: str) -> Any:
         with _only_folders():
             return import_module(name)
     except (ImportError, AttributeError):
-        # Another scikit-learn may be put together otherwise.
+        # Another release of scikit-learn may have other modules.
         return import_module(name)
 
 
 @contextmanager
 def _only_folders() -> Iterator[None]:
-    """Put empty packages in the place of scikit-learn's, and take them away again."""
+    """Replace scikit-learn's packages by empty ones, and remove these afterwards."""
     spec = find_spec("sklearn")
     if spec is None or spec.origin is None:
         raise ImportError("scikit-learn is not installed")
@@ -64,7 +64,7 @@ def _folder(name: str, path: Path) -> ModuleType:
     package.__path__ = [str(path)]
 
     def later(attribute: str) -> Any:
-        """What a compiled module takes from the package at import, and calls for other things than an answer."""
+        """Return what a compiled module imports from the package and calls for anything but a prediction."""
         if attribute.startswith("__") or list(path.glob(f"{attribute}.*")) or (path / attribute).is_dir():
             raise AttributeError(attribute)
 

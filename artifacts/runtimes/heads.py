@@ -1,4 +1,4 @@
-"""What ends a program: a linear model, or trees in one of two forms."""
+"""The last part of a program: a linear model, trees, or a vote of several."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ import numpy as np
 
 from artifacts.predictions import Predictions
 from artifacts.runtimes.compiled import compiled
-from artifacts.runtimes.links import Link, Scores, told_by
+from artifacts.runtimes.links import Link, Scores, decide
 from artifacts.runtimes.steps import Matrix
 
 
 class Head(Protocol):
-    """Answers for an array of rows and columns."""
+    """Predicts an array of rows and columns."""
 
     @property
     def has_probabilities(self) -> bool: ...
@@ -24,18 +24,18 @@ class Head(Protocol):
 
 @dataclass(frozen=True)
 class Scored:
-    """A head that gives scores; what they mean is its link."""
+    """A head that computes scores; its link says what they mean."""
 
     link: Link
     ties: int
 
     @property
     def has_probabilities(self) -> bool:
-        """Whether the scores are more than a decision."""
+        """Whether the scores give probabilities."""
         return self.link not in {"number", "exponential", "decision"}
 
     def __call__(self, rows: Matrix, /, *, probabilities: bool) -> Predictions:
-        return told_by(self.scores(rows), self.link, probabilities=probabilities, ties=self.ties)
+        return decide(self.scores(rows), self.link, probabilities=probabilities, ties=self.ties)
 
     def scores(self, rows: Matrix) -> Scores:
         """Shape (rows, classes) or (rows, 1)."""
@@ -48,8 +48,8 @@ class Linear(Scored):
     `rows @ coefficients.T + intercept`.
 
     Attributes:
-        coefficients: Shape (scores, columns); (columns,) where the estimator has it so, for another product rounds
-            otherwise.
+        coefficients: Shape (scores, columns); (columns,) if that is the estimator's shape, for the products round
+            differently.
         intercept: Shape (scores,).
     """
 
@@ -58,10 +58,10 @@ class Linear(Scored):
 
     def scores(self, rows: Matrix) -> Scores:
         """
-        One product for all rows.
+        Multiply all rows at once.
 
         Raises:
-            ValueError: A number became infinite on its way.
+            ValueError: A number became infinite in a former step.
         """
         _refuse_infinite(rows)
         product: Scores = rows @ self.coefficients.T
@@ -71,15 +71,15 @@ class Linear(Scored):
 @dataclass(frozen=True)
 class Forest(Scored):
     """
-    scikit-learn's own trees, made of their arrays again: `RandomForest...`, `ExtraTrees...`, `DecisionTree...`.
+    scikit-learn's own trees, rebuilt from their arrays: `RandomForest...`, `ExtraTrees...`, `DecisionTree...`.
 
     Attributes:
-        columns, outputs: How many columns a row has, and how many numbers a leaf.
-        sizes, depths: Of each tree the count of its nodes and its depth.
-        nodes, values: Of all trees, one after the other, as `Tree.__getstate__` gives them.
-        start, rate: What the sum begins with, shape (scores,), and what each tree adds to it is multiplied by.
-        is_mean: Whether the sum is divided by the number of trees; else each tree adds to one score in turn.
-        takes_nulls: Whether a null has a way through the trees.
+        columns, outputs: The number of columns per row, and of numbers per leaf.
+        sizes, depths: The number of nodes and the depth of each tree.
+        nodes, values: Those of all trees, one after the other, as `Tree.__getstate__` returns them.
+        start, rate: The start of the sum, shape (scores,), and the factor of what each tree adds.
+        is_mean: Whether the sum is divided by the number of trees; otherwise each tree adds to one score in turn.
+        takes_nulls: Whether the trees accept nulls.
     """
 
     columns: int
@@ -98,7 +98,7 @@ class Forest(Scored):
         Sum over the trees, in the order of scikit-learn.
 
         Raises:
-            ValueError: A number is too large for the single precision of trees, or a null.
+            ValueError: A number is too large for single precision, or a null that the trees do not accept.
         """
         narrow = _single(rows, takes_nulls=self.takes_nulls)
         total = np.zeros((len(rows), len(self.start)))
@@ -129,13 +129,13 @@ class Forest(Scored):
 @dataclass(frozen=True)
 class Boosting(Scored):
     """
-    scikit-learn's own predictors of histogram boosting, made of their arrays again.
+    scikit-learn's own predictors of histogram boosting, rebuilt from their arrays.
 
     Attributes:
-        start: Shape (scores,), what each sum begins with.
-        sizes, splits: Of each predictor the count of its nodes and of its splits by category.
-        nodes, categories: Of all predictors, one after the other.
-        known, mapped: The categories that are known as bits, and which column has which of them.
+        start: Shape (scores,), the start of each sum.
+        sizes, splits: The number of nodes and of splits by category of each predictor.
+        nodes, categories: Those of all predictors, one after the other.
+        known, mapped: The known categories as bits, and which column has which of them.
     """
 
     start: Matrix
@@ -169,13 +169,13 @@ class Boosting(Scored):
 @dataclass(frozen=True)
 class Compiled(Scored):
     """
-    Trees of any library, asked by treelite's interpreter: quick for few rows.
+    Trees of any library, executed by treelite's interpreter: fast for few rows.
 
     Attributes:
-        model: What `treelite.Model.serialize_bytes` gives, as bytes in an array.
-        is_single: Whether the rows are rounded to single precision before, as scikit-learn's trees do.
-        takes_nulls: As of `Forest`.
-        zero: Up to so far from zero a number is zero, as LightGBM reads its rows.
+        model: What `treelite.Model.serialize_bytes` returns, as an array of bytes.
+        is_single: Whether the rows are rounded to single precision first, as scikit-learn's trees do.
+        takes_nulls: See `Forest`.
+        zero: Numbers of at most this size count as zero, as in LightGBM.
     """
 
     model: Matrix
@@ -184,7 +184,7 @@ class Compiled(Scored):
     zero: float
 
     def scores(self, rows: Matrix) -> Scores:
-        """Ask all trees for all rows."""
+        """Run all trees for all rows."""
         from treelite import gtil
 
         if self.is_single:
@@ -207,11 +207,12 @@ class Compiled(Scored):
 @dataclass(frozen=True)
 class Vote:
     """
-    Several models asked for the same rows, and their answers averaged.
+    Several models, whose predictions for the same rows are averaged.
 
     Attributes:
-        steps, heads: Of each model what comes before it, and what ends it.
-        weights: Shape (models,); empty where all count the same.
+        steps, heads: The steps and the head of each model.
+        weights: Shape (models,); empty if all are equal.
+        is_soft: Whether probabilities are averaged; otherwise numbers.
     """
 
     steps: tuple[Any, ...]
@@ -221,28 +222,28 @@ class Vote:
 
     @property
     def has_probabilities(self) -> bool:
-        """Whether probabilities are averaged, and no numbers."""
+        """Whether probabilities are averaged."""
         return self.is_soft
 
     def __call__(self, rows: Matrix, /, *, probabilities: bool) -> Predictions:
-        told = [head(step(rows), probabilities=True) for step, head in zip(self.steps, self.heads, strict=True)]
+        predictions = [head(step(rows), probabilities=True) for step, head in zip(self.steps, self.heads, strict=True)]
         weights = self.weights if self.weights.size else None
         if not self.is_soft:
-            return Predictions(np.average(np.asarray([each.values for each in told]).T, axis=1, weights=weights))
-        shares = np.average(np.asarray([each.probabilities for each in told]), axis=0, weights=weights)
-        return told_by(shares, "shares", probabilities=probabilities)
+            return Predictions(np.average(np.asarray([each.values for each in predictions]).T, axis=1, weights=weights))
+        shares = np.average(np.asarray([each.probabilities for each in predictions]), axis=0, weights=weights)
+        return decide(shares, "shares", probabilities=probabilities)
 
 
 def _refuse_infinite(rows: Matrix) -> None:
-    # The sum of all is a quick first look, as in scikit-learn.
+    # Checking the sum first is fast, as in scikit-learn.
     if not np.isfinite(rows.sum()) and not np.isfinite(rows).all():
-        raise ValueError("a number became infinite on its way")
+        raise ValueError("a number became infinite in a former step")
 
 
 def _single(rows: Matrix, *, takes_nulls: bool) -> Matrix:
     narrow = np.ascontiguousarray(rows, dtype=np.float32)
     if np.isinf(narrow).any() or not (takes_nulls or np.isfinite(narrow).all()):
-        raise ValueError("a number is too large for single precision, or none")
+        raise ValueError("a number is too large for single precision, or a null")
     return narrow
 
 

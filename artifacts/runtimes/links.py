@@ -1,4 +1,4 @@
-"""From the raw scores of a model to its classes and probabilities, as scikit-learn's estimators decide."""
+"""Turn the raw scores of a model into classes and probabilities, as scikit-learn's estimators do."""
 
 from typing import Any, Literal, TypeAlias
 
@@ -7,25 +7,25 @@ from numpy.typing import NDArray
 
 from artifacts.predictions import Predictions
 
-# From so many numbers on, numpy adds them up in another order than one after the other.
+# From so many numbers on, numpy does not add them one after the other.
 _UNROLLED = 8
 
 Scores: TypeAlias = NDArray[Any]
 Link: TypeAlias = Literal["number", "exponential", "shares", "logistic", "one-vs-rest", "softmax", "decision"]
 """
 What the scores are: the number itself or its logarithm; shares of votes, which are probabilities; log-odds of the
-second class, of each class, or of all together; or scores that only decide.
+second class, of each class, or of all together; or scores that give no probabilities.
 """
 
 
-def told_by(scores: Scores, link: Link, *, probabilities: bool, ties: int = 0) -> Predictions:
+def decide(scores: Scores, link: Link, *, probabilities: bool, ties: int = 0) -> Predictions:
     """
-    Decide, and say how sure it is.
+    Return the classes or numbers that scores mean, and the probabilities.
 
     Args:
         scores: Shape (rows, classes); (rows, 1) for the score of the second of two, and for a number.
         link: What the scores are.
-        probabilities: Whether they are asked for.
+        probabilities: Whether they are requested.
         ties: Which of two classes a score of exactly zero means.
     """
     if link == "number":
@@ -42,9 +42,9 @@ def told_by(scores: Scores, link: Link, *, probabilities: bool, ties: int = 0) -
 
 def _over_classes(join: np.ufunc, scores: Scores) -> Scores:
     """
-    Shape (rows, 1): the greatest or the sum of each row.
+    Return the maximum or the sum of each row; shape (rows, 1).
 
-    Of few classes column by column, in the same order and so to the same bits, which is ten times as quick.
+    Few classes are joined column by column: the same order and so the same bits, and ten times as fast.
     """
     if scores.shape[1] >= _UNROLLED:
         return np.asarray(join.reduce(scores, axis=1, keepdims=True))
@@ -69,7 +69,7 @@ def _of_many(scores: Scores, link: Link) -> NDArray[np.float64]:
         return np.asarray(powers)
     each = 1 / (1 + np.exp(-scores))
     total = each.sum(axis=1, keepdims=True)
-    # Each may be zero; then none is likelier than another.
+    # If all are zero, all classes are equally likely.
     each[total[:, 0] == 0] = 1
     total[total == 0] = scores.shape[1]
     return np.asarray(each / total)

@@ -1,4 +1,4 @@
-"""A model as data: steps and heads of numbers only, written as one file that holds nothing to unpickle."""
+"""A model as data: steps and heads that consist of numbers, in one file without pickles."""
 
 import io
 import json
@@ -29,10 +29,10 @@ _OUTLINE = "program"
 @dataclass(frozen=True, eq=False)
 class Program:
     """
-    What comes before, and what ends it.
+    A model as a step and a head.
 
     Attributes:
-        columns: The names of the columns that it was made for, in their order; empty where an older release made it.
+        columns: The names of the columns that it was made for, in their order; empty if an older release made it.
     """
 
     step: Any
@@ -42,7 +42,7 @@ class Program:
 
     @property
     def has_probabilities(self) -> bool:
-        """Whether it says how sure it is."""
+        """Whether it predicts probabilities."""
         return bool(self.head.has_probabilities)
 
     @property
@@ -52,19 +52,19 @@ class Program:
 
     def predict(self, table: Table, *, probabilities: bool) -> Predictions:
         """
-        Answer for a table.
+        Predict a table.
 
         Raises:
-            ValueError: A number became infinite on its way; scikit-learn refuses such a batch as well.
+            ValueError: A number became infinite; scikit-learn refuses such a batch as well.
         """
         if self._single_row and len(table) == 1 and probabilities:
-            predictions = self._single_row(np.asarray(table))
-            if predictions is not None:
-                return predictions
+            of_one = self._single_row(np.asarray(table))
+            if of_one is not None:
+                return of_one
         with np.errstate(all="ignore"):
             wanted = probabilities and self.has_probabilities
-            of_many: Predictions = self.head(self.step(table), probabilities=wanted)
-        return of_many
+            predictions: Predictions = self.head(self.step(table), probabilities=wanted)
+        return predictions
 
     @cached_property
     def _single_row(self) -> SingleRow | None:
@@ -72,15 +72,15 @@ class Program:
 
 
 class CompiledProgram:
-    """For each number of rows the program that was measured to be the quickest."""
+    """The runtime that was measured to be the fastest for each number of rows."""
 
     def __init__(self, programs: Mapping[str, Runtime], choice: Mapping[int, str]) -> None:
         """
-        Join what was measured.
+        Set the runtimes.
 
         Args:
-            programs: By name.
-            choice: The name of the quickest for so many rows, for each number of rows that was measured.
+            programs: The runtimes by name.
+            choice: The name of the fastest per number of rows that was measured.
         """
         sizes = sorted(choice)
         self._limits = [limit(low, high) for low, high in pairwise(sizes)]
@@ -92,22 +92,22 @@ class CompiledProgram:
 
     @property
     def parts(self) -> Sequence[Runtime]:
-        """Each of them once."""
+        """Each runtime once."""
         return list(dict.fromkeys(self._programs))
 
     def predict(self, table: Table, *, probabilities: bool) -> Predictions:
         """
-        Answer for a table, see `Program.predict`.
+        Predict a table; see `Program.predict`.
 
         Raises:
-            ValueError: As there.
+            ValueError: A number became infinite.
         """
         program = self._programs[bisect(self._limits, len(table))]
         return program.predict(table, probabilities=probabilities)
 
 
 def pack(programs: Mapping[str, Program]) -> bytes:
-    """Write programs as one file: an outline in JSON, and every array beside it, in numpy's own format."""
+    """Return programs as one file in numpy's own format: an outline in JSON, and every array."""
     arrays: dict[str, NDArray[Any]] = {}
     outline = {name: _outlined(program, arrays) for name, program in programs.items()}
     buffer = io.BytesIO()
@@ -117,10 +117,10 @@ def pack(programs: Mapping[str, Program]) -> bytes:
 
 def unpack(packed: bytes) -> dict[str, Program]:
     """
-    Read them again.
+    Return the programs of a file.
 
     Raises:
-        ArtifactUnloadable: The bytes hold no programs.
+        ArtifactUnloadable: The file is invalid.
     """
     try:
         with np.load(io.BytesIO(packed), allow_pickle=False) as file:
@@ -128,7 +128,7 @@ def unpack(packed: bytes) -> dict[str, Program]:
         outline = json.loads(arrays.pop(_OUTLINE).tobytes())
         return {name: _made(known, arrays) for name, known in outline.items()}
     except Exception as error:
-        # The bytes are the published ones: what is wrong with them is this code's age, in whatever way it shows.
+        # The bytes are the published ones, so this code is too old or too new for them; any error may result.
         raise ArtifactUnloadable(f"the runtime cannot be loaded: {type(error).__name__}") from error
 
 

@@ -1,4 +1,4 @@
-"""What comes before a model, replayed in numpy: each step takes a table and gives an array of rows and columns."""
+"""The steps of a program before its head, in numpy: each turns a table into an array of rows and columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Numbers:
-    """Some columns of numbers side by side, as scikit-learn makes one array of a frame's."""
+    """Columns of numbers joined to one array, as scikit-learn converts a frame."""
 
     places: tuple[int, ...]
     dtype: str
@@ -53,13 +53,13 @@ class Take:
 @dataclass(frozen=True)
 class Coded:
     """
-    A column of few values, each with the numbers that the encoder made of it.
+    A column of few values, each replaced by the numbers that the encoder returned for it.
 
     Attributes:
         place: Which column.
-        values: The values that are known, in the order of the table.
-        table: Shape (values + 2, width): the numbers for each value, for a null, and for a value that is not known.
-        is_strict: Whether the encoder refuses what it does not know.
+        values: The known values, in the order of the table.
+        table: Shape (values + 2, width): the numbers for each value, for a null, and for an unknown value.
+        is_strict: Whether the encoder refuses unknown values.
     """
 
     place: int
@@ -80,12 +80,12 @@ class Coded:
 @dataclass(frozen=True)
 class Binned:
     """
-    Columns of numbers of which only some values are known, as an encoder meets them behind another.
+    Columns of numbers of which only some values are known, as when an encoder follows another one.
 
     Attributes:
-        values: Of each column the known values, ascending.
-        tables: Of each column shape (values + 2, width), as of `Coded`.
-        is_strict: As of `Coded`.
+        values: The known values of each column, ascending.
+        tables: One table per column, see `Coded`.
+        is_strict: See `Coded`.
     """
 
     values: tuple[Matrix, ...]
@@ -105,7 +105,7 @@ class Binned:
 
 def _looked_up(table: Matrix, codes: NDArray[np.intp], *, is_strict: bool) -> Matrix:
     if is_strict and codes.max(initial=0) == len(table) - 1:
-        raise ValueError("a value that the encoder does not know")
+        raise ValueError("the encoder does not know a value")
     return table[codes]
 
 
@@ -118,10 +118,10 @@ def _found(known: Matrix, column: Matrix) -> NDArray[np.intp]:
 @dataclass(frozen=True)
 class Finite:
     """
-    Passes what scikit-learn's next step would take.
+    Passes the rows on if scikit-learn's next step would accept them.
 
     Attributes:
-        takes_nulls: Whether a null is taken; an infinity never is.
+        takes_nulls: Whether nulls are accepted; infinities never are.
     """
 
     takes_nulls: bool
@@ -130,13 +130,13 @@ class Finite:
         matrix = np.asarray(rows)
         refused = np.isinf(matrix) if self.takes_nulls else ~np.isfinite(matrix)
         if refused.any():
-            raise ValueError("a number became infinite on its way")
+            raise ValueError("a number became infinite in a former step")
         return matrix
 
 
 @dataclass(frozen=True)
 class Fill:
-    """Nulls become the value of their column (`SimpleImputer`)."""
+    """Replace nulls by the value of their column (`SimpleImputer`)."""
 
     values: Matrix
 
@@ -152,7 +152,7 @@ class Fill:
 
 @dataclass(frozen=True)
 class Missing:
-    """One where a column has a null, else zero (`MissingIndicator`)."""
+    """Return one for each null and zero for other values (`MissingIndicator`)."""
 
     places: tuple[int, ...]
 
@@ -164,10 +164,10 @@ class Missing:
 @dataclass(frozen=True)
 class Arithmetic:
     """
-    One operation after the other with a value a column: what scalers do.
+    Operations with one value per column, one after the other, as scalers do.
 
     Attributes:
-        signs: Of `-`, `/`, `*` and `+`, one an operand.
+        signs: One of `-`, `/`, `*` and `+` per operand.
         operands: Shape (columns,) each.
     """
 
@@ -177,7 +177,7 @@ class Arithmetic:
     def __call__(self, rows: Table, /) -> Matrix:
         scaled = np.array(rows)
         for sign, operand in zip(self.signs, self.operands, strict=True):
-            # In the precision of the rows, as scikit-learn has it.
+            # In the precision of the rows, as in scikit-learn.
             UFUNCS[sign](scaled, operand.astype(scaled.dtype, copy=False), out=scaled)
         return scaled
 
@@ -187,7 +187,7 @@ UFUNCS = {"-": np.subtract, "/": np.divide, "*": np.multiply, "+": np.add}
 
 @dataclass(frozen=True)
 class Clip:
-    """No number below the one or above the other."""
+    """Limit numbers to a range."""
 
     low: float
     high: float
@@ -224,7 +224,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Beside:
-    """What several steps make of the same rows, side by side (`ColumnTransformer`)."""
+    """The results of several steps for the same rows, joined (`ColumnTransformer`)."""
 
     parts: tuple[Any, ...]
 

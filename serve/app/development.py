@@ -1,6 +1,5 @@
 """What development makes for itself, once: a secret and the password of a first user, in a file of mode 600."""
 
-import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from artifacts.files import write_file
 from serve.settings import Settings
 
 USER = "developer"
@@ -42,11 +42,6 @@ def with_secrets(settings: Settings) -> Settings:
 
 
 def _generate(file: Path) -> None:
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as handle:
-        handle.write(f"SECRET_KEY={secrets.token_urlsafe(48)}\nPASSWORD={secrets.token_urlsafe(18)}\n")
-    # A link, not a rename: whoever comes first wins, and nobody's secret is replaced.
+    lines = f"SECRET_KEY={secrets.token_urlsafe(48)}\nPASSWORD={secrets.token_urlsafe(18)}\n"
     with suppress(FileExistsError):
-        os.link(beside, file)
-    beside.unlink()
+        write_file(file, lines.encode(), mode=0o600, replace=False)

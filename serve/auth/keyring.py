@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from artifacts.files import write_file
 from serve.auth.jwks import RSA_BITS, SigningKey, asymmetric_key, private_set, secret_key
 from serve.auth.private_keys import read_private
 
@@ -86,16 +87,7 @@ def save(file: Path, keys: tuple[SigningKey, ...]) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as handle:
-            json.dump(private_set(keys), handle, indent=1)
-            handle.flush()
-            os.fsync(handle.fileno())
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_file(file, json.dumps(private_set(keys), indent=1).encode(), mode=0o600)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from artifacts.processes import command
+from artifacts.child import module_command
 
 # A worker that ended sooner than this is started again after a pause, which doubles each time up to the longest.
 _SHORT_LIFE_S = 10.0
@@ -39,7 +39,7 @@ class Worker:
         descriptors = [theirs.fileno(), *(listener.fileno() for listener in listeners)]
         with theirs:
             self.process = subprocess.Popen(  # nosec B603  # no shell, and nothing in the command is a caller's
-                command("serve.app.worker", folder, *descriptors),
+                module_command("serve.app.worker", folder, *descriptors),
                 pass_fds=descriptors,
                 # Ctrl-C in a terminal reaches the supervisor alone, which passes it on.
                 process_group=0,

@@ -10,8 +10,8 @@ from time import monotonic
 import structlog
 
 import artifacts
-from artifacts.errors import kind_of, shown
 from artifacts.predictions import InvalidPredictions
+from artifacts.text import class_name, shorten
 
 LOG_EVERY_S = 60.0
 _LONGEST_FILE = 256
@@ -55,7 +55,7 @@ class ModelErrors:
             if now - self._logged.get((model, version), float("-inf")) < LOG_EVERY_S:
                 return
             self._logged[model, version] = now
-        _log.error("model failed", model=model, version=version, error=kind_of(error), **_details(error))
+        _log.error("model failed", model=model, version=version, error=class_name(error), **_details(error))
 
 
 def _details(error: Exception) -> dict[str, str]:
@@ -81,7 +81,7 @@ def line_of(error: BaseException) -> str:
     if not places:
         return ""
     file, line = places[-1]
-    return f"{shown(file, longest=_LONGEST_FILE)}:{line}"
+    return f"{shorten(file, longest=_LONGEST_FILE)}:{line}"
 
 
 def _is_library(file: str) -> bool:

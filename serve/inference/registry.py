@@ -7,10 +7,11 @@ from time import perf_counter
 from types import MappingProxyType
 
 from artifacts import CHAMPION, ArtifactError, Bundle, Store
-from artifacts.errors import ArtifactMissing, ArtifactUnreadable, KeyInvalid, kind_of, shown
+from artifacts.errors import ArtifactMissing, ArtifactUnreadable, KeyInvalid
 from artifacts.hints import did_you_mean
+from artifacts.pointers import version_of
 from artifacts.signature import Table
-from artifacts.store import version_of
+from artifacts.text import class_name, shorten
 from serve.dialects.native.rows import Limits
 from serve.dialects.native.schema import PredictRequest, request_model
 from serve.errors import ModelNotFound, ModelUnavailable, VersionNotLoaded
@@ -137,7 +138,7 @@ class Registry:
         if not self._default or self._default in self._models:
             return ""
         hint = did_you_mean(self._default, self._models)
-        return f"SEPAL_DEFAULT_MODEL: the store has no model '{shown(self._default)}'{hint}"
+        return f"SEPAL_DEFAULT_MODEL: the store has no model '{shorten(self._default)}'{hint}"
 
     def all(self) -> list[Served]:
         """Every model, by name."""
@@ -243,7 +244,7 @@ def _load_version(store: Store, name: str, version: int, limits: Limits) -> Load
     except ArtifactError as error:
         return Failure.of(error)
     except Exception as error:  # noqa: BLE001  # one version, whatever is wrong with it, stops no other
-        return Failure(ArtifactError.slug, f"it cannot be served: {kind_of(error)}")
+        return Failure(ArtifactError.slug, f"it cannot be served: {class_name(error)}")
 
 
 def _with_fallback(store: Store, served: Served, limits: Limits) -> Served:

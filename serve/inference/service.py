@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts import Batch, Predictions
-from artifacts.bundle import Bundle, self_test
+from artifacts.bundle import Bundle
 from artifacts.errors import ArtifactSelfTest
 from artifacts.predictions import NO_CLASS, InvalidPredictions
+from artifacts.self_test import self_test
 from artifacts.signature import Columns, Signature, Table
 from artifacts.values import Fault
 from serve.dialects.native.fast import Rows

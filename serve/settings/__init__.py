@@ -20,9 +20,9 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode
 
-from artifacts.errors import shown
 from artifacts.settings import ArtifactSettings, HomePath, in_home
 from artifacts.signing import parse_keys
+from artifacts.text import shorten
 from serve.settings import secret_strength
 
 
@@ -271,9 +271,9 @@ class Settings(ArtifactSettings):
         for origin in origins:
             # Browsers send scheme, host and port, so that anything else would match no page.
             if origin != "*" and re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", origin) is None:
-                host = shown(re.sub(r"^.*?://|^/+", "", origin).partition("/")[0])
+                host = shorten(re.sub(r"^.*?://|^/+", "", origin).partition("/")[0])
                 raise ValueError(
-                    f"expected origins with a scheme and without a path, got '{shown(origin)}'; "
+                    f"expected origins with a scheme and without a path, got '{shorten(origin)}'; "
                     f"for example https://{host or 'example.com'}"
                 )
         return origins

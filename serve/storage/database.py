@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from artifacts.errors import shown
+from artifacts.text import shorten
 from serve.errors import DatabaseUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -146,7 +146,7 @@ def migrate(engine: Engine) -> None:
         return
     if found is not None and found not in known:
         raise DatabaseUnavailable(
-            f"the database has schema {shown(found)}, and this code knows none newer than {known[-1]}; "
+            f"the database has schema {shorten(found)}, and this code knows none newer than {known[-1]}; "
             "start the release that migrated it"
         )
     # Most starts find nothing to do, and alembic alone would be a tenth of their time.

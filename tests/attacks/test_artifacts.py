@@ -15,9 +15,9 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from artifacts import Store
-from artifacts.bundle import MANIFEST, MODEL, PROGRAMS, SIGNATURE
-from artifacts.keys import Keys, generate, public_half
-from artifacts.store import POINTERS
+from artifacts.keys import Keys, generate, public_key_path
+from artifacts.pointers import POINTERS
+from artifacts.version_folder import MANIFEST, MODEL, PROGRAMS, SIGNATURE
 from serve.dialects.native.rows import Limits
 from serve.inference.registry import load
 from tests.support import tiny_models
@@ -351,7 +351,7 @@ def test_a_key_that_breaks_later_is_told_without_its_path(tmp_path: Path) -> Non
     generate(file)
     store = Store(tmp_path / "store", keys=Keys((), file, is_own=True))
     tiny_models.make().publish(store)
-    public_half(file).write_text("nonsense")
+    public_key_path(file).write_text("nonsense")
     limits = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
 
     served = load(store, "tiny", limits)

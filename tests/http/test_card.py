@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from artifacts import Store
-from artifacts.bundle import CARD
+from artifacts.version_folder import CARD
 from tests.support import tiny_models
 from tests.support.browser import open_page
 from tests.support.cards import Page

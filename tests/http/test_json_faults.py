@@ -79,7 +79,7 @@ def test_an_unknown_name_is_escaped(api: Api) -> None:
     """A name that was sent can neither break a line nor run as a program where it is shown."""
     answer = api.predict([RECORD | {"a\n\x1b[31m\u2028": 1}])
 
-    assert mistakes(answer) == [(0, "a\\n\\x1b[31m\\u2028", "unknown-column")]
+    assert mistakes(answer) == [(0, "a\\n\\u001b[31m\\u2028", "unknown-column")]
 
 
 @pytest.mark.parametrize("rows", [[ROW, ROW], [RECORD, dict(reversed(RECORD.items()))]], ids=["vectors", "objects"])

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from artifacts import Store
-from artifacts.bundle import CODE
 from artifacts.errors import ArtifactDigest, ArtifactFormat, ArtifactIncomplete
 from artifacts.own_code import pack
+from artifacts.version_folder import CODE
 from tests.support.server import ROOT, Api, Server, environment, run, unmeasured
 from tests.support.version_folders import amend, seal
 

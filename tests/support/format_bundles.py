@@ -21,8 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from artifacts import Manifest, Promise, Store
-from artifacts.bundle import LABELS, MODEL, PROGRAMS, Content
 from artifacts.manifest import Label
+from artifacts.version_folder import LABELS, MODEL, PROGRAMS, Content
 from train import publish
 
 ROWS = 48

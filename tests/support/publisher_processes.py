@@ -18,9 +18,9 @@ from typing import Any
 
 from sklearn.linear_model import LogisticRegression
 
-from artifacts import CHAMPION, Store, trial
+from artifacts import CHAMPION, Store, trial_child
 from artifacts.errors import ArtifactError
-from artifacts.trial import Candidate, Checked, Trials
+from artifacts.trial import MEMORY_BYTES, TrialRequest, TrialResult, Trials
 from tests.support import tiny_models
 from tests.support.server import environment, run, unmeasured
 
@@ -28,12 +28,12 @@ PUBLISHERS, EACH = 3, 5
 SEED = 20261121
 
 
-class Here(Trials):
-    """Loads a version in this process: a child of its own would take longer to start than what is killed takes."""
+class InProcessTrials(Trials):
+    """Loads versions in this process: a child process takes longer to start than a publication that is killed."""
 
-    def check(self, candidate: Candidate, *, digest: str) -> Checked:  # noqa: ARG002  # kept by nobody
-        reply = trial._tried(candidate, trial.MEMORY_BYTES)
-        return Checked(reply["key"])
+    def check(self, request: TrialRequest) -> TrialResult:
+        reply = trial_child.load_version(request, MEMORY_BYTES)
+        return TrialResult(reply["key"])
 
 
 def ask(scene: str, root: Path) -> Any:
@@ -65,15 +65,15 @@ def kill(root: Path, publish: Callable[[Store], object], *, kills: int, within: 
     A kill comes at random `within` as many publications as would be done by then, for machines differ in speed.
     """
     chance = random.Random(SEED)
-    publish(Store(root, trials=Here()))
+    publish(Store(root, trials=InProcessTrials()))
     began = time.monotonic()
-    publish(Store(root, trials=Here()))
+    publish(Store(root, trials=InProcessTrials()))
     longest_s = within * (time.monotonic() - began)
     states: list[dict[str, Any]] = [state(root, known=set())]
     for _ in range(kills):
         child = os.fork()
         while child == 0:  # pragma: no cover - who is killed cannot tell what it has run
-            publish(Store(root, trials=Here()))
+            publish(Store(root, trials=InProcessTrials()))
         time.sleep(chance.uniform(0, longest_s))
         os.kill(child, signal.SIGKILL)
         died_of = -os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -83,7 +83,7 @@ def kill(root: Path, publish: Callable[[Store], object], *, kills: int, within: 
 
 def state(root: Path, *, known: set[int]) -> dict[str, Any]:
     """What a reader finds, and which version, if it is the champion or not known yet, cannot be loaded."""
-    store = Store(root, trials=Here())
+    store = Store(root, trials=InProcessTrials())
     versions, champion = store.versions("tiny"), store.resolve("tiny", CHAMPION)
     broken = [version for version in {*versions, champion} - (known - {champion}) if not _loads(store, version)]
     staged = len(list((root / "tiny").glob(".staging-*")))

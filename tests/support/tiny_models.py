@@ -11,11 +11,11 @@ import pandas as pd
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from artifacts import Column, Manifest, Promise, Signature, Store
-from artifacts.bundle import Content
 from artifacts.manifest import Distribution, Examples, Label
 from artifacts.predictions import Predictions, label_map
-from artifacts.runtimes.original import ask
+from artifacts.runtimes.sklearn_runtime import predict_rows
 from artifacts.signature import Table
+from artifacts.version_folder import Content
 
 X = pd.DataFrame({"length": [0.5, 1.0, 1.5, 5.0, 5.5, 6.0], "leaves": [1, 2, 3, 7, 8, 9]})
 Y = [0, 0, 0, 1, 1, 1]
@@ -62,7 +62,9 @@ def make_regressor(*, scale: float = 1.0, estimator: Any = None, **promised: Any
 
 
 def _made(estimator: Any, lines: tuple[Label, ...], *, task: Any, **promised: Any) -> Tiny:
-    told = ask(estimator, X, classifies=bool(lines), probabilities=bool(lines) and hasattr(estimator, "predict_proba"))
+    told = predict_rows(
+        estimator, X, classifies=bool(lines), probabilities=bool(lines) and hasattr(estimator, "predict_proba")
+    )
     answers = Predictions(told.values, told.probabilities, label_map([line.label for line in lines]))
     promise = Promise(
         task=task,

@@ -10,12 +10,12 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from artifacts import ArtifactSettings, Bundle, bundle
-from artifacts.bundle import MANIFEST, SIGNATURE, Identity
+from artifacts import ArtifactSettings, Bundle, bundle, version_folder
 from artifacts.errors import ArtifactMissing
-from artifacts.files import Folder
+from artifacts.folders import Folder
 from artifacts.keys import Keys
 from artifacts.signing import PublicKey, Signer
+from artifacts.version_folder import MANIFEST, SIGNATURE, Identity
 from tests.support import tiny_models
 
 
@@ -65,7 +65,7 @@ class Mute:
 def write(folder: Path, made: tiny_models.Tiny) -> Path:
     """A version in a new folder, the first of its model whatever the folder is called."""
     folder.mkdir(parents=True)
-    bundle.write(folder, made.content, model="tiny", version=1, signer=signer())
+    version_folder.write(folder, made.content, model="tiny", version=1, signer=signer())
     return folder
 
 
@@ -73,7 +73,7 @@ def read(folder: Path, of: Identity = Identity("tiny", 1), **how: Any) -> Bundle
     """Load it as a server would."""
     try:
         with Folder.at(folder) as opened:
-            return bundle.read(opened, of, **{"trusted": trusted(), **how})
+            return bundle.load(opened, of, **{"trusted": trusted(), **how})
     except FileNotFoundError as error:
         raise ArtifactMissing(*of) from error
 

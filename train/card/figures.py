@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from artifacts.description import printable
+from artifacts.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,8 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import ArrayLike
 
 from artifacts.columns import Column
-from artifacts.description import executed, mostly, name, names, number, printable, seen
+from artifacts.description import executed, mostly, name, names, number, seen
 from artifacts.manifest import Candidate, Manifest
+from artifacts.text import printable
 from train.card.figures import Plot, Undrawn
 from train.card.limits import limits_of
 from train.card.meanings import meaning

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from artifacts.manifest import Candidate, Execution
-from artifacts.runtimes.original import SKLEARN, SklearnRuntime
 from artifacts.runtimes.program import Program, pack, unpack
+from artifacts.runtimes.sklearn_runtime import SKLEARN, SklearnRuntime
 from artifacts.signature import Signature, Table
 from train.compile.errors import NotLowered
 from train.compile.models import Form, Lowered, lower

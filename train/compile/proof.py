@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from artifacts.predictions import Predictions
 from artifacts.runtimes import Runtime
-from artifacts.runtimes.original import SklearnRuntime, ask
 from artifacts.runtimes.program import Program
+from artifacts.runtimes.sklearn_runtime import SklearnRuntime, predict_rows
 from artifacts.signature import Table
 from train.compile.errors import NotLowered
 from train.compile.models import Trees
@@ -131,4 +131,4 @@ def _model_of(model: Any) -> Ask:
     classifies = hasattr(model, "classes_")
     has_probabilities = classifies and hasattr(model, "predict_proba")
 
-    return lambda rows: ask(bare, rows, classifies=classifies, probabilities=has_probabilities)
+    return lambda rows: predict_rows(bare, rows, classifies=classifies, probabilities=has_probabilities)

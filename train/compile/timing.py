@@ -6,7 +6,7 @@ from time import perf_counter
 import numpy as np
 
 from artifacts.runtimes import Runtime
-from artifacts.runtimes.original import SKLEARN
+from artifacts.runtimes.sklearn_runtime import SKLEARN
 from artifacts.signature import Table
 
 SIZES = (1, 64, 1_000, 100_000)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from artifacts.csv_names import added_columns, distinct_names
-from artifacts.errors import printable
 from artifacts.number_formats import number_of
 from artifacts.signature import Batch, Signature
+from artifacts.text import printable
 from artifacts.values import Fault, builder
 from serve.dialects.csv.blocks import Block, PlainBlock, RecordBlock
 from serve.dialects.csv.cells import reader

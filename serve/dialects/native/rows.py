@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from artifacts.errors import printable
 from artifacts.signature import Batch, Signature
+from artifacts.text import printable
 from artifacts.values import Fault, takes_integers
 from serve.errors import InvalidInput, InvalidRows, Mistake
 

@@ -1,6 +1,5 @@
-"""What may be wrong with a version on disk, and that nothing of it runs before it is right."""
+"""Versions are loaded from verified bytes, or refused with the reason."""
 
-import hashlib
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,26 +11,21 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
 
-from artifacts import bundle
-from artifacts.bundle import CARD, LABELS, MANIFEST, MODEL, SIGNATURE, Content, Identity
 from artifacts.errors import (
-    ArtifactDigest,
     ArtifactFormat,
-    ArtifactIncomplete,
-    ArtifactMissing,
     ArtifactSchema,
     ArtifactSelfTest,
     ArtifactUnloadable,
-    ArtifactUntrusted,
 )
 from artifacts.predictions import Predictions, label_map
-from artifacts.runtimes.original import ask
+from artifacts.runtimes.sklearn_runtime import predict_rows
+from artifacts.version_folder import LABELS, MANIFEST, MODEL, SIGNATURE
 from tests.support import tiny_models
-from tests.support.version_folders import Quitter, Trap, amend, put, read, seal, signer, write
+from tests.support.version_folders import Quitter, amend, read, seal, write
 
 
-def test_what_was_written_is_read(folder: Path) -> None:
-    """A version answers after the disk as its examples promise, to the last bit."""
+def test_a_written_version_is_loaded(folder: Path) -> None:
+    """A version predicts its examples as the manifest has them, to the last bit."""
     loaded = read(folder)
 
     answer = loaded.predict(tiny_models.table())
@@ -40,18 +34,8 @@ def test_what_was_written_is_read(folder: Path) -> None:
     assert np.array_equal(np.asarray(answer.probabilities), np.asarray(loaded.manifest.examples.probabilities))
 
 
-def test_the_folder_holds_its_files_with_their_digests(folder: Path) -> None:
-    """A version is its model, its label map, a manifest with digest and size of both, and a signature."""
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
-
-    manifest = read(folder).manifest
-    assert files.keys() == {MODEL, LABELS, MANIFEST, SIGNATURE}
-    assert manifest.sizes == {name: (folder / name).stat().st_size for name in (MODEL, LABELS)}
-    assert manifest.files == {name: files[name] for name in (MODEL, LABELS)}
-
-
 def test_a_regressor_has_no_label_map(regressor: Path) -> None:
-    """A version that predicts numbers is its model and a signed manifest; it says floats, and no probabilities."""
+    """A regressor has a model, a manifest and a signature; it predicts floats, without probabilities."""
     loaded = read(regressor)
 
     answer = loaded.predict(tiny_models.table())
@@ -61,25 +45,10 @@ def test_a_regressor_has_no_label_map(regressor: Path) -> None:
     assert set(map(type, answer.labels)) == {float}
 
 
-def test_a_card_is_one_more_file_with_its_digest(tmp_path: Path) -> None:
-    """A page for people is written with the version's number on it, and is as much under its digest as the model."""
-    made = tiny_models.make()
-    content = Content(made.promise, made.pickled, made.labels, lambda manifest: f"version {manifest.version}".encode())
-
-    bundle.write(tmp_path, content, model="tiny", version=7, signer=signer())
-
-    assert (tmp_path / CARD).read_text() == "version 7"
-    seventh = Identity("tiny", 7)
-    assert read(tmp_path, of=seventh).manifest.files.keys() == {MODEL, LABELS, CARD}
-    (tmp_path / CARD).write_text("version 8")
-    with pytest.raises(ArtifactDigest, match=CARD):
-        read(tmp_path, of=seventh)
-
-
 @pytest.mark.parametrize(("task", "labels"), [("regression", None), ("classification", ["short", "long"])])
-def test_an_answer_is_one_a_row(task: str, labels: list[str] | None) -> None:
-    """An estimator that gives a column, as some do that were fitted on one, is understood like one that gives a row."""
-    told = ask(Columnar(), tiny_models.X, classifies=labels is not None, probabilities=False)
+def test_predictions_are_one_per_row(task: str, labels: list[str] | None) -> None:
+    """An estimator that returns a column is treated like one that returns a row."""
+    told = predict_rows(Columnar(), tiny_models.X, classifies=labels is not None, probabilities=False)
 
     answered = Predictions(told.values, told.probabilities, label_map(labels or ()))
 
@@ -87,8 +56,8 @@ def test_an_answer_is_one_a_row(task: str, labels: list[str] | None) -> None:
     assert answered.probabilities is None
 
 
-def test_probabilities_are_left_out_when_nobody_asks(folder: Path) -> None:
-    """Labels alone cost no second call of the model."""
+def test_probabilities_are_computed_only_on_request(folder: Path) -> None:
+    """Labels alone need no second call of the model."""
     answer = read(folder).predict(tiny_models.table(), probabilities=False)
 
     assert answer.probabilities is None
@@ -96,7 +65,7 @@ def test_probabilities_are_left_out_when_nobody_asks(folder: Path) -> None:
 
 
 def test_a_model_without_probabilities_has_none(tmp_path: Path) -> None:
-    """An estimator that only decides is written, read and tested by its labels."""
+    """A version of an estimator without predict_proba is loaded and tested by its labels."""
     loaded = read(write(tmp_path / "1", tiny_models.make(estimator=Perceptron())))
 
     assert not loaded.has_probabilities
@@ -105,7 +74,7 @@ def test_a_model_without_probabilities_has_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("labels", [(0, 1), (False, True), ("0", 0)], ids=repr)
 def test_labels_keep_their_type(tmp_path: Path, labels: tuple[Any, Any]) -> None:
-    """A caller who was promised false gets false, neither 0 nor "0"."""
+    """A label that was published as false is returned as false, not as 0 or "0"."""
     loaded = read(write(tmp_path / "1", tiny_models.make(labels=labels)))
 
     answered = loaded.predict(tiny_models.table()).labels.tolist()
@@ -114,84 +83,13 @@ def test_labels_keep_their_type(tmp_path: Path, labels: tuple[Any, Any]) -> None
 
 @dataclass(frozen=True, slots=True)
 class Columnar:
-    """Gives shape (rows, 1)."""
+    """Returns an array of shape (rows, 1)."""
 
     classes_ = np.array([0, 1])
 
     def predict(self, X: Any) -> Any:
         """The first class."""
         return np.zeros((len(X), 1), dtype=int)
-
-
-@pytest.mark.parametrize("name", [MODEL, LABELS])
-def test_a_missing_file_is_named(folder: Path, name: str) -> None:
-    """A version without one of its files is incomplete."""
-    (folder / name).unlink()
-
-    with pytest.raises(ArtifactIncomplete, match=f"^missing: {name}$") as refused:
-        read(folder)
-
-    assert (refused.value.missing, refused.value.unlisted) == ([name], [])
-
-
-@pytest.mark.parametrize(("lies_there", "reason"), [(True, "not listed"), (False, "missing")])
-def test_a_version_without_model_in_its_list_is_incomplete(folder: Path, lies_there: bool, reason: str) -> None:
-    """A manifest that lists no model does not make a version without one."""
-    amend(folder, lambda manifest: manifest["files"].pop(MODEL))
-    if not lies_there:
-        (folder / MODEL).unlink()
-
-    with pytest.raises(ArtifactIncomplete, match=f"^{reason}: {MODEL}$"):
-        read(folder)
-
-
-@pytest.mark.parametrize("name", ["extra.py", ".hidden", "model.joblib~"])
-def test_an_unlisted_file_is_named(folder: Path, name: str) -> None:
-    """Nothing may lie in a version's folder that was not published with it."""
-    (folder / name).touch()
-
-    with pytest.raises(ArtifactIncomplete, match=f"^not listed: {name}$"):
-        read(folder)
-
-
-@pytest.mark.parametrize("name", [MODEL, LABELS])
-def test_one_flipped_bit_is_found(folder: Path, name: str) -> None:
-    """A file of the same length that differs by one bit is not the published one."""
-    content = bytearray((folder / name).read_bytes())
-    content[len(content) // 2] ^= 1
-    (folder / name).write_bytes(content)
-
-    with pytest.raises(ArtifactDigest, match="sha256") as refused:
-        read(folder)
-
-    assert refused.value.file == name
-
-
-def test_nothing_is_unpickled_before_its_digest_holds(folder: Path, tmp_path: Path) -> None:
-    """A changed pickle never runs; the same pickle with the digest changed too does, so the trap is sound."""
-    trap = tiny_models.pickle(Trap(str(tmp_path / "sprung")))
-    (folder / MODEL).write_bytes(trap)
-
-    with pytest.raises(ArtifactDigest):
-        read(folder)
-    untouched = not (tmp_path / "sprung").exists()
-    seal(folder, MODEL, trap)
-    with pytest.raises(ArtifactUnloadable):
-        read(folder)
-
-    assert untouched
-    assert (tmp_path / "sprung").exists()
-
-
-def test_nothing_is_unpickled_while_another_file_is_wrong(folder: Path, tmp_path: Path) -> None:
-    """The model waits for every file: a changed label map stops a version whose model is right."""
-    seal(folder, MODEL, tiny_models.pickle(Trap(str(tmp_path / "sprung"))))
-    (folder / LABELS).write_bytes(b"[]")
-
-    with pytest.raises(ArtifactDigest, match=LABELS):
-        read(folder)
-
-    assert not (tmp_path / "sprung").exists()
 
 
 @pytest.mark.parametrize(
@@ -211,8 +109,8 @@ def test_nothing_is_unpickled_while_another_file_is_wrong(folder: Path, tmp_path
     ],
     ids=["empty", "text", "unknown class", "dict", "unfitted", "several outputs", "regressor", "other classes"],
 )
-def test_bytes_that_are_no_classifier_are_unloadable(folder: Path, content: bytes, reason: str) -> None:
-    """The right bytes of the wrong thing are refused, with what they hold."""
+def test_a_pickle_of_anything_but_the_classifier_is_unloadable(folder: Path, content: bytes, reason: str) -> None:
+    """The error says what the file holds, although its digest is correct."""
     seal(folder, MODEL, content)
 
     with pytest.raises(ArtifactUnloadable, match=reason):
@@ -221,7 +119,7 @@ def test_bytes_that_are_no_classifier_are_unloadable(folder: Path, content: byte
 
 @pytest.mark.parametrize("ending", [SystemExit, GeneratorExit])
 def test_a_pickle_cannot_end_the_process(folder: Path, ending: type[BaseException]) -> None:
-    """What would end whoever loads it is a model that cannot be loaded."""
+    """An exception that ends processes becomes an error of the version."""
     seal(folder, MODEL, tiny_models.pickle(Quitter(ending)))
 
     with pytest.raises(ArtifactUnloadable, match=f"cannot be loaded: {ending.__name__}"):
@@ -230,14 +128,14 @@ def test_a_pickle_cannot_end_the_process(folder: Path, ending: type[BaseExceptio
 
 @pytest.fixture
 def _default_sigint() -> Iterator[None]:
-    """SIGINT as Python sets it up, whatever started the tests or ran before this one."""
+    """SIGINT with Python's default handler, whatever the process that started the tests has set."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("_default_sigint")
-def test_whoever_waits_can_still_stop_it(folder: Path) -> None:
+def test_ctrl_c_interrupts_loading(folder: Path) -> None:
     """Ctrl-C while a model is unpickled ends the command."""
     seal(folder, MODEL, tiny_models.pickle(Quitter(KeyboardInterrupt)))
 
@@ -246,14 +144,14 @@ def test_whoever_waits_can_still_stop_it(folder: Path) -> None:
 
 
 class Leaver(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Ends the process when it is asked."""
+    """Tries to end the process when it predicts."""
 
     def predict(self, X: Any) -> Any:  # noqa: ARG002  # scikit-learn's name
         raise SystemExit
 
 
 def test_a_model_cannot_end_the_process(folder: Path) -> None:
-    """One that would, when it is asked, fails its own examples."""
+    """A model that tries to end the process when it predicts fails the self-test."""
     seal(folder, MODEL, tiny_models.pickle(Leaver().fit(tiny_models.X, tiny_models.Y)))
 
     with pytest.raises(ArtifactSelfTest, match="fails on its own examples: RuntimeError"):
@@ -271,15 +169,15 @@ def test_a_model_cannot_end_the_process(folder: Path) -> None:
     ids=["another order", "one more", "one less", "another name"],
 )
 def test_a_model_of_other_columns_is_refused(folder: Path, fitted_on: Any) -> None:
-    """The columns that callers are checked by are those that the estimator was fitted on, in its order."""
+    """The columns of the manifest must be those that the estimator was fitted on, in its order."""
     seal(folder, MODEL, tiny_models.pickle(LogisticRegression().fit(fitted_on, tiny_models.Y)))
 
     with pytest.raises(ArtifactSchema, match="columns"):
         read(folder)
 
 
-def test_a_model_that_knows_no_names_is_held_to_their_number(folder: Path) -> None:
-    """Fitted on an array, it still says how many columns that had."""
+def test_a_model_without_column_names_must_have_their_number(folder: Path) -> None:
+    """An estimator that was fitted on an array knows how many columns that had."""
     wide = tiny_models.X.assign(extra=1).to_numpy()
     seal(folder, MODEL, tiny_models.pickle(LogisticRegression().fit(wide, tiny_models.Y)))
 
@@ -289,7 +187,7 @@ def test_a_model_that_knows_no_names_is_held_to_their_number(folder: Path) -> No
 
 @dataclass(frozen=True, slots=True)
 class Secretive:
-    """Raises when it is asked for its columns."""
+    """Raises when its columns are read."""
 
     @property
     def feature_names_in_(self) -> Any:
@@ -301,8 +199,8 @@ class Secretive:
         return np.zeros(len(X))
 
 
-def test_a_model_that_does_not_tell_its_columns_is_refused(folder: Path) -> None:
-    """Whatever it raises, the error is one with a name."""
+def test_a_model_whose_columns_cannot_be_read_is_refused(folder: Path) -> None:
+    """Whatever it raises becomes an ArtifactSchema."""
     seal(folder, MODEL, tiny_models.pickle(Secretive()))
 
     with pytest.raises(ArtifactSchema, match="RuntimeError"):
@@ -310,8 +208,8 @@ def test_a_model_that_does_not_tell_its_columns_is_refused(folder: Path) -> None
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'[{"class": 0}]', b'[{"class": 0.5, "label": "a"}]', b"[null]"])
-def test_a_label_map_that_is_none_is_refused(folder: Path, content: bytes) -> None:
-    """labels.json is a list of class and label, or the version is not read."""
+def test_an_invalid_label_map_is_refused(folder: Path, content: bytes) -> None:
+    """labels.json must be a list of class and label."""
     seal(folder, LABELS, content)
 
     with pytest.raises(ArtifactFormat, match=LABELS):
@@ -319,7 +217,7 @@ def test_a_label_map_that_is_none_is_refused(folder: Path, content: bytes) -> No
 
 
 def test_a_label_map_of_other_classes_is_refused(folder: Path) -> None:
-    """A class too few would give every later class its neighbour's label."""
+    """A missing class would give every later class its neighbour's label."""
     seal(folder, LABELS, b'[{"class": 0, "label": "short"}]')
 
     with pytest.raises(ArtifactFormat, match=f"other classes than {LABELS}"):
@@ -327,54 +225,16 @@ def test_a_label_map_of_other_classes_is_refused(folder: Path) -> None:
 
 
 def test_a_label_map_of_another_estimator_is_refused(folder: Path) -> None:
-    """The lines name the classes of the very estimator that answers, in its order."""
+    """The lines must name the classes of the estimator, in its order."""
     seal(folder, LABELS, b'[{"class": 1, "label": "short"}, {"class": 0, "label": "long"}]')
 
     with pytest.raises(ArtifactUnloadable, match=f"{LABELS} does not name the classes"):
         read(folder)
 
 
-def test_a_classifier_without_label_map_is_incomplete(regressor: Path) -> None:
-    """A manifest that calls a regressor a classifier lacks the map of its labels."""
-    amend(regressor, lambda manifest: manifest.update(task="classification", classes=["short", "long"]))
-
-    with pytest.raises(ArtifactIncomplete, match=f"^missing: {LABELS}$"):
-        read(regressor)
-
-
 def test_a_manifest_with_its_classes_swapped_is_refused(folder: Path) -> None:
-    """The names over the probabilities are those of the label map, in its order."""
+    """The classes of the manifest must be in the order of the label map."""
     amend(folder, lambda manifest: manifest["classes"].reverse())
 
     with pytest.raises(ArtifactFormat, match=f"{MANIFEST} lists other classes than {LABELS}"):
-        read(folder)
-
-
-@pytest.mark.parametrize("place", ["nowhere", "tiny/1/model.joblib", "empty"])
-def test_an_empty_folder_is_no_version(folder: Path, tmp_path: Path, place: str) -> None:
-    """What is no folder, or one with nothing in it, is missing."""
-    (tmp_path / "empty").mkdir()
-
-    with pytest.raises(ArtifactMissing):
-        read(tmp_path / place)
-
-
-def test_files_without_a_manifest_are_nobodys(folder: Path, tmp_path: Path) -> None:
-    """A model that somebody dropped into a folder is signed by nobody, whatever it is called, and is not run."""
-    for path in folder.iterdir():
-        path.unlink()
-    (folder / MODEL).write_bytes(tiny_models.pickle(Trap(str(tmp_path / "sprung"))))
-
-    with pytest.raises(ArtifactUntrusted, match=f"no {MANIFEST}"):
-        read(folder)
-
-    assert not (tmp_path / "sprung").exists()
-
-
-@pytest.mark.parametrize("size", [0, 1, 100])
-def test_a_manifest_cut_short_is_refused(folder: Path, size: int) -> None:
-    """A manifest of which the disk has only the beginning is not read."""
-    put(folder, (folder / MANIFEST).read_bytes()[:size])
-
-    with pytest.raises(ArtifactFormat):
         read(folder)

@@ -1,4 +1,4 @@
-"""Publishers that are killed, and publishers at the same time: a reader never meets half a version."""
+"""Publishers that are killed, and concurrent publishers: a reader never sees an incomplete version."""
 
 import signal
 from pathlib import Path
@@ -17,8 +17,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[st
     return root, publisher_processes.ask("kill", root)
 
 
-def test_the_publisher_was_killed_at_its_work(killed: tuple[Path, list[dict[str, Any]]]) -> None:
-    """Fifty died of the kill and of nothing else, some with a version half written: the other tests are no dry run."""
+def test_publishers_were_killed_while_they_published(killed: tuple[Path, list[dict[str, Any]]]) -> None:
+    """Fifty ended by the signal, some with a version half written, so the other tests test something."""
     _, (first, *states) = killed
 
     assert [state["died_of"] for state in states] == [signal.SIGKILL] * 50
@@ -26,8 +26,8 @@ def test_the_publisher_was_killed_at_its_work(killed: tuple[Path, list[dict[str,
     assert len(states[-1]["versions"]) > len(first["versions"])
 
 
-def test_half_a_version_would_be_seen(tmp_path: Path) -> None:
-    """The eye that looks after each kill does see a version of which a part is missing."""
+def test_an_incomplete_version_would_be_reported(tmp_path: Path) -> None:
+    """The check after each kill does find a version of which a file is missing."""
     for _ in range(2):
         tiny_models.make().publish(Store(tmp_path))
     (tmp_path / "tiny" / "1" / "labels.json").unlink()
@@ -36,7 +36,7 @@ def test_half_a_version_would_be_seen(tmp_path: Path) -> None:
 
 
 def test_the_champion_always_loads(killed: tuple[Path, list[dict[str, Any]]]) -> None:
-    """After each kill the store opens, and every version that it lists loads and answers, the champion first."""
+    """After each kill every version in the store loads and predicts."""
     _, states = killed
 
     assert all(state["models"] == ["tiny"] for state in states)
@@ -44,8 +44,8 @@ def test_the_champion_always_loads(killed: tuple[Path, list[dict[str, Any]]]) ->
     assert all(state["champion"] in state["versions"] for state in states)
 
 
-def test_no_kill_takes_anything_back(killed: tuple[Path, list[dict[str, Any]]]) -> None:
-    """Versions and the champion only grow, without a gap, and at most one abandoned folder waits to be cleaned."""
+def test_no_kill_loses_a_version(killed: tuple[Path, list[dict[str, Any]]]) -> None:
+    """Version numbers have no gap, the champion only grows, and at most one abandoned folder is left."""
     _, states = killed
 
     champions = [state["champion"] for state in states]
@@ -55,7 +55,7 @@ def test_no_kill_takes_anything_back(killed: tuple[Path, list[dict[str, Any]]]) 
 
 
 def test_the_next_publication_needs_no_repair(killed: tuple[Path, list[dict[str, Any]]]) -> None:
-    """The lock died with its holder and the staging folder is cleaned: one publishes as if nothing had been."""
+    """The lock is free, the temporary folder is removed, and the publication succeeds."""
     root, states = killed
 
     manifest = tiny_models.make().publish(Store(root))
@@ -66,7 +66,7 @@ def test_the_next_publication_needs_no_repair(killed: tuple[Path, list[dict[str,
 
 
 def test_publishers_at_the_same_time_take_turns(tmp_path: Path) -> None:
-    """Every publication of every process succeeds, each with a version of its own."""
+    """Every publication of every process succeeds, with a version of its own."""
     codes = publisher_processes.ask("race", tmp_path)
 
     store = Store(tmp_path)

@@ -1,4 +1,4 @@
-"""What a manifest says in words."""
+"""The description of a manifest in text."""
 
 import json
 import shlex
@@ -36,18 +36,18 @@ def category(count: int) -> Column:
     ],
     ids=["float", "integer", "empty", "text", "boolean", "category", "many", "no category"],
 )
-def test_what_training_saw_is_said_by_kind(given: Column, said: str) -> None:
+def test_what_training_saw_is_described_by_kind(given: Column, said: str) -> None:
     """Ranges of numbers, lengths of texts, counts of booleans and categories."""
     assert seen(given, Distribution(edges=(), counts=(3, 4), nulls=0)) == said
 
 
-def test_a_boolean_of_unknown_spread_is_left_alone() -> None:
-    """Where nobody counted, nothing is claimed."""
+def test_a_boolean_without_distribution_is_not_described() -> None:
+    """Without counts nothing is returned."""
     assert seen(column("boolean", "bool")) == ""
 
 
-def test_most_numbers_are_told_where_there_are_deciles() -> None:
-    """Between the first and the last decile lie four of five; with fewer edges nobody knows."""
+def test_the_usual_range_needs_deciles() -> None:
+    """Four of five numbers are between the first and the last decile; without deciles nothing is returned."""
     deciles = Distribution(edges=tuple(map(float, range(1, 10))), counts=(1,) * 10, nulls=0)
 
     assert mostly(deciles) == "80 % within 1 to 9"
@@ -60,7 +60,7 @@ def test_most_numbers_are_told_where_there_are_deciles() -> None:
     [(3, "3"), (0.1 + 0.2, "0.3"), (123456.7, "123457"), (1e12, "1e+12"), (-1e-7, "-1e-07"), (5.0, "5")],
 )
 def test_numbers_are_short(value: float, text: str) -> None:
-    """Four digits suffice to read, and whole numbers keep all of theirs."""
+    """Four digits are shown; integers are not rounded."""
     assert number(value) == text
 
 
@@ -75,19 +75,19 @@ def test_numbers_are_short(value: float, text: str) -> None:
         ("x" * 99, "x" * 59 + "…"),
     ],
 )
-def test_names_are_harmless(value: object, text: str) -> None:
-    """Nothing that a terminal would obey, and no more than a line."""
+def test_names_are_printable_and_short(value: object, text: str) -> None:
+    """Control characters are escaped, and long names are cut."""
     assert name(value) == text
 
 
 def test_a_list_of_names_is_bounded() -> None:
-    """Those that are left out are counted."""
+    """The number of omitted names is shown."""
     assert names(["a", "b", "c"], most=2) == "a, b, and 1 other"
     assert names(["a", "b"], most=2) == "a, b"
 
 
 def test_the_example_is_the_row_with_the_fewest_nulls() -> None:
-    """A whole row shows more than one with holes, and a short one more than a long one."""
+    """Of equally complete rows the shortest is shown."""
     examples = Examples(
         instances=((None, 1), (2.5, 100), (2.5, 7)),
         predictions=("a", "b", "long"),
@@ -103,7 +103,7 @@ def test_the_example_is_the_row_with_the_fewest_nulls() -> None:
 
 
 def test_no_example_is_shown_where_there_is_none() -> None:
-    """Neither of none nor of one that is endless."""
+    """Without examples, or if all are too long, there is none."""
     none = Examples(instances=(), predictions=(), probabilities=None)
     endless = Examples(instances=(("x" * 50_000, 1),), predictions=("long",), probabilities=None)
 
@@ -116,15 +116,15 @@ def test_no_example_is_shown_where_there_is_none() -> None:
     [{"instances": ((1.0,),)}, {"predictions": ()}, {"predictions": ("neither",) * 6}, {"probabilities": ()}],
     ids=str,
 )
-def test_no_example_is_shown_that_does_not_fit(broken: dict[str, Any]) -> None:
-    """Rows, answers and classes that cannot belong together are passed over, for anybody may have written them."""
+def test_an_inconsistent_example_is_not_shown(broken: dict[str, Any]) -> None:
+    """Rows, predictions and classes of an unverified manifest may not match."""
     examples = tiny_models.make().promise.examples.model_copy(update=broken)
 
     assert example_of(tiny_models.make(examples=examples).promise) is None
 
 
 def test_curl_sends_the_example(tmp_path: Any) -> None:
-    """The shell reads one body from the command, whatever stands in it."""
+    """The shell passes one body to curl, whatever the values are."""
     examples = Examples(instances=(("it's \u202e$(x)\n", 1),), predictions=("long",), probabilities=None)
     manifest = tiny_models.make().publish(Store(tmp_path)).model_copy(update={"examples": examples})
     example = example_of(manifest)

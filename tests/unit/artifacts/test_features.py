@@ -1,4 +1,4 @@
-"""What a fitted model knows of its columns, whichever library fitted it, and after it was pickled too."""
+"""Which columns a model was fitted on, for each library, also after pickling."""
 
 import io
 from collections.abc import Callable
@@ -43,21 +43,21 @@ def test_names_and_number_of_columns_are_found(library: str, wrapper: str) -> No
     arrayed = WRAPPERS[wrapper](MODELS[library]()).fit(X.to_numpy(), Y)
 
     for model in (framed, joblib.load(io.BytesIO(tiny_models.pickle(framed)))):
-        assert features_of(model).are(["leaf length", "width"])
-        assert not features_of(model).are(["width", "leaf length"])
+        assert features_of(model).match(["leaf length", "width"])
+        assert not features_of(model).match(["width", "leaf length"])
         assert features_of(model).width == 2
     for model in (arrayed, joblib.load(io.BytesIO(tiny_models.pickle(arrayed)))):
         assert features_of(model) == Features(None, 2)
 
 
-def test_lightgbms_underscores_stand_for_the_names_of_the_table() -> None:
-    """LightGBM keeps `leaf_length` of a column `leaf length`."""
+def test_lightgbm_stores_underscores() -> None:
+    """LightGBM stores `leaf_length` for a column `leaf length`."""
     features = Features(("leaf_length", "width", "gone"), 3)
 
     assert features.places(["width", "leaf length"]) == {"leaf_length": "leaf length", "width": "width"}
 
 
-def test_what_says_nothing_is_taken_at_its_word() -> None:
+def test_a_model_without_column_names_matches_any() -> None:
     """A model without any such attribute may have any columns."""
     assert features_of(object()) == Features()
-    assert Features().are(["a", "b"])
+    assert Features().match(["a", "b"])

@@ -1,279 +1,70 @@
-"""What lies in a store and is no plain file of its folder: it is told, and neither opened nor followed."""
+"""Files are written whole, and under their own name in one step."""
 
-import hashlib
-import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from artifacts import Store
-from artifacts.bundle import LABELS, MANIFEST, MODEL, SIGNATURE
-from artifacts.errors import ArtifactError, ArtifactPath, ArtifactUnreadable
-from artifacts.files import Folder, TooLarge
-from artifacts.history import HISTORY
-from artifacts.store import POINTERS
-from tests.support import tiny_models
-from tests.support.server import ROOT
-from tests.support.version_folders import Trap, amend, read, stranger
-
-# A thing in the place of a file that was moved elsewhere.
-Thing = Callable[[Path, Path], object]
+from artifacts.files import write_file, write_synced
 
 
-def _socket(path: Path, _: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as bound:
-        before = Path.cwd()
-        os.chdir(path.parent)
-        bound.bind(path.name)
-        os.chdir(before)
+def test_a_file_is_replaced(tmp_path: Path) -> None:
+    """The new content replaces the former one, and no temporary file is left."""
+    (tmp_path / "file").write_bytes(b"former")
+
+    write_file(tmp_path / "file", b"new", mode=0o600)
+
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-THINGS: dict[str, Thing] = {
-    "link": lambda path, elsewhere: path.symlink_to(elsewhere),
-    "hard link": lambda path, elsewhere: path.hardlink_to(elsewhere),
-    "link to itself": lambda path, _: path.symlink_to(path),
-    "link to nothing": lambda path, _: path.symlink_to(path.parent / "nothing"),
-    "pipe": lambda path, _: os.mkfifo(path),
-    "socket": _socket,
-    "device": lambda path, _: path.symlink_to("/dev/zero"),
-    "folder": lambda path, _: path.mkdir(),
-}
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    """Nothing is written where a link with the name of the file leads."""
+    (tmp_path / "file").symlink_to(tmp_path / "elsewhere")
 
+    write_file(tmp_path / "file", b"new")
 
-@pytest.mark.parametrize("thing", THINGS)
-@pytest.mark.parametrize("name", [MANIFEST, SIGNATURE, MODEL, LABELS])
-@pytest.mark.timeout(20)
-def test_only_a_plain_file_is_opened(folder: Path, name: str, thing: str) -> None:
-    """Anything else in a file's place is refused at once, whatever it would lead to."""
-    elsewhere = (folder / name).rename(folder.parent / name)
-    THINGS[thing](folder / name, elsewhere)
-
-    with pytest.raises(ArtifactPath, match=f"'{name}' is a"):
-        read(folder)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
-@pytest.mark.timeout(20)
-def test_a_device_is_not_opened(folder: Path) -> None:
-    """A file that would never end is none."""
-    (folder / MODEL).unlink()
-    try:
-        os.mknod(folder / MODEL, 0o600 | 0o020000, os.makedev(1, 5))
-    except PermissionError:
-        pytest.skip("this container makes no devices")
-
-    with pytest.raises(ArtifactPath, match="a device"):
-        read(folder)
-
-
-@pytest.mark.parametrize("thing", THINGS)
-@pytest.mark.timeout(20)
-def test_pointers_are_a_plain_file(tmp_path: Path, thing: str) -> None:
-    """aliases.json is held to the same, and the history too."""
-    store = Store(tmp_path)
-    tiny_models.make().publish(store)
-    for name in (POINTERS, HISTORY):
-        elsewhere = (tmp_path / "tiny" / name).rename(tmp_path / name)
-        THINGS[thing](tmp_path / "tiny" / name, elsewhere)
-
-    with pytest.raises(ArtifactPath):
-        store.aliases("tiny")
-    with pytest.raises(ArtifactPath):
-        store.history("tiny")
-    with pytest.raises(ArtifactError):
-        tiny_models.make().publish(store)
-
-
-@pytest.mark.parametrize("place", ["tiny", "tiny/1"])
-def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, place: str) -> None:
-    """A model's or a version's folder that leads elsewhere is not looked into, though all is right there."""
-    store = Store(tmp_path / "store")
-    tiny_models.make().publish(store)
-    elsewhere = (store.root / place).rename(tmp_path / "elsewhere")
-    (store.root / place).symlink_to(elsewhere)
-
-    assert store.models() == ["tiny"]
-    for question in (lambda: store.load("tiny", 1), lambda: store.promote("tiny", 1), lambda: store.sign("tiny", 1)):
-        with pytest.raises(ArtifactPath, match="a link, and a folder is expected"):
-            question()
-    if place == "tiny":
-        with pytest.raises(ArtifactPath):
-            tiny_models.make().publish(store)
-        assert sorted(path.name for path in elsewhere.iterdir()) == [".lock", "1", POINTERS, HISTORY]
-
-
-def test_a_model_that_is_a_link_to_nothing_is_not_made(tmp_path: Path) -> None:
-    """Publishing under the name of a dangling link writes nothing where it leads."""
-    (tmp_path / "store").mkdir()
-    (tmp_path / "store" / "tiny").symlink_to(tmp_path / "elsewhere")
-
-    with pytest.raises(ArtifactPath):
-        tiny_models.make().publish(Store(tmp_path / "store"))
-
+    assert not (tmp_path / "file").is_symlink()
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_the_stores_own_folder_may_be_a_link(tmp_path: Path) -> None:
-    """Where the store is, is the operator's affair."""
-    tiny_models.make().publish(Store(tmp_path / "store"))
-    (tmp_path / "link").symlink_to("store")
+def test_a_file_that_must_not_be_replaced_stays(tmp_path: Path) -> None:
+    """With `replace=False` the first writer succeeds, the second one gets an error, and no temporary file is left."""
+    write_file(tmp_path / "file", b"first", replace=False)
 
-    assert Store(tmp_path / "link").load("tiny", 1).manifest.model == "tiny"
+    with pytest.raises(FileExistsError):
+        write_file(tmp_path / "file", b"second", replace=False)
 
-
-NAMES = [
-    "../secret",
-    "/etc/passwd",
-    "a//b",
-    "a/b",
-    "C:\\secret",
-    "..",
-    ".",
-    ".hidden",
-    "",
-    "a#b",
-    "a?b",
-    "file:///etc/passwd",
-    "MODEL.joblib",
-    "model\x00",
-    "model\n",
-    "x" * 65,
-    "mоdel",  # noqa: RUF001  # the second letter is Cyrillic
-    "-rf",
-    "~root",
-    "%2e%2e%2fsecret",
-]
+    assert (tmp_path / "file").read_bytes() == b"first"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_a_manifest_lists_plain_names(folder: Path, name: str) -> None:
-    """What is signed may still name nothing but a file next to the manifest; the message is one printable line."""
-    amend(folder, lambda manifest: manifest["files"].update({name: "0" * 64}))
+def test_the_temporary_file_may_be_in_another_folder(tmp_path: Path) -> None:
+    """A folder whose files are listed never contains the temporary file."""
+    (tmp_path / "version").mkdir()
+    (tmp_path / "version").chmod(0o755)
 
-    with pytest.raises(ArtifactPath, match="no name of a file") as refused:
-        read(folder)
+    write_file(tmp_path / "version" / "file", b"new", folder=tmp_path)
 
-    assert str(refused.value).isprintable()
-
-
-# Tries a store under an audit hook, and tells what was opened and what was unpickled after all was imported.
-_WATCH = """
-import json, sys
-from pathlib import Path
-from artifacts import Store
-from artifacts.errors import ArtifactError
-good, bad = Store(Path(sys.argv[1])), Store(Path(sys.argv[2]))
-good.load("tiny", 1)
-opened, unpickled = [], []
-def hook(event, args):
-    if event == "open":
-        opened.append(str(args[0]))
-    if event == "pickle.find_class":
-        unpickled.append(args)
-sys.addaudithook(hook)
-told = {}
-for model in bad.models():
-    try:
-        bad.load(model, 1)
-    except ArtifactError as error:
-        told[model] = error.slug
-seen, before = list(opened), len(unpickled)
-good.load("tiny", 1)
-print(json.dumps({"told": told, "opened": seen, "bad": before, "good": len(unpickled) - before}))
-"""
+    assert (tmp_path / "version" / "file").read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["version"]
 
 
-def _spoil(root: Path, model: str, *, sprung: Path) -> None:
-    """One way in which somebody who may write to the store, and not sign, would get code to run."""
-    folder = root / model / "1"
-    trap = tiny_models.pickle(Trap(str(sprung)))
-    if model == "unsigned":
-        (folder / SIGNATURE).unlink()
-    if model in {"unsigned", "resealed", "forged"}:
-        document = json.loads((folder / MANIFEST).read_bytes())
-        document["files"][MODEL] = hashlib.sha256(trap).hexdigest()
-        document["sizes"][MODEL] = len(trap)
-        (folder / MANIFEST).write_text(json.dumps(document))
-        (folder / MODEL).write_bytes(trap)
-    if model == "forged":
-        (folder / SIGNATURE).write_bytes(stranger().sign((folder / MANIFEST).read_bytes()))
-    if model == "changed":
-        (folder / MODEL).write_bytes(trap)
-    if model == "extra":
-        (folder / "extra.cloudpickle").write_bytes(trap)
-    if model == "linked":
-        (root / "trap").write_bytes(trap)
-        (folder / MODEL).unlink()
-        (folder / MODEL).symlink_to(root / "trap")
-    if model == "rolled-back":
-        shutil.rmtree(folder)
-        shutil.copytree(root / "changed" / "1", folder)
+def test_an_error_leaves_the_former_file(tmp_path: Path) -> None:
+    """A file that cannot be renamed over a folder raises the system's error, and the temporary file is removed."""
+    (tmp_path / "file").mkdir()
+
+    with pytest.raises(OSError, match="directory"):
+        write_file(tmp_path / "file", b"new")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_nothing_outside_is_opened_and_nothing_is_unpickled(tmp_path: Path) -> None:
-    """Each way to bring a trap into a store is refused before any opcode runs; a good version does unpickle."""
-    expected = {
-        "changed": "artifact-digest",
-        "extra": "artifact-incomplete",
-        "forged": "artifact-untrusted",
-        "linked": "artifact-path",
-        "resealed": "artifact-signature",
-        "rolled-back": "artifact-rollback",
-        "unsigned": "artifact-untrusted",
-    }
-    tiny_models.make().publish(Store(tmp_path / "good"))
-    for model in expected:
-        tiny_models.make().publish(Store(tmp_path / "bad"), model=model)
-    for model in sorted(expected):
-        _spoil(tmp_path / "bad", model, sprung=tmp_path / "sprung")
+def test_a_new_file_needs_a_free_name(tmp_path: Path) -> None:
+    """`write_synced` creates files only, and refuses the name of a dangling link."""
+    (tmp_path / "file").symlink_to(tmp_path / "elsewhere")
 
-    ran = subprocess.run(
-        [sys.executable, "-c", _WATCH, str(tmp_path / "good"), str(tmp_path / "bad")],
-        cwd=ROOT,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    with pytest.raises(FileExistsError):
+        write_synced(tmp_path / "file", b"new")
 
-    assert ran.returncode == 0, ran.stderr.decode()
-    seen = json.loads(ran.stdout)
-    assert seen["told"] == expected
-    assert seen["bad"] == 0
-    assert seen["good"] > 0
-    assert not (tmp_path / "sprung").exists()
-    keys = os.environ["SEPAL_SIGNING_KEY"]
-    allowed = {str(tmp_path / "good"), str(tmp_path / "bad"), keys, f"{keys}.pub"}
-    assert {path for path in seen["opened"] if "/" in path} <= allowed
-
-
-def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    """Its size is asked before its bytes."""
-    (tmp_path / "file").write_bytes(b"12345")
-
-    with Folder.at(tmp_path) as folder:
-        assert folder.read("file", most=5) == b"12345"
-        with pytest.raises(TooLarge):
-            folder.read("file", most=4)
-
-
-def test_what_the_file_system_refuses_has_a_name(tmp_path: Path) -> None:
-    """A name that is too long for it is no error of the driver's."""
-    with Folder.at(tmp_path) as folder, pytest.raises(ArtifactUnreadable, match="File name too long"):
-        folder.read("x" * 300, most=1)
-
-
-def test_a_line_begins_on_a_line_of_its_own(tmp_path: Path) -> None:
-    """Whatever the last writer was killed over, what is added stands apart from it."""
-    with Folder.at(tmp_path) as folder:
-        folder.append("lines", b"one")
-        with (tmp_path / "lines").open("ab") as file:
-            file.write(b"tor")
-        folder.append("lines", b"two")
-
-    assert (tmp_path / "lines").read_bytes() == b"one\ntor\ntwo\n"
+    assert not (tmp_path / "elsewhere").exists()

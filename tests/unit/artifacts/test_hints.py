@@ -1,4 +1,4 @@
-"""What a misspelled name was probably meant to be."""
+"""Suggestions for misspelled names."""
 
 import pytest
 
@@ -16,5 +16,5 @@ from artifacts.hints import did_you_mean
     ],
 )
 def test_the_nearest_known_name_is_suggested(name: str, hint: str) -> None:
-    """In capitals or not; nothing is suggested for a name that is like none."""
+    """Case does not matter; a name that is similar to none has no suggestion."""
     assert did_you_mean(name, ["Iris", "wine"]) == hint

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from artifacts import Store
 from artifacts.errors import ArtifactUntrusted, KeyInvalid
-from artifacts.keys import Keys, generate, public_half
+from artifacts.keys import Keys, generate, public_key_path
 from tests.support import tiny_models
 from tests.support.server import ROOT, environment
 from tests.support.version_folders import stranger, trusted
@@ -37,7 +37,7 @@ def test_a_key_is_its_owners_alone(file: Path) -> None:
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    assert public_half(file).read_text() == f"{public.text}\n"
+    assert public_key_path(file).read_text() == f"{public.text}\n"
     assert sorted(path.name for path in file.parent.iterdir()) == ["signing.key", "signing.key.pub"]
     assert Keys((), file).signer().public == public
 
@@ -61,8 +61,8 @@ def test_the_half_of_a_lost_key_is_not_replaced(file: Path) -> None:
         generate(file)
 
 
-def test_processes_that_come_together_have_one_key(file: Path) -> None:
-    """Of several that sign for the first time, one makes the key, and all sign with it."""
+def test_processes_that_start_together_share_one_key(file: Path) -> None:
+    """If several processes sign for the first time, one makes the key, and all sign with it."""
     env = environment(signing_key=file, trusted_keys="")
     started = [
         subprocess.Popen([sys.executable, "-c", _PUBLISH], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
@@ -71,7 +71,7 @@ def test_processes_that_come_together_have_one_key(file: Path) -> None:
 
     told = {process.communicate(timeout=60)[0].strip() for process in started}
 
-    assert told == {public_half(file).read_text().strip()}
+    assert told == {public_key_path(file).read_text().strip()}
     assert len(list(file.parent.iterdir())) == 2
 
 
@@ -86,10 +86,10 @@ def test_development_makes_a_key_and_trusts_it(tmp_path: Path, file: Path) -> No
     assert loaded == [Keys((), file, is_own=True).trusted[0].id] * 2
 
 
-def test_a_key_without_its_half_is_trusted_by_who_can_read_it(file: Path) -> None:
-    """Somebody who brought a private key alone need not make the other file."""
+def test_a_private_key_is_enough(file: Path) -> None:
+    """A publisher that brings only a private key need not write the public one."""
     public = generate(file)
-    public_half(file).unlink()
+    public_key_path(file).unlink()
 
     assert Keys((), file, is_own=True).trusted == (public,)
 
@@ -105,8 +105,8 @@ def test_production_makes_no_key(tmp_path: Path, file: Path) -> None:
     assert not store.root.exists()
 
 
-def test_production_trusts_nobody_but_whom_it_names(tmp_path: Path, file: Path) -> None:
-    """The own key does not count there unless it is named: nothing that it signs is promoted, or loaded."""
+def test_production_trusts_only_named_keys(tmp_path: Path, file: Path) -> None:
+    """The own key is not trusted unless it is named: versions that it signs are neither promoted nor loaded."""
     generate(file)
     store = Store(tmp_path / "store", keys=Keys(tuple(trusted()), file))
 
@@ -120,8 +120,8 @@ def test_production_trusts_nobody_but_whom_it_names(tmp_path: Path, file: Path) 
 
 
 @pytest.mark.parametrize("spoil", ["mode", "garbage", "empty", "other kind", "folder", "large"])
-def test_a_key_that_is_none_is_named(file: Path, spoil: str) -> None:
-    """Whatever is wrong with the file, the message names it and nothing of what is in it."""
+def test_an_invalid_key_is_an_error(file: Path, spoil: str) -> None:
+    """The message has the name of the file, and nothing of its content."""
     generate(file)
     if spoil == "mode":
         file.chmod(0o640)
@@ -140,37 +140,37 @@ def test_a_key_that_is_none_is_named(file: Path, spoil: str) -> None:
     assert "secret!" not in str(refused.value)
 
 
-def test_a_public_half_that_is_none_is_named(file: Path) -> None:
-    """Development does not start over half a key."""
+def test_an_invalid_public_key_is_an_error(file: Path) -> None:
+    """Development does not replace an incomplete key pair."""
     generate(file)
-    public_half(file).write_text("ed25519:short\n")
+    public_key_path(file).write_text("ed25519:short\n")
 
     with pytest.raises(KeyInvalid, match=r"signing\.key\.pub"):
         _ = Keys((), file, is_own=True).trusted
 
 
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
-def test_a_public_half_that_others_may_write_is_refused(file: Path, mode: int) -> None:
-    """Whoever could write it could have themselves trusted."""
+def test_a_public_key_that_others_can_write_is_refused(file: Path, mode: int) -> None:
+    """Others could replace it by a key of their own."""
     generate(file)
-    public_half(file).chmod(mode)
+    public_key_path(file).chmod(mode)
 
-    with pytest.raises(KeyInvalid, match=r"signing\.key\.pub may be written by others"):
+    with pytest.raises(KeyInvalid, match=r"signing\.key\.pub can be written by others"):
         _ = Keys((), file, is_own=True).trusted
 
 
-def test_a_public_half_of_another_key_is_refused(file: Path) -> None:
-    """A line that was put beside a private key does not make its owner trusted."""
+def test_a_public_key_of_another_private_key_is_refused(file: Path) -> None:
+    """A public key next to a private key of another pair is not trusted."""
     generate(file)
-    public_half(file).write_text(f"{stranger().public.text}\n")
+    public_key_path(file).write_text(f"{stranger().public.text}\n")
 
-    with pytest.raises(KeyInvalid, match="is not the half of"):
+    with pytest.raises(KeyInvalid, match="is not the public key of"):
         _ = Keys((), file, is_own=True).trusted
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """A file where the key's folder should be is an error with a name."""
+def test_a_key_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """A file where the key's folder should be is a KeyInvalid."""
     (tmp_path / "file").touch()
 
-    with pytest.raises(KeyInvalid, match="cannot be made"):
+    with pytest.raises(KeyInvalid, match="cannot be created"):
         Keys((), tmp_path / "file" / "signing.key", is_own=True).signer()

@@ -1,4 +1,4 @@
-"""Commands that work in the folder in which they are printed."""
+"""Printed commands work in the folder in which they are printed."""
 
 import shlex
 import sys
@@ -14,21 +14,21 @@ from tests.support.server import ROOT
     ("said", "port"), [("8123", "8123"), ("", "8000"), ("tcp://10.0.0.1:80", "8000"), ("0", "8000")]
 )
 def test_the_address_has_the_port_of_the_settings(monkeypatch: pytest.MonkeyPatch, said: str, port: str) -> None:
-    """Where it is no port, as in a pod of Kubernetes, it is the default."""
+    """An invalid port, as in a pod of Kubernetes, is replaced by the default."""
     monkeypatch.setenv("SEPAL_PORT", said)
 
     assert api() == f"http://127.0.0.1:{port}/api/v1"
 
 
-def test_make_is_named_in_the_clone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There it makes the environment, too."""
+def test_the_clone_uses_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a clone, make also installs the environment."""
     monkeypatch.chdir(ROOT)
 
     assert (serve_command(), token_command()) == ("make serve", "make -s token")
 
 
-def test_sepal_is_named_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A Makefile of another project changes nothing; where the shell does not find sepal, this very Python runs it."""
+def test_other_folders_use_sepal_or_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A Makefile of another project is ignored; without `sepal` on the path, this Python is used."""
     (tmp_path / "Makefile").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Modules that travel with a version: importable by that version only, for as long as it is loaded."""
+"""Modules of a version can be imported by that version only, while it is loaded."""
 
 import dataclasses
 import gc
@@ -77,8 +77,8 @@ def test_own_modules_come_before_installed_ones_for_their_version_only() -> None
     assert not hasattr(__import__("joblib"), "MINE")
 
 
-def test_a_module_is_whole() -> None:
-    """What looks a class's module up finds it: string annotations, dataclasses, abstract names and sources."""
+def test_a_module_can_be_looked_up() -> None:
+    """String annotations, dataclasses, abstract classes and sources find the module of a class."""
     source = b"from dataclasses import dataclass\n@dataclass\nclass Step:\n    next: 'Step | None' = None\n"
     code = OwnCode({"steps.py": source}, of="model@1")
 
@@ -102,7 +102,7 @@ def test_a_traceback_names_the_version_the_file_and_the_line() -> None:
 
 
 def test_a_missing_module_is_named_as_it_was_imported() -> None:
-    """The private package is nothing that a reader has heard of."""
+    """The error does not mention the private package."""
     code = OwnCode({"tools/__init__.py": b"", "features.py": b"import tools.gone"}, of="model@1")
 
     with pytest.raises(ModuleNotFoundError, match=r"^No module named 'tools\.gone'$") as caught:
@@ -133,8 +133,8 @@ def test_threads_that_import_at_once_get_one_module() -> None:
     assert len(marks) == 1
 
 
-def test_modules_go_with_their_version() -> None:
-    """A version that nothing uses any more leaves no module behind."""
+def test_modules_are_unloaded_with_their_version() -> None:
+    """A version that is no longer used leaves no module behind."""
     code = OwnCode({"features.py": b"import helpers", "helpers.py": b""}, of="model@1")
     private = code.module_of("features")
     loaded(code, "features")
@@ -156,7 +156,7 @@ def test_nothing_is_executed_before_it_is_imported() -> None:
 
 
 def test_the_same_modules_are_the_same_bytes() -> None:
-    """An archive depends on the modules alone, and gives them back."""
+    """An archive depends on the modules only, and returns them."""
     sources = {"b.py": b"1", "a/__init__.py": "é = 1".encode()}
 
     packed = own_code.pack(sources)

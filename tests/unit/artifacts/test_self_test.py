@@ -1,4 +1,4 @@
-"""A model that no longer answers as it did when it was published."""
+"""A model that no longer predicts as it did when it was published is refused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,21 +8,22 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from artifacts.bundle import MODEL, distance
 from artifacts.errors import ArtifactSelfTest
+from artifacts.self_test import largest_difference
+from artifacts.version_folder import MODEL
 from tests.support import tiny_models
 from tests.support.version_folders import amend, read, seal, write
 
 
 class Moody(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Can be fitted, but not asked."""
+    """Can be fitted, but raises when it predicts."""
 
     def predict(self, X: Any) -> Any:
         raise RuntimeError(f"not today, and not for {len(X)} rows")
 
 
 class Nameless:
-    """Does not tell which columns it was fitted on."""
+    """Does not store which columns it was fitted on."""
 
     def __init__(self, X: Any) -> None:
         self._fitted = LogisticRegression().fit(X, tiny_models.Y)
@@ -33,8 +34,8 @@ class Nameless:
         return self._fitted.predict(X)
 
 
-def test_other_labels_for_the_examples_are_found(folder: Path) -> None:
-    """A model that decides otherwise than when it was published does not come into service."""
+def test_other_labels_for_the_examples_fail(folder: Path) -> None:
+    """A model that predicts other labels than when it was published is not loaded."""
     amend(folder, lambda manifest: manifest["examples"]["predictions"].reverse())
 
     with pytest.raises(ArtifactSelfTest, match="other labels"):
@@ -56,15 +57,15 @@ def _stretch(by: float) -> Callable[[dict[str, Any]], None]:
 
 
 def test_a_probability_within_the_tolerance_passes(folder: Path) -> None:
-    """Another machine's last digits are not another model."""
+    """Last digits may differ on another machine."""
     amend(folder, _nudge(9e-10))
 
     assert read(folder).manifest.tolerance == 1e-9
 
 
 @pytest.mark.parametrize("by", [1.1e-9, -1.1e-9, 0.5])
-def test_a_probability_beyond_the_tolerance_is_found(folder: Path, by: float) -> None:
-    """One probability of one example that is further off than the tolerance stops the version."""
+def test_a_probability_beyond_the_tolerance_fails(folder: Path, by: float) -> None:
+    """One probability that differs by more than the tolerance fails the self-test."""
     amend(folder, _nudge(by))
 
     with pytest.raises(ArtifactSelfTest, match="the probabilities of the examples differ by"):
@@ -72,8 +73,8 @@ def test_a_probability_beyond_the_tolerance_is_found(folder: Path, by: float) ->
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e6, 1e12, 1e100])
-def test_a_large_number_has_its_tolerance_in_parts_of_its_size(tmp_path: Path, scale: float) -> None:
-    """A sum of money may differ in its last digits, where a difference of 1e-9 would be below what floats hold."""
+def test_the_tolerance_of_large_numbers_is_relative(tmp_path: Path, scale: float) -> None:
+    """For large numbers a difference of 1e-9 would be below the precision of floats."""
     folder = write(tmp_path / "1", tiny_models.make_regressor(scale=scale))
     amend(folder, _stretch(9e-10))
 
@@ -101,9 +102,9 @@ def test_a_large_number_has_its_tolerance_in_parts_of_its_size(tmp_path: Path, s
     ],
     ids=repr,
 )
-def test_the_distance_of_two_answers(got: Any, published: Any, expected: float) -> None:
-    """It is the largest difference, beyond 1 in parts of what was published; other shapes have none."""
-    assert distance(got, published) == pytest.approx(expected, abs=1e-15, nan_ok=True)
+def test_the_largest_difference(got: Any, published: Any, expected: float) -> None:
+    """It is relative for numbers beyond 1; arrays of different shapes have none."""
+    assert largest_difference(got, published) == pytest.approx(expected, abs=1e-15, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -114,16 +115,16 @@ def test_the_distance_of_two_answers(got: Any, published: Any, expected: float) 
     ],
     ids=["moody", "other columns"],
 )
-def test_a_model_that_fails_on_its_examples_is_found(folder: Path, fitted: object, reason: str) -> None:
-    """An estimator that raises on its own examples stops the version, whatever it raises."""
+def test_a_model_that_raises_on_its_examples_fails(folder: Path, fitted: object, reason: str) -> None:
+    """Whatever the estimator raises fails the self-test."""
     seal(folder, MODEL, tiny_models.pickle(fitted))
 
     with pytest.raises(ArtifactSelfTest, match=f"fails on its own examples: {reason}"):
         read(folder)
 
 
-def test_a_regressor_of_several_outputs_is_found(regressor: Path) -> None:
-    """A model that gives more than one number a row is not the one that was published."""
+def test_a_regressor_of_several_outputs_fails(regressor: Path) -> None:
+    """A model that returns more than one number per row is refused."""
     seal(regressor, MODEL, tiny_models.pickle(LinearRegression().fit(tiny_models.X, np.eye(6, 2))))
 
     with pytest.raises(ArtifactSelfTest, match="fails on its own examples: InvalidPredictions"):
@@ -147,8 +148,8 @@ def test_a_regressor_of_several_outputs_is_found(regressor: Path) -> None:
     ],
     ids=repr,
 )
-def test_examples_that_do_not_hang_together_are_found(folder: Path, field: str, value: object) -> None:
-    """Examples of another shape or kind are a failed self-test, never an error without a name."""
+def test_inconsistent_examples_fail(folder: Path, field: str, value: object) -> None:
+    """Examples of another shape or kind are an ArtifactSelfTest."""
     amend(folder, lambda manifest: manifest["examples"].update({field: value}))
 
     with pytest.raises(ArtifactSelfTest):
@@ -161,7 +162,7 @@ def test_examples_that_do_not_hang_together_are_found(folder: Path, field: str, 
     ids=repr,
 )
 def test_examples_of_a_regressor_are_numbers(regressor: Path, field: str, value: object) -> None:
-    """A regressor whose examples are texts, too few, or have probabilities is refused by its self-test as well."""
+    """A regressor whose examples are texts, too few, or have probabilities is refused."""
     amend(regressor, lambda manifest: manifest["examples"].update({field: value}))
 
     with pytest.raises(ArtifactSelfTest):

@@ -29,7 +29,7 @@ def test_a_misspelt_name_is_told_with_what_was_meant(here: Path, monkeypatch: py
         "SEPAL_ENVIROMENT is no setting; did you mean SEPAL_ENVIRONMENT?",
         "SEPAL_TRUSTED_KEY is no setting; did you mean SEPAL_TRUSTED_KEYS?",
         "SEPAL_VERSION is no setting; did you mean SEPAL_VERSIONS?",
-        "SEPAL_X\\x1b[2J is no setting",
+        "SEPAL_X\\u001b[2J is no setting",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Who signed, who is trusted, and what no signature is."""
+"""Signatures are verified, and malformed or untrusted ones are refused."""
 
 import base64
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import pytest
 
-from artifacts.bundle import LABELS, MANIFEST, MODEL, SIGNATURE
 from artifacts.errors import ArtifactDigest, ArtifactSignature, ArtifactUntrusted, KeyInvalid
-from artifacts.signing import PublicKey, check, parse_key, parse_keys
+from artifacts.signing import PublicKey, find_signer, parse_key, parse_keys
+from artifacts.version_folder import LABELS, MANIFEST, MODEL, SIGNATURE
 from tests.support.version_folders import put, read, signer, stranger, trusted
 
 DOCUMENT = b'{"format": 2}'
@@ -18,42 +18,42 @@ LINE = "ed25519:" + "A" * 43
 
 
 def test_a_signature_names_its_key() -> None:
-    """Who is trusted and signed is found, among others."""
+    """The key is found among other trusted keys."""
     ours, others = stranger(), [stranger().public for _ in range(3)]
 
-    assert check(DOCUMENT, ours.sign(DOCUMENT), [*others, ours.public]) == ours.public
+    assert find_signer(DOCUMENT, ours.sign(DOCUMENT), [*others, ours.public]) == ours.public
 
 
 @pytest.mark.parametrize("known", [0, 2])
-def test_who_is_not_trusted_does_not_count(known: int) -> None:
-    """A right signature of a stranger is one of nobody, however many others are trusted; the message names the key."""
+def test_a_signature_of_an_unknown_key_is_untrusted(known: int) -> None:
+    """The error has the id of the key, however many other keys are trusted."""
     ours = stranger()
 
     with pytest.raises(ArtifactUntrusted, match=ours.public.id):
-        check(DOCUMENT, ours.sign(DOCUMENT), [stranger().public for _ in range(known)])
+        find_signer(DOCUMENT, ours.sign(DOCUMENT), [stranger().public for _ in range(known)])
 
 
-def test_who_signs_under_another_name_is_found() -> None:
-    """A stranger who writes the id of a trusted key over the own signature has forged one."""
+def test_a_signature_under_the_id_of_another_key_is_refused() -> None:
+    """A signature that names the id of a trusted key but was made with another one is a forgery."""
     ours, other = stranger(), stranger()
     forged = other.sign(DOCUMENT).replace(other.public.id.encode(), ours.public.id.encode())
 
     with pytest.raises(ArtifactSignature):
-        check(DOCUMENT, forged, [ours.public])
+        find_signer(DOCUMENT, forged, [ours.public])
 
 
-def test_a_bare_signature_of_the_document_is_none() -> None:
-    """What is signed begins with words of its own: a signature that the key made for another purpose never fits."""
+def test_a_signature_for_another_purpose_is_refused() -> None:
+    """The signed bytes have a prefix of their own, so that no other signature of the key is valid."""
     ours = stranger()
     bare = base64.urlsafe_b64encode(ours.key.sign(DOCUMENT)).rstrip(b"=")
     lines = ours.sign(DOCUMENT).splitlines()
 
     with pytest.raises(ArtifactSignature):
-        check(DOCUMENT, b"\n".join([*lines[:-1], b"signature: " + bare, b""]), [ours.public])
+        find_signer(DOCUMENT, b"\n".join([*lines[:-1], b"signature: " + bare, b""]), [ours.public])
 
 
 def test_no_bit_of_a_signature_can_be_flipped() -> None:
-    """Wherever in the file, the text is no longer a signature, or not one of this document by the key it names."""
+    """With any bit flipped, the file is malformed or not a signature of the document."""
     ours = stranger()
     signed = ours.sign(DOCUMENT)
 
@@ -61,7 +61,7 @@ def test_no_bit_of_a_signature_can_be_flipped() -> None:
         flipped = bytearray(signed)
         flipped[place // 8] ^= 1 << place % 8
         with pytest.raises(ArtifactSignature):
-            check(DOCUMENT, bytes(flipped), [ours.public])
+            find_signer(DOCUMENT, bytes(flipped), [ours.public])
 
 
 @pytest.mark.parametrize(
@@ -81,12 +81,12 @@ def test_no_bit_of_a_signature_can_be_flipped() -> None:
         lambda _: "²".encode() * 100,
     ],
 )
-def test_there_is_one_way_to_write_a_signature(spoil: Spoiling) -> None:
-    """Anything but those four lines is no signature."""
+def test_a_malformed_signature_is_refused(spoil: Spoiling) -> None:
+    """Anything but the four lines is refused."""
     ours = stranger()
 
     with pytest.raises(ArtifactSignature):
-        check(DOCUMENT, spoil(ours.sign(DOCUMENT)), [ours.public])
+        find_signer(DOCUMENT, spoil(ours.sign(DOCUMENT)), [ours.public])
 
 
 @pytest.mark.parametrize(
@@ -105,16 +105,16 @@ def test_there_is_one_way_to_write_a_signature(spoil: Spoiling) -> None:
         "-----BEGIN PRIVATE KEY-----",
     ],
 )
-def test_what_is_no_key_is_not_repeated(line: str) -> None:
-    """A line that is no public key may be a private one: the message does not have it."""
+def test_an_invalid_key_is_not_in_the_message(line: str) -> None:
+    """A line that is not a public key may be a private one."""
     with pytest.raises(KeyInvalid) as refused:
         parse_key(line)
 
     assert len(line) < 10 or line not in str(refused.value)
 
 
-def test_keys_stand_in_one_line() -> None:
-    """Blanks, commas and line ends separate keys, each counts once, and each is what it was."""
+def test_keys_are_separated_by_blanks_or_commas() -> None:
+    """Each key is returned once."""
     ours, other = stranger().public, stranger().public
 
     assert parse_keys(f" {ours.text}, {other.text}\n{ours.text},") == (ours, other)
@@ -122,16 +122,16 @@ def test_keys_stand_in_one_line() -> None:
     assert parse_key(ours.text) == PublicKey(ours.raw)
 
 
-def test_an_unsigned_version_is_nobodys(folder: Path) -> None:
-    """A version whose digests are right and that nobody signed is refused, with the command that would vouch for it."""
+def test_an_unsigned_version_is_untrusted(folder: Path) -> None:
+    """The error has the command that signs it, although all digests are correct."""
     (folder / SIGNATURE).unlink()
 
     with pytest.raises(ArtifactUntrusted, match="python -m artifacts sign"):
         read(folder)
 
 
-def test_an_older_key_counts_as_long_as_it_is_trusted(folder: Path) -> None:
-    """Keys are changed one after the other: both are trusted for a while."""
+def test_an_older_key_is_valid_while_it_is_trusted(folder: Path) -> None:
+    """During a change of keys both are trusted."""
     newer = stranger()
     before = read(folder, trusted=[*trusted(), newer.public]).key
     put(folder, (folder / MANIFEST).read_bytes(), by=newer)
@@ -143,7 +143,7 @@ def test_an_older_key_counts_as_long_as_it_is_trusted(folder: Path) -> None:
 
 
 def test_one_flipped_bit_of_a_manifest_is_found(folder: Path) -> None:
-    """Wherever it is, the signature is not one of these bytes, and they are not even parsed."""
+    """The signature is not one of these bytes, and they are not parsed."""
     document = (folder / MANIFEST).read_bytes()
 
     for place in range(0, len(document), 97):
@@ -156,7 +156,7 @@ def test_one_flipped_bit_of_a_manifest_is_found(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", [MODEL, LABELS])
 def test_a_signature_covers_every_file(folder: Path, name: str) -> None:
-    """One more byte, one less, or none: the digest in the signed manifest is another one's."""
+    """A changed, shortened or missing file does not have the digest in the signed manifest."""
     content = (folder / name).read_bytes()
 
     for changed in (content + b"\0", content[:-1], b""):
@@ -166,7 +166,7 @@ def test_a_signature_covers_every_file(folder: Path, name: str) -> None:
 
 
 def test_a_huge_file_is_not_read(folder: Path) -> None:
-    """A file of a terabyte in the place of a small one is refused by its size."""
+    """A file of a terabyte is refused because of its size."""
     with (folder / MODEL).open("r+b") as file:
         file.truncate(2**40)
 

@@ -1,4 +1,4 @@
-"""Versions that only grow, and pointers that move in one step."""
+"""Versions are published, promoted, signed and deleted in atomic steps."""
 
 import os
 import shutil
@@ -10,14 +10,12 @@ from artifacts import CHAMPION, Store
 from artifacts.errors import (
     ArtifactError,
     ArtifactFormat,
-    ArtifactMissing,
     ArtifactPath,
-    ArtifactRollback,
     ArtifactSelfTest,
     NameInvalid,
 )
 from artifacts.history import HISTORY
-from artifacts.store import POINTERS
+from artifacts.pointers import POINTERS
 from tests.support import tiny_models
 
 
@@ -25,12 +23,6 @@ from tests.support import tiny_models
 def store(tmp_path: Path) -> Store:
     """An empty store whose folder does not exist yet."""
     return Store(tmp_path / "deep" / "store")
-
-
-def test_an_empty_store_has_no_model(store: Store) -> None:
-    """A folder that nobody made is an empty store, and reading does not make it."""
-    assert store.models() == []
-    assert not store.root.exists()
 
 
 def test_versions_grow_by_one(store: Store) -> None:
@@ -44,7 +36,7 @@ def test_versions_grow_by_one(store: Store) -> None:
 
 @pytest.mark.parametrize("promote", [True, False])
 def test_a_number_is_never_given_twice(store: Store, promote: bool) -> None:
-    """The number of a deleted version is not given again: it would name another model."""
+    """The number of a deleted version is not used again, for it would name another model."""
     tiny_models.make().publish(store)
     tiny_models.make().publish(store, promote=promote)
     shutil.rmtree(store.root / "tiny" / "2")
@@ -52,8 +44,8 @@ def test_a_number_is_never_given_twice(store: Store, promote: bool) -> None:
     assert tiny_models.make().publish(store).version == 3
 
 
-def test_folders_count_where_the_pointers_are_lost(store: Store) -> None:
-    """Without aliases.json the next version still comes after every folder that is there."""
+def test_without_pointers_the_next_version_follows_the_last_folder(store: Store) -> None:
+    """Without aliases.json the next version has a higher number than every folder."""
     tiny_models.make().publish(store)
     tiny_models.make().publish(store)
     (store.root / "tiny" / POINTERS).unlink()
@@ -61,16 +53,8 @@ def test_folders_count_where_the_pointers_are_lost(store: Store) -> None:
     assert tiny_models.make().publish(store).version == 3
 
 
-def test_versions_are_sorted_as_numbers(store: Store) -> None:
-    """Version 10 comes after version 9."""
-    for _ in range(10):
-        tiny_models.make().publish(store)
-
-    assert store.versions("tiny") == list(range(1, 11))
-
-
-def test_a_version_may_wait(store: Store) -> None:
-    """Published without promotion, a version is there and the champion stays; a first one leaves no champion."""
+def test_a_version_can_be_published_without_promotion(store: Store) -> None:
+    """The champion does not move; after a first version there is none."""
     tiny_models.make().publish(store, promote=False)
     champions = [store.aliases("tiny")]
     tiny_models.make().publish(store)
@@ -96,7 +80,7 @@ def test_promote_and_roll_back(store: Store) -> None:
     assert tiny_models.make().publish(store).version == 3
 
 
-def test_aliases_stand_side_by_side(store: Store) -> None:
+def test_aliases_are_independent(store: Store) -> None:
     """A challenger keeps its version when a new champion is published."""
     tiny_models.make().publish(store)
     store.promote("tiny", 1, alias="challenger")
@@ -106,53 +90,9 @@ def test_aliases_stand_side_by_side(store: Store) -> None:
     assert store.aliases("tiny") == {CHAMPION: 2, "challenger": 1}
 
 
-@pytest.mark.parametrize(("reference", "version"), [(1, 1), ("1", 1), (CHAMPION, 2), ("shadow", 1)], ids=repr)
-def test_a_reference_is_a_number_a_text_or_an_alias(store: Store, reference: str | int, version: int) -> None:
-    """A version is found by its number, by the text of it, and by an alias."""
-    for _ in range(2):
-        tiny_models.make().publish(store)
-    store.promote("tiny", 1, alias="shadow")
-
-    assert store.resolve("tiny", reference) == version
-
-
-@pytest.mark.parametrize(
-    "reference", [0, -1, 2, "0", "-1", "2", "1.0", "none", "²", "../1", pytest.param("9" * 5000, id="long")]
-)
-def test_an_unknown_reference_is_missing(store: Store, reference: str | int) -> None:
-    """What names no version is missing, and the error says which model and which reference."""
-    tiny_models.make().publish(store)
-
-    with pytest.raises(ArtifactMissing) as refused:
-        store.resolve("tiny", reference)
-
-    assert (refused.value.model, refused.value.reference) == ("tiny", reference)
-
-
-def test_an_unknown_model_is_missing(store: Store) -> None:
-    """A model that was never published is missing under every question."""
-    questions = (store.versions, store.resolve, lambda name: store.promote(name, 1))
-
-    for question in questions:
-        with pytest.raises(ArtifactMissing, match="no model 'ghost'"):
-            question("ghost")
-
-    assert store.aliases("ghost") == {}
-
-
-def test_an_alias_whose_version_is_gone_is_missing(store: Store) -> None:
-    """A champion that was deleted by hand is an error with a name, not a crash."""
-    for _ in range(2):
-        tiny_models.make().publish(store)
-    shutil.rmtree(store.root / "tiny" / "2")
-
-    with pytest.raises(ArtifactMissing, match="'champion'"):
-        store.resolve("tiny")
-
-
 @pytest.mark.parametrize("alias", ["7", "1", "", "Best", "a/b"])
-def test_an_alias_never_passes_for_a_version(store: Store, alias: str) -> None:
-    """An alias is a name and no number, or tiny@7 would mean two things; a refused one changes nothing."""
+def test_an_alias_is_not_a_number(store: Store, alias: str) -> None:
+    """An alias that looks like a version, or is invalid, is refused and changes nothing."""
     tiny_models.make().publish(store)
 
     with pytest.raises(NameInvalid):
@@ -162,8 +102,8 @@ def test_an_alias_never_passes_for_a_version(store: Store, alias: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["../evil", "Tiny", "", ".staging-x"])
-def test_a_bad_name_reaches_no_folder(store: Store, name: str) -> None:
-    """Neither reading nor writing makes a path of what is no name."""
+def test_an_invalid_name_is_not_used_in_a_path(store: Store, name: str) -> None:
+    """Reading and publishing refuse the name, and create nothing."""
     with pytest.raises(NameInvalid):
         tiny_models.make().publish(store, model=name)
     with pytest.raises(NameInvalid):
@@ -172,28 +112,8 @@ def test_a_bad_name_reaches_no_folder(store: Store, name: str) -> None:
     assert not store.root.exists()
 
 
-def test_only_numbered_folders_are_versions(store: Store) -> None:
-    """Staging, notes, files with a number and numbers with a leading zero are no versions."""
-    tiny_models.make().publish(store)
-    for name in (".staging-abc", "notes", "02", "0", "²", "-3"):
-        (store.root / "tiny" / name).mkdir()
-    (store.root / "tiny" / "5").touch()
-
-    assert store.versions("tiny") == [1]
-
-
-def test_only_folders_of_versions_are_models(store: Store) -> None:
-    """What else lies in the store's folder, a volume's lost+found included, is no model."""
-    tiny_models.make().publish(store)
-    (store.root / "lost+found" / "1").mkdir(parents=True)
-    (store.root / "empty").mkdir()
-    (store.root / "README").touch()
-
-    assert store.models() == ["tiny"]
-
-
-def test_what_a_killed_publisher_left_is_cleaned(store: Store) -> None:
-    """The next publication removes abandoned staging folders, and nothing else."""
+def test_the_next_publication_removes_abandoned_folders(store: Store) -> None:
+    """Temporary folders of killed publishers are removed, and nothing else."""
     tiny_models.make().publish(store)
     abandoned = store.root / "tiny" / ".staging-abc"
     abandoned.mkdir()
@@ -205,8 +125,8 @@ def test_what_a_killed_publisher_left_is_cleaned(store: Store) -> None:
 
 
 @pytest.mark.parametrize("how", ["link", "dangling", "file", "pipe"])
-def test_what_looks_abandoned_is_taken_away_and_nothing_else(store: Store, tmp_path: Path, how: str) -> None:
-    """A link that is called like a staging folder goes, and what it points to stays."""
+def test_only_the_abandoned_name_is_removed(store: Store, tmp_path: Path, how: str) -> None:
+    """A link with the name of a temporary folder is removed, and what it points to stays."""
     tiny_models.make().publish(store)
     beyond = tmp_path / "beyond"
     beyond.mkdir()
@@ -226,8 +146,8 @@ def test_what_looks_abandoned_is_taken_away_and_nothing_else(store: Store, tmp_p
 
 
 @pytest.mark.parametrize("how", ["file", "link"])
-def test_a_number_that_something_has_taken_is_passed_over(store: Store, how: str) -> None:
-    """What is no folder, and is called like the next version, is in nobody's way, and stays."""
+def test_a_number_that_is_in_use_is_skipped(store: Store, how: str) -> None:
+    """A file or a link with the name of the next version stays, and the number after it is used."""
     tiny_models.make().publish(store)
     taken = store.root / "tiny" / "2"
     taken.touch() if how == "file" else taken.symlink_to("nowhere")
@@ -239,8 +159,8 @@ def test_a_number_that_something_has_taken_is_passed_over(store: Store, how: str
 
 
 @pytest.mark.parametrize("how", ["pointers", "folder"])
-def test_the_last_number_is_the_last(store: Store, how: str) -> None:
-    """Where no number is left nothing is published, and nothing is told as if it were."""
+def test_nothing_is_published_after_the_last_number(store: Store, how: str) -> None:
+    """If no number is left, publication fails without a line in the history."""
     tiny_models.make().publish(store)
     if how == "pointers":
         (store.root / "tiny" / POINTERS).write_text('{"latest": 999999999, "aliases": {"champion": 1}}')
@@ -248,7 +168,7 @@ def test_the_last_number_is_the_last(store: Store, how: str) -> None:
         (store.root / "tiny" / "999999999").mkdir()
     before = sorted(path.name for path in (store.root / "tiny").iterdir())
 
-    with pytest.raises(ArtifactFormat, match="999999999 was the last"):
+    with pytest.raises(ArtifactFormat, match="version 999999999, the last possible one"):
         tiny_models.make().publish(store)
 
     assert sorted(path.name for path in (store.root / "tiny").iterdir()) == before
@@ -257,8 +177,8 @@ def test_the_last_number_is_the_last(store: Store, how: str) -> None:
 
 
 @pytest.mark.parametrize("name", [".aliases.json", ".manifest.sig"])
-def test_nobody_can_stand_in_the_way_of_a_pointer(store: Store, name: str) -> None:
-    """What is written beside has a name that nobody can have taken."""
+def test_a_folder_does_not_block_a_pointer(store: Store, name: str) -> None:
+    """Temporary files have random names, so that no existing folder blocks them."""
     tiny_models.make().publish(store)
     (store.root / "tiny" / name).mkdir()
 
@@ -268,8 +188,8 @@ def test_nobody_can_stand_in_the_way_of_a_pointer(store: Store, name: str) -> No
     assert store.aliases("tiny") == {CHAMPION: 2}
 
 
-def test_a_folder_in_the_place_of_a_signature_is_refused(store: Store) -> None:
-    """Nothing is told of a signature that cannot be put there."""
+def test_a_folder_named_like_the_signature_is_refused(store: Store) -> None:
+    """A signature that cannot be written has no line in the history."""
     tiny_models.make().publish(store)
     (store.root / "tiny" / "1" / "manifest.sig").unlink()
     (store.root / "tiny" / "1" / "manifest.sig").mkdir()
@@ -281,8 +201,8 @@ def test_a_folder_in_the_place_of_a_signature_is_refused(store: Store) -> None:
 
 
 @pytest.mark.parametrize("how", ["model", "dangling", "store"])
-def test_what_is_no_folder_is_not_published_into(store: Store, how: str) -> None:
-    """A file or a link to nowhere in the place of a model or of the store is an error of ours."""
+def test_a_file_instead_of_a_folder_is_refused(store: Store, how: str) -> None:
+    """A file or a dangling link named like a model or the store is an ArtifactError."""
     (store.root.parent if how == "store" else store.root).mkdir(parents=True)
     if how == "dangling":
         (store.root / "tiny").symlink_to("nowhere")
@@ -294,7 +214,7 @@ def test_what_is_no_folder_is_not_published_into(store: Store, how: str) -> None
 
 
 def test_what_cannot_be_loaded_is_not_published(store: Store) -> None:
-    """A version that no server could load never gets a number, the champion stays, and nothing is left behind."""
+    """A version that cannot be loaded gets no number, the champion does not move, and no file is left."""
     tiny_models.make().publish(store)
     other = tiny_models.make().promise.examples.model_copy(update={"predictions": ("long",) * 6})
 
@@ -306,91 +226,8 @@ def test_what_cannot_be_loaded_is_not_published(store: Store) -> None:
     assert not list((store.root / "tiny").glob(".staging-*"))
 
 
-@pytest.mark.parametrize("path", ["aliases.json", "1/manifest.json", "1/model.joblib"])
-def test_what_the_file_system_refuses_is_an_error_of_ours(store: Store, path: str) -> None:
-    """A loop of links where a file should be is no error of the driver's, but an artifact that cannot be read."""
-    tiny_models.make().publish(store)
-    file = store.root / "tiny" / path
-    file.unlink()
-    file.symlink_to(file)
-
-    with pytest.raises(ArtifactError):
-        store.load("tiny", store.resolve("tiny"))
-
-
-def test_a_renamed_folder_is_refused(store: Store) -> None:
-    """An older version in the place of a newer one is not that version, though it was signed as well."""
-    tiny_models.make().publish(store)
-    tiny_models.make().publish(store)
-    shutil.rmtree(store.root / "tiny" / "2")
-    shutil.copytree(store.root / "tiny" / "1", store.root / "tiny" / "2")
-
-    with pytest.raises(ArtifactRollback, match="folder of tiny version 2 holds tiny version 1"):
-        store.load("tiny", 2)
-
-
-def test_a_folder_of_another_model_is_refused(store: Store) -> None:
-    """A model's folder under another model's name is refused too."""
-    tiny_models.make().publish(store)
-    shutil.copytree(store.root / "tiny", store.root / "other")
-
-    with pytest.raises(ArtifactRollback, match="folder of other version 1 holds tiny version 1"):
-        store.load("other", 1)
-
-
-def test_a_manifest_is_read_without_the_model(store: Store) -> None:
-    """What a version promises is known even where its model is damaged."""
-    written = tiny_models.make().publish(store)
-    (store.root / "tiny" / "1" / "model.joblib").write_bytes(b"")
-
-    assert store.manifest("tiny", 1) == written
-
-
-def test_a_manifest_that_is_not_there_is_missing(store: Store) -> None:
-    """A version that does not exist, or is only a folder, has no manifest."""
-    tiny_models.make().publish(store)
-    (store.root / "tiny" / "2").mkdir()
-
-    for version in (2, 3):
-        with pytest.raises(ArtifactMissing):
-            store.manifest("tiny", version)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"[]",
-        b"\xff",
-        b'{"aliases": {"champion": 0}}',
-        b'{"latest": 1, "traffic": {}}',
-        *(b'{"aliases": {"champion": %b}}' % pointer for pointer in (b"true", b'"1"', b"1.0")),
-        *(b'{"latest": %b}' % latest for latest in (b"true", b'"1"', b"1.0", b"1000000000")),
-    ],
-)
-def test_pointers_that_cannot_be_read_stop_everything(store: Store, content: bytes) -> None:
-    """Where aliases.json is no list of pointers nothing is guessed: reading and publishing both refuse."""
-    tiny_models.make().publish(store)
-    (store.root / "tiny" / POINTERS).write_bytes(content)
-
-    for question in (store.resolve, store.aliases, lambda model: tiny_models.make().publish(store, model=model)):
-        with pytest.raises(ArtifactFormat, match=POINTERS):
-            question("tiny")
-
-    assert store.versions("tiny") == [1]
-
-
-def test_models_share_nothing(store: Store) -> None:
-    """Each model counts its own versions."""
-    tiny_models.make().publish(store, model="b")
-    tiny_models.make().publish(store, model="a")
-    tiny_models.make().publish(store, model="a")
-
-    assert {name: store.versions(name) for name in store.models()} == {"a": [1, 2], "b": [1]}
-
-
-def test_others_may_read_what_one_has_published(store: Store) -> None:
-    """A version's folder is readable by the server's user, though a temporary folder is not."""
+def test_other_users_can_read_a_published_version(store: Store) -> None:
+    """A version's folder is readable by other users, although a temporary folder is not."""
     tiny_models.make().publish(store)
 
     assert (store.root / "tiny" / "1").stat().st_mode & 0o777 == 0o755

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from artifacts import ArtifactError, Store
-from artifacts.bundle import Identity
+from artifacts.child import ChildPool
 from artifacts.errors import ArtifactUnloadable, ArtifactUntrusted
 from artifacts.keys import Keys, generate
 from artifacts.signing import parse_key
-from artifacts.trial import Trials
+from artifacts.trial import Trials, start_child
+from artifacts.version_folder import Identity
 from tests.support import crashing_model, tiny_models
 from tests.support.server import environment, run
 
@@ -36,10 +37,8 @@ def store(tmp_path: Path) -> Store:
         ("KeyboardInterrupt", "model.joblib cannot be loaded: KeyboardInterrupt"),
     ],
 )
-def test_what_a_version_does_when_it_is_loaded_is_the_reason(
-    store: Store, tmp_path: Path, act: str, reason: str
-) -> None:
-    """It costs a child process and not this one; the next version is loaded, and the alias is not moved."""
+def test_a_version_that_crashes_ends_only_the_child(store: Store, tmp_path: Path, act: str, reason: str) -> None:
+    """The error says how the child ended; the next version is loaded, and the alias does not move."""
     crashing_model.publish(store, tmp_path / "model", load=act)
     tiny_models.make().publish(store)
 
@@ -49,8 +48,8 @@ def test_what_a_version_does_when_it_is_loaded_is_the_reason(
     assert store.load("tiny", 1).key
 
 
-def test_a_version_that_never_loads_is_given_up(store: Store, tmp_path: Path) -> None:
-    """It has so many seconds, and its process is not there any more."""
+def test_a_version_that_never_loads_is_stopped(store: Store, tmp_path: Path) -> None:
+    """After its time the process is ended."""
     crashing_model.publish(store, tmp_path / "model", load="sleep")
     before = len(crashing_model.loads(tmp_path / "model"))
 
@@ -66,7 +65,7 @@ def test_a_version_that_never_loads_is_given_up(store: Store, tmp_path: Path) ->
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process waits for a processor")
 def test_a_busy_machine_gives_a_version_longer(store: Store, tmp_path: Path) -> None:
-    """What a version waits for a processor is left out of its time: it loads, in more seconds than that."""
+    """The time that a version waits for a processor is not counted, so it may take longer."""
     tiny_models.make().publish(store)
     crashing_model.publish(store, tmp_path / "model", load="work")
     here = os.sched_getaffinity(0)
@@ -91,7 +90,7 @@ def test_a_busy_machine_gives_a_version_longer(store: Store, tmp_path: Path) -> 
 
 
 def test_what_cannot_be_loaded_is_not_published(store: Store, tmp_path: Path) -> None:
-    """Publishing tries what it has written, and leaves nothing behind."""
+    """A version that cannot be loaded gets no number, the champion does not move, and no file is left."""
     (tmp_path / "load").write_text("segfault")
 
     with pytest.raises(ArtifactUnloadable, match="SIGSEGV"):
@@ -100,8 +99,8 @@ def test_what_cannot_be_loaded_is_not_published(store: Store, tmp_path: Path) ->
     assert store.models() == []
 
 
-def test_promote_refuses_it_on_the_command_line(tmp_path: Path) -> None:
-    """One line, exit code 1, and the alias stays."""
+def test_promote_reports_a_crash_on_the_command_line(tmp_path: Path) -> None:
+    """One line is printed, the exit code is 1, and the alias does not move."""
     store = Store(tmp_path / "store")
     tiny_models.make().publish(store, model="crashing")
     crashing_model.publish(store, tmp_path / "model")
@@ -115,8 +114,8 @@ def test_promote_refuses_it_on_the_command_line(tmp_path: Path) -> None:
     assert store.aliases("crashing") == {"champion": 1}
 
 
-def test_what_nobody_trusted_has_signed_is_unpickled_nowhere(store: Store, tmp_path: Path) -> None:
-    """Not in the child either, even where the process that asks it does not look itself."""
+def test_an_untrusted_version_is_not_unpickled_in_the_child(store: Store, tmp_path: Path) -> None:
+    """The child verifies the signature itself."""
     crashing_model.publish(store, tmp_path / "model")
     before = crashing_model.loads(tmp_path / "model")
     other = parse_key(generate(tmp_path / "other.key").text)
@@ -131,7 +130,7 @@ def test_what_nobody_trusted_has_signed_is_unpickled_nowhere(store: Store, tmp_p
 
 
 def test_a_child_is_used_again_unless_a_version_has_run_in_it(store: Store, tmp_path: Path) -> None:
-    """What fails before anything of it is loaded leaves the child as it was; what fails later does not."""
+    """A failure before anything of a version is loaded leaves the child usable; a later one does not."""
     for version in (1, 2):
         tiny_models.make().publish(store, promote=version == 1)
     (store.root / "tiny" / "2" / "manifest.sig").unlink()
@@ -140,17 +139,17 @@ def test_a_child_is_used_again_unless_a_version_has_run_in_it(store: Store, tmp_
     with closing(Trials()) as trials:
         tried = Store(store.root, trials=trials)
         assert tried.check("tiny", 1).key
-        [child] = list(trials._idle.queue)
+        [child] = list(trials._children._idle.queue)
         with pytest.raises(ArtifactUntrusted):
             tried.check("tiny", 2)
-        assert list(trials._idle.queue) == [child]
+        assert list(trials._children._idle.queue) == [child]
         with pytest.raises(ArtifactUnloadable):
             tried.check("crashing", 1)
-        assert list(trials._idle.queue) == []
+        assert list(trials._children._idle.queue) == []
 
 
 def test_a_version_is_loaded_in_a_child_before_it_is_loaded_here(store: Store, tmp_path: Path) -> None:
-    """Once in each; `check` does not load it here."""
+    """`load` loads it once in each process; `check` only in the child."""
     crashing_model.publish(store, tmp_path / "model")
 
     store.check("crashing", 1)
@@ -161,7 +160,7 @@ def test_a_version_is_loaded_in_a_child_before_it_is_loaded_here(store: Store, t
 
 
 def test_processes_that_share_their_results_try_a_version_once(tmp_path: Path) -> None:
-    """A refusal is remembered as well, and another version is tried anew."""
+    """Refusals are shared as well, and other versions are still tried."""
     (tmp_path / "verdicts").mkdir()
     both = [Trials(verdicts=tmp_path / "verdicts") for _ in range(2)]
     stores = [Store(tmp_path / "store", trials=trials) for trials in both]
@@ -179,9 +178,9 @@ def test_processes_that_share_their_results_try_a_version_once(tmp_path: Path) -
         trials.close()
 
 
-def test_a_version_that_takes_long_holds_no_other_up(tmp_path: Path) -> None:
-    """Where a child is busy, another one is started."""
-    trials = Trials(time_s=8, wait_s=0.1)
+def test_a_slow_version_delays_no_other(tmp_path: Path) -> None:
+    """While a child is busy, another one is started."""
+    trials = Trials(time_s=8, children=ChildPool(start_child, wait_s=0.1))
     store = Store(tmp_path / "store", trials=trials)
     crashing_model.publish(store, tmp_path / "model", load="sleep")
     tiny_models.make().publish(store)

@@ -212,7 +212,7 @@ def test_objects_keep_the_null_of_training(kind: str, value_of: object, null: st
         ([True], ": true"),
         ([f"c{place}" for place in range(9)], ": c0, c1, c2, c3, c4, c5, c6, c7, ..."),
         (["x" * 50], ": " + "x" * 31 + "…"),
-        (["a\nb\x1b"], r": a\nb\x1b"),
+        (["a\nb\x1b"], r": a\nb\u001b"),
     ],
     ids=["texts", "boolean", "many", "long", "control"],
 )

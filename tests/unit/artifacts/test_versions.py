@@ -1,4 +1,4 @@
-"""What may differ between the machine that fitted a model and the one that serves it."""
+"""Differences between the libraries that fitted a model and those that serve it."""
 
 import platform
 from importlib.metadata import version
@@ -48,8 +48,10 @@ def other(release: str, place: int) -> str:
         ({}, (), {"sklearn"}, []),
     ],
 )
-def test_what_is_grave(folder: Path, libraries: Any, requires: Any, answering: Any, incompatible: list[str]) -> None:
-    """What may give other answers, or none, is named with both versions; what has no part in the answer is not."""
+def test_incompatible_libraries(
+    folder: Path, libraries: Any, requires: Any, answering: Any, incompatible: list[str]
+) -> None:
+    """Libraries with which predictions may differ or fail are named with both versions; unused ones are not."""
     differences = compare(fitted(folder, libraries, *requires), answering)
 
     assert [text.split()[0] for text in differences.incompatible] == incompatible
@@ -67,16 +69,16 @@ def test_what_is_grave(folder: Path, libraries: Any, requires: Any, answering: A
         ({"scikit-learn": other(SKLEARN, 1)}, {"numpy", "treelite"}, []),
     ],
 )
-def test_what_is_slight(folder: Path, libraries: Any, answering: Any, differing: list[str]) -> None:
-    """Another Python minor is told and stops nothing; so are other compiled trees of scikit-learn."""
+def test_differing_libraries(folder: Path, libraries: Any, answering: Any, differing: list[str]) -> None:
+    """Another Python minor and other compiled trees of scikit-learn are only reported."""
     differences = compare(fitted(folder, libraries), answering)
 
     assert [text.split()[0] for text in differences.differing] == differing
     assert differences.incompatible == ()
 
 
-def test_the_policy_decides_what_becomes_of_it(folder: Path) -> None:
-    """Refused by default and before anything is unpickled; with `warn` it is loaded and says what differs."""
+def test_the_policy_decides_whether_a_version_is_refused(folder: Path) -> None:
+    """By default it is refused before anything is unpickled; with `warn` it is loaded with warnings."""
     fitted(folder, {"numpy": other(NUMPY, 0), "python": "3.1.7"})
 
     with pytest.raises(ArtifactVersion, match=rf"numpy {other(NUMPY, 0)} fitted it, and {NUMPY} is installed"):

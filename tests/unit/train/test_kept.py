@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from artifacts import Store
-from artifacts.bundle import CARD
 from artifacts.manifest import FORMAT
+from artifacts.version_folder import CARD
 from tests.support import format_bundles
 from tests.support.server import ROOT
 

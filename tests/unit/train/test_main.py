@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from artifacts import CHAMPION, Store
-from artifacts.store import POINTERS
+from artifacts.pointers import POINTERS
 from tests.support.server import ROOT, environment, run
 from train import __main__, report
 from train.__main__ import main

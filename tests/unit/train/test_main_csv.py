@@ -188,7 +188,7 @@ def test_amounts_are_predicted(root: Path, tmp_path: Path, capsys: pytest.Captur
         ("kind", ["--drop", "sizes"], "has no column 'sizes'; it has size, kind. Did you mean 'size'?"),
         ("kind", ["--time-column", "kind"], "column 'kind' holds neither dates nor numbers"),
         ("kind", ["--drop", "size"], "no column is left to learn from"),
-        ("kind", ["--name", "No Name"], "'No Name' is not a name"),
+        ("kind", ["--name", "No Name"], "invalid name 'No Name'"),
         ("kind", ["--task", "regression"], "'kind' holds 'a', and regression predicts numbers"),
     ],
 )

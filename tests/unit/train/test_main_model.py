@@ -227,7 +227,7 @@ def test_what_is_known_from_a_sample_says_so(tmp_path: Path) -> None:
         columns = api.get("/api/v1/models/late").json()["versions"][0]["columns"]
 
     assert (told.returncode, told.stderr) == (0, "")
-    assert "learned     from rows that are not known; columns are described by a sample of 50 rows" in shown
+    assert "learned     from an unknown number of rows; columns are described by a sample of 50 rows" in shown
     assert "age   float (float64), in the sample 11 to 70" in shown
     assert "Learned fromnot known Described bya sample of 50 rows" in page
     assert "A number outside the range that the sample has is answered like any other" in page

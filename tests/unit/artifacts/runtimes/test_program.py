@@ -1,4 +1,4 @@
-"""Programs as files: what is written is read, and what cannot be read says so."""
+"""Programs are written to files, read again, or refused."""
 
 import sys
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ PROGRAM = Program(Beside((FILLED, COLOUR)), LINE)
 ROWS = Columns((np.array([1.0, np.nan, 3.0]), np.array(["red", None, "blue"], dtype=object)))
 
 
-def test_a_program_survives_its_file() -> None:
-    """Every field of every step comes back as it was, and so does the answer, to the last bit."""
+def test_a_program_is_read_as_it_was_written() -> None:
+    """Every field of every step and the predictions are the same, to the last bit."""
     voting = Program(
         NUMBERS, Vote((Chain(()),), (Linear("number", 0, np.ones((1, 1)), np.zeros(1)),), np.array([]), False)
     )
@@ -38,14 +38,14 @@ def test_a_program_survives_its_file() -> None:
     assert back["numpy"].predict(ROWS, probabilities=False).probabilities is None
 
 
-def test_a_row_takes_the_numbers_of_its_value() -> None:
-    """A known text, a null and an unknown one have each a row of their own in the table."""
+def test_each_value_has_its_row_of_the_table() -> None:
+    """A known text, a null and an unknown text have a row of their own."""
     assert COLOUR(ROWS).tolist() == [[0.0, 1.0], [8.0, 9.0], [10.0, 11.0]]
     assert FILLED(ROWS).tolist() == [[1.0, 0.0], [2.0, 1.0], [3.0, 0.0]]
 
 
-def test_an_encoder_that_refuses_what_it_does_not_know_still_does() -> None:
-    """The careful way then finds out which row it was."""
+def test_a_strict_encoder_refuses_unknown_values() -> None:
+    """The row-by-row check then finds which row it was."""
     strict = Coded(1, ("red",), np.zeros((3, 1)), is_strict=True)
 
     with pytest.raises(ValueError, match="does not know"):
@@ -57,14 +57,14 @@ def test_an_encoder_that_refuses_what_it_does_not_know_still_does() -> None:
     [b"", b"PK", pack({"a": PROGRAM})[:-40], np.array([1]).tobytes()],
     ids=["empty", "cut", "short", "array"],
 )
-def test_what_holds_no_program_is_unloadable(packed: bytes) -> None:
-    """Whatever numpy or JSON say of such bytes, it is told as an error of the artifact."""
+def test_an_invalid_program_file_is_unloadable(packed: bytes) -> None:
+    """Whatever numpy or JSON raise becomes an ArtifactUnloadable."""
     with pytest.raises(ArtifactUnloadable, match="the runtime cannot be loaded"):
         unpack(packed)
 
 
 def test_an_array_of_objects_is_not_unpickled(tmp_path: Any) -> None:
-    """Numpy's files may hold pickles; those of programs may not."""
+    """Numpy files may contain pickles; those of programs must not."""
     np.savez(tmp_path / "x.npz", program=np.array([{}], dtype=object))
 
     with pytest.raises(ArtifactUnloadable, match=r"cannot be loaded: ValueError$"):
@@ -87,8 +87,8 @@ class Named:
 
 
 @pytest.mark.parametrize(("rows", "chosen"), [(1, 0), (8, 0), (9, 1), (252, 1), (253, 2), (10**5, 2)])
-def test_the_number_of_rows_chooses(rows: int, chosen: int) -> None:
-    """What was measured with the nearest number of rows answers, near as ratios are."""
+def test_the_number_of_rows_chooses_the_runtime(rows: int, chosen: int) -> None:
+    """The runtime that was measured with the nearest number of rows predicts, near as a ratio."""
     programs: Mapping[str, Named] = {name: Named(place) for place, name in enumerate("abc")}
     runtime = CompiledProgram(programs, {1: "a", 64: "b", 1_000: "c"})
 
@@ -101,8 +101,8 @@ def test_the_number_of_rows_chooses(rows: int, chosen: int) -> None:
 @pytest.mark.parametrize(
     ("programs", "most"), [("ppp", sys.maxsize), ("pps", 252), ("pss", 8), ("psp", 8), ("spp", 0), ("sss", 0)]
 )
-def test_the_rows_that_programs_answer_are_known(programs: str, most: int) -> None:
-    """Calls with so many rows never reach the estimator, whose time has no bound."""
+def test_the_number_of_rows_that_programs_predict_is_known(programs: str, most: int) -> None:
+    """Calls of at most so many rows never reach the estimator, whose time is unlimited."""
     named = {str(place): Named(0, program_rows=sys.maxsize * (kind == "p")) for place, kind in enumerate(programs)}
 
     assert CompiledProgram(named, {1: "0", 64: "1", 1_000: "2"}).program_rows == most

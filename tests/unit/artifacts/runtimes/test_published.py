@@ -1,4 +1,4 @@
-"""A published version and its programs: which of them answers, and what is loaded for it."""
+"""Which runtime of a published version predicts, and what is loaded for it."""
 
 import json
 import shutil
@@ -17,13 +17,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from artifacts import Store
-from artifacts.bundle import MANIFEST, MODEL, PROGRAMS
 from artifacts.description import executed
 from artifacts.errors import ArtifactDigest, ArtifactIncomplete, ArtifactSchema
 from artifacts.manifest import Execution
-from artifacts.runtimes.original import SklearnRuntime
 from artifacts.runtimes.program import Program, pack, unpack
+from artifacts.runtimes.sklearn_runtime import SklearnRuntime
 from artifacts.settings import Engine
+from artifacts.version_folder import MANIFEST, MODEL, PROGRAMS
 from tests.support.published import X, Y
 from tests.support.server import untraced
 from tests.support.version_folders import amend, put, seal
@@ -89,8 +89,8 @@ def _both(times: Mapping[str, Mapping[int, float]]) -> dict[int, str]:
 
 
 @pytest.mark.parametrize(("engine", "imported"), [("auto", []), ("sklearn", ["sklearn", "pandas", "joblib"])])
-def test_where_a_program_answers_nothing_is_unpickled(store: Store, engine: str, imported: list[str]) -> None:
-    """A fresh process that loads and asks a version imports neither scikit-learn nor pandas, unless it is told to."""
+def test_nothing_is_unpickled_if_a_program_predicts(store: Store, engine: str, imported: list[str]) -> None:
+    """A fresh process that loads a version imports neither scikit-learn nor pandas, unless set to use the estimator."""
     ran = subprocess.run(
         [sys.executable, "-c", _LOAD, str(store.root), engine], capture_output=True, check=True, timeout=60
     )
@@ -100,8 +100,8 @@ def test_where_a_program_answers_nothing_is_unpickled(store: Store, engine: str,
     assert told["labels"] == list(store.manifest("line", 1).examples.predictions)
 
 
-def test_trees_need_nothing_of_scikit_learn_but_themselves(store: Store) -> None:
-    """Its compiled trees answer without its packages; when these are imported later, nothing is missing in them."""
+def test_trees_predict_without_the_packages_of_scikit_learn(store: Store) -> None:
+    """If these are imported later, they are complete."""
     ran = subprocess.run(
         [sys.executable, "-c", _LOAD_TREES, str(store.root)], capture_output=True, timeout=60, check=False
     )
@@ -113,15 +113,15 @@ def test_trees_need_nothing_of_scikit_learn_but_themselves(store: Store) -> None
     assert (told["drawn"], told["fitted"]) == (list(range(10)), 4)
 
 
-def test_what_has_no_program_is_the_estimator_itself(store: Store) -> None:
-    """The file is not there, and nobody misses it."""
+def test_a_model_without_program_is_executed_by_the_estimator(store: Store) -> None:
+    """The version has no runtime.npz, and needs none."""
     parts = store.load("neighbours", 1).runtime.parts
 
     assert [type(part) for part in parts] == [SklearnRuntime]
     assert PROGRAMS not in store.manifest("neighbours", 1).files
 
 
-def test_every_way_of_execution_answers_the_examples(store: Store) -> None:
+def test_every_runtime_predicts_the_examples(store: Store) -> None:
     """A forest has a program for few rows and one for many; both are tested when it is loaded."""
     loaded = store.load("forest", 1)
     table = loaded.manifest.signature.assemble(loaded.manifest.examples.instances)
@@ -131,8 +131,8 @@ def test_every_way_of_execution_answers_the_examples(store: Store) -> None:
     assert all(np.array_equal(each.values, told[0].values) for each in told)
 
 
-def test_a_program_that_was_put_in_its_place_is_refused(store: Store, tmp_path: Path) -> None:
-    """One threshold, one unit lower, after it was proved: its digest is not the one that was published."""
+def test_a_changed_program_is_refused(store: Store, tmp_path: Path) -> None:
+    """One threshold that is one unit lower changes the digest."""
     folder = store.root / "forest" / "1"
     packed = (folder / PROGRAMS).read_bytes()
     programs = unpack(packed)
@@ -148,7 +148,7 @@ def test_a_program_that_was_put_in_its_place_is_refused(store: Store, tmp_path: 
 
 
 def test_a_version_without_its_program_is_incomplete(store: Store, tmp_path: Path) -> None:
-    """A manifest that says a program answers, and lists none, is no version; whatever the estimator would say."""
+    """A manifest that chooses a program must list the file of programs."""
     folder = store.root / "line" / "1"
     sealed = (folder / MANIFEST).read_bytes()
     (folder / PROGRAMS).rename(tmp_path / PROGRAMS)
@@ -187,7 +187,7 @@ def _drop(manifest: dict[str, Any]) -> None:
 def test_columns_that_the_model_was_not_fitted_on_are_refused(
     store: Store, tmp_path: Path, change: Callable[[dict[str, Any]], None], engine: Engine
 ) -> None:
-    """Although a trusted key signed them, and although no estimator is unpickled where a program answers."""
+    """They are refused although the manifest is signed and no estimator is unpickled."""
     shutil.copytree(store.root / "line", tmp_path / "line")
     amend(tmp_path / "line" / "1", change)
 
@@ -196,7 +196,7 @@ def test_columns_that_the_model_was_not_fitted_on_are_refused(
 
 
 def test_a_program_of_an_older_release_is_loaded(store: Store, tmp_path: Path) -> None:
-    """It does not know its columns: the order of what training saw stands in for them, and tells reversed ones."""
+    """It does not know its columns; the order of the reference distributions is compared instead."""
     shutil.copytree(store.root / "line", tmp_path / "line")
     folder = tmp_path / "line" / "1"
     programs = unpack((folder / PROGRAMS).read_bytes())
@@ -209,8 +209,8 @@ def test_a_program_of_an_older_release_is_loaded(store: Store, tmp_path: Path) -
         Store(tmp_path).load("line", 1)
 
 
-def test_an_array_has_an_order_too(tmp_path: Path) -> None:
-    """An estimator that was fitted on an array knows no names: reversed ones are refused all the same."""
+def test_the_order_of_an_array_is_compared(tmp_path: Path) -> None:
+    """An estimator that was fitted on an array knows no names; a reversed order is still refused."""
     store = Store(tmp_path)
     estimator = KNeighborsClassifier().fit(X.to_numpy(), Y)
     with untraced():
@@ -221,8 +221,8 @@ def test_an_array_has_an_order_too(tmp_path: Path) -> None:
         store.load("near", 1)
 
 
-def test_nobody_need_compile(tmp_path: Path) -> None:
-    """A publisher who wants the estimator itself gets it, and the manifest tells of no candidate."""
+def test_compiling_can_be_disabled(tmp_path: Path) -> None:
+    """With compiled=False the manifest has no candidates."""
     store = Store(tmp_path)
 
     manifest = publish(LogisticRegression().fit(X, Y), X, Y, name="line", compiled=False, store=store)
@@ -244,6 +244,6 @@ def test_nobody_need_compile(tmp_path: Path) -> None:
         ({1: "sklearn"}, "sklearn"),
     ],
 )
-def test_what_answers_is_told_in_words(choice: dict[int, str], told: str) -> None:
-    """The terminal and the card name the runtime of small calls, and that of larger ones where it is another."""
+def test_the_execution_is_described(choice: dict[int, str], told: str) -> None:
+    """The terminal and the card name the runtime of small calls, and that of larger ones if it differs."""
     assert executed(Execution(candidates=(), choice=choice)) == told

@@ -17,8 +17,8 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 from artifacts import Store
-from artifacts.bundle import CARD
 from artifacts.manifest import Training
+from artifacts.version_folder import CARD
 from tests.support.browser import open_page
 from tests.support.cards import Carded, Page, numbers
 from train import publish

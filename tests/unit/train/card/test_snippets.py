@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
-from artifacts.bundle import CARD
+from artifacts.version_folder import CARD
 from tests.support.cards import Carded, Page, numbers
 from tests.support.server import Api
 

@@ -1,4 +1,4 @@
-"""The estimator itself, as it was pickled."""
+"""Execute the estimator itself, and check what it returns."""
 
 import io
 from collections.abc import Sequence
@@ -8,24 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts import own_code
-from artifacts.errors import ArtifactSchema, ArtifactUnloadable, is_ctrl_c, kind_of, shown
+from artifacts.errors import ArtifactSchema, ArtifactUnloadable, is_ctrl_c
 from artifacts.features import features_of
 from artifacts.own_code import OwnCode
 from artifacts.predictions import NO_CLASS, PROBABILITY_TOLERANCE, InvalidPredictions, Predictions
 from artifacts.runtimes import Runtime
 from artifacts.signature import Signature, Table
+from artifacts.text import class_name, shorten
 
 SKLEARN = "sklearn"
 
 
 class Estimator(Protocol):
-    """What is asked of a model: a class or a number a row. One with `predict_proba` gives a probability a class."""
+    """What a model must have: `predict` returns a class or a number per row; `predict_proba`, if any, probabilities."""
 
     def predict(self, X: Any, /) -> NDArray[np.generic]: ...
 
 
 class SklearnRuntime:
-    """Hands an estimator the very container and dtypes that it was fitted on."""
+    """Calls an estimator with the container and the dtypes that it was fitted on."""
 
     program_rows = 0
 
@@ -33,14 +34,14 @@ class SklearnRuntime:
         self, estimator: Estimator, signature: Signature, *, classifies: bool, code: OwnCode | None = None
     ) -> None:
         self.estimator = estimator
-        # The estimator may import modules of its own as late as in a prediction.
+        # Kept because the estimator may import modules of its own during a prediction.
         self._code = code
         self._signature = signature
         self._classifies = classifies
 
     @property
     def has_probabilities(self) -> bool:
-        """Whether the model says how sure it is."""
+        """Whether the model predicts probabilities."""
         return self._classifies and hasattr(self.estimator, "predict_proba")
 
     @property
@@ -50,12 +51,12 @@ class SklearnRuntime:
 
     def predict(self, table: Table, *, probabilities: bool) -> Predictions:
         """
-        Ask it.
+        Predict a table.
 
         The class comes from `predict`, never from the largest probability: the two differ for estimators that
         tune their threshold or calibrate after the decision.
         """
-        return ask(
+        return predict_rows(
             self.estimator,
             self._signature.as_fitted(table),
             classifies=self._classifies,
@@ -63,14 +64,20 @@ class SklearnRuntime:
         )
 
 
-def ask(estimator: Estimator, data: Any, *, classifies: bool, probabilities: bool) -> Predictions:
+def predict_rows(estimator: Estimator, data: Any, *, classifies: bool, probabilities: bool) -> Predictions:
     """
-    Ask an estimator for what it was fitted on: an array, a frame or a series.
+    Predict with an estimator and check what it returns.
+
+    Args:
+        estimator: The estimator.
+        data: Rows as it was fitted on: an array, a frame or a series.
+        classifies: Whether it predicts classes.
+        probabilities: Whether to call `predict_proba`.
 
     Raises:
-        InvalidPredictions: What it returned is no answer to these rows.
+        InvalidPredictions: What it returned is invalid for these rows.
     """
-    # What overflows is found in the answer; a warning for each would let callers fill the log.
+    # Overflows are found in the predictions; warnings would let callers fill the log.
     try:
         with np.errstate(all="ignore"):
             predicted = estimator.predict(data)
@@ -80,12 +87,14 @@ def ask(estimator: Estimator, data: Any, *, classifies: bool, probabilities: boo
     except BaseException as error:
         if is_ctrl_c(error):
             raise
-        # A SystemExit or KeyboardInterrupt of the model would end the server, and not the request.
-        raise RuntimeError(f"the model ends what asks it: {kind_of(error)}") from error
-    return told_of(estimator, predicted, spread, rows=len(data), classifies=classifies)
+        # A SystemExit or KeyboardInterrupt of the model would end the server.
+        raise RuntimeError(f"the model tried to end the process: {class_name(error)}") from error
+    return check_output(estimator, predicted, spread, rows=len(data), classifies=classifies)
 
 
-def told_of(estimator: Estimator, predicted: object, spread: object, *, rows: int, classifies: bool) -> Predictions:
+def check_output(
+    estimator: Estimator, predicted: object, spread: object, *, rows: int, classifies: bool
+) -> Predictions:
     """
     Check what an estimator returned, and replace its classes by their places.
 
@@ -100,7 +109,7 @@ def told_of(estimator: Estimator, predicted: object, spread: object, *, rows: in
         InvalidPredictions: A shape, a dtype, a value or a row sum is wrong.
     """
     returned = _array(predicted, "predict")
-    # Some give a column and not a row of them.
+    # Some estimators return a column.
     if returned.shape not in {(rows,), (rows, 1)}:
         raise InvalidPredictions(f"predict returned the shape {returned.shape} for {rows} rows")
     flat = returned.reshape(rows)
@@ -118,9 +127,9 @@ def told_of(estimator: Estimator, predicted: object, spread: object, *, rows: in
             f"predict_proba returned the shape {probabilities.shape} for {rows} rows and {len(classes)} classes"
         )
     if not _are_probabilities(probabilities):
-        told = Predictions(places, probabilities)
-        # Rows without an answer are found later, and are no mistake of the others.
-        if not _are_probabilities(probabilities[~told.invalid]):
+        predictions = Predictions(places, probabilities)
+        # Invalid rows are reported later, and the others may be valid.
+        if not _are_probabilities(probabilities[~predictions.invalid]):
             raise InvalidPredictions("predict_proba returned rows that are not between 0 and 1 or do not sum to 1")
     return Predictions(places, probabilities)
 
@@ -131,28 +140,28 @@ def _array(returned: object, method: str) -> NDArray[Any]:
     try:
         return np.asarray(returned)
     except Exception as error:
-        # An object of a library of its own may raise anything here.
-        raise InvalidPredictions(f"{method} returned a {kind_of(returned)}, which is no array") from error
+        # An object of another library may raise anything here.
+        raise InvalidPredictions(f"{method} returned a {class_name(returned)}, which is not an array") from error
 
 
 def _numbers(returned: NDArray[Any], method: str) -> NDArray[np.float64]:
     if returned.dtype.kind == "O":
         returned = _native(returned, method)
     if returned.dtype.kind not in "fiub":
-        raise InvalidPredictions(f"{method} returned values of dtype {returned.dtype}, which are no numbers")
+        raise InvalidPredictions(f"{method} returned values of dtype {returned.dtype}, which are not numbers")
     return returned.astype(np.float64, copy=False)
 
 
 def _native(returned: NDArray[Any], method: str) -> NDArray[Any]:
-    """An array of objects as numpy reads its values."""
+    """Convert an array of objects to the dtype of its values."""
     try:
         return np.array(returned.tolist())
     except Exception as error:
-        raise InvalidPredictions(f"{method} returned objects that are no numbers") from error
+        raise InvalidPredictions(f"{method} returned objects that are not numbers") from error
 
 
 def _places(classes: NDArray[np.generic], predicted: NDArray[Any]) -> NDArray[np.intp]:
-    """Where each class stands; -1 for what is none, such as the `outlier_label` of a neighbours' vote."""
+    """Return the index of each class; -1 for other labels, such as the `outlier_label` of a neighbours' vote."""
     kinds = {_kind(classes), _kind(predicted)} - {"object"}
     if len(kinds) > 1 or kinds - {"number", "text"}:
         raise InvalidPredictions(f"predict returned labels of dtype {predicted.dtype}, the classes are {classes.dtype}")
@@ -170,7 +179,7 @@ def _kind(values: NDArray[Any]) -> str:
 
 
 def _check_unknown(estimator: Estimator, labels: NDArray[Any]) -> None:
-    """Labels that are no class are no answer where they are NaN, or mean an outlier; otherwise they are invalid."""
+    """Check labels that are not classes: NaN and outlier labels make the row invalid; others are an error."""
     steps = getattr(estimator, "steps", None)
     last = steps[-1][1] if steps else estimator
     if hasattr(last, "outlier_label_"):
@@ -180,7 +189,7 @@ def _check_unknown(estimator: Estimator, labels: NDArray[Any]) -> None:
 
 
 def _are_probabilities(rows: NDArray[np.float64]) -> bool:
-    """Whether every row consists of numbers from 0 to 1 that sum to 1; false for a NaN."""
+    """Return whether every row consists of numbers from 0 to 1 that sum to 1; false for a NaN."""
     if not rows.size:
         return True
     least, most = rows.min(), rows.max()
@@ -192,15 +201,15 @@ def _are_probabilities(rows: NDArray[np.float64]) -> bool:
 
 def unpickle(pickled: bytes, *, file: str, code: OwnCode | None = None) -> Estimator:
     """
-    Make the estimator of its bytes, which by now are known to be the published ones.
+    Unpickle an estimator, whose bytes must have been verified.
 
     Args:
         pickled: What joblib wrote.
-        file: What an error calls it.
+        file: Its name for error messages.
         code: The modules that travel with the version; None if it has none.
 
     Raises:
-        ArtifactUnloadable: No model comes out of them.
+        ArtifactUnloadable: It cannot be unpickled, or has no `predict`.
     """
     import joblib
 
@@ -210,22 +219,22 @@ def unpickle(pickled: bytes, *, file: str, code: OwnCode | None = None) -> Estim
     except BaseException as error:
         if is_ctrl_c(error):
             raise
-        # Unpickling runs code, which may raise anything, SystemExit too; the reason's class is all that is passed on.
+        # Unpickling runs code, which may raise anything, SystemExit too; only the class of the error is reported.
         raise ArtifactUnloadable(f"{file} cannot be loaded: {_reason(error)}") from error
     if not can_predict:
-        raise ArtifactUnloadable(f"{file} holds a {kind_of(loaded)}, which cannot predict")
+        raise ArtifactUnloadable(f"{file} holds a {class_name(loaded)}, which cannot predict")
     return cast(Estimator, loaded)
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"{kind_of(error)}: it needs the module '{shown(error.name)}', which is not installed"
-    return kind_of(error)
+        return f"{class_name(error)}: it needs the module '{shorten(error.name)}', which is not installed"
+    return class_name(error)
 
 
 def check_columns(estimator: Estimator, signature: Signature) -> None:
     """
-    Hold the columns that an estimator was fitted on, as far as it tells, against those of the signature.
+    Compare the columns that an estimator was fitted on, as far as it knows them, with those of the signature.
 
     Raises:
         ArtifactSchema: They are others, or in another order.
@@ -233,9 +242,9 @@ def check_columns(estimator: Estimator, signature: Signature) -> None:
     try:
         fitted = features_of(estimator)
     except Exception as error:
-        # An estimator that was never fitted may say so in its own way.
-        raise ArtifactSchema(f"the model does not tell its columns: {kind_of(error)}") from error
-    if not fitted.are(signature.names):
+        # An estimator that was never fitted may raise anything.
+        raise ArtifactSchema(f"the columns of the model cannot be read: {class_name(error)}") from error
+    if not fitted.match(signature.names):
         raise ArtifactSchema("the columns of the manifest are not those that the model was fitted on, in their order")
     width, there = fitted.width, len(signature.columns)
     if width is not None and width != there:
