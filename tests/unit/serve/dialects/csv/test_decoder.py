@@ -4,7 +4,7 @@ import cProfile
 import io
 import pstats
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 from zlib import crc32
@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from pydantic_core import to_json
 
 from artifacts import Column, Signature
 from artifacts.columns import Category
@@ -23,15 +22,18 @@ from artifacts.number_formats import NumberFormat
 from artifacts.predictions import Predictions, label_map
 from artifacts.signature import Batch
 from artifacts.values import Fault
-from serve.dialects.csv import csv_lines, csv_records, csv_source
-from serve.dialects.csv.answer import Asked, CsvAnswer
-from serve.dialects.csv.blocks import PlainBlock, RecordBlock
+from serve.dialects.blocks import encode
+from serve.dialects.csv import decoder as csv_decoder
+from serve.dialects.csv import lines as csv_lines
+from serve.dialects.csv import records as csv_records
+from serve.dialects.csv.casts import cast_of
 from serve.dialects.csv.cells import reader
-from serve.dialects.csv.csv_lines import LineLimits
-from serve.dialects.csv.csv_source import CsvSource
-from serve.dialects.csv.decimals import decimals
+from serve.dialects.csv.decoder import CsvDecoder
+from serve.dialects.csv.encoder import CsvEncoder
+from serve.dialects.csv.lines import LineLimits
 from serve.dialects.csv.options import CsvOptions
-from serve.dialects.csv.plain_cells import cast_of
+from serve.dialects.csv.passed import PassedRows
+from serve.dialects.ndjson import NdjsonEncoder
 from serve.errors import InvalidInput
 from tests.support.bodies import HEADER, LINE, table
 
@@ -108,18 +110,29 @@ def regress(batch: Batch) -> Predictions:
 
 
 SIGNATURE = Signature(container="frame", columns=COLUMNS, csv_nulls=())
-CLASSIFIER = Asked(SIGNATURE, LABELS, has_probabilities=True)
-REGRESSOR = Asked(SIGNATURE, (), has_probabilities=False)
 
 
-def _answered(body: bytes, asked: Asked, options: CsvOptions, *, as_ndjson: bool) -> tuple[bytes, str]:
-    """What is answered, and the error that ends it."""
+def _answered(
+    body: bytes,
+    labels: Sequence[object],
+    options: CsvOptions = OPTIONS,
+    *,
+    as_ndjson: bool,
+    signature: Signature = SIGNATURE,
+) -> tuple[bytes, str]:
+    """Return the answer of a classifier with these labels, or of a regressor, and the error that ends it."""
     written: list[bytes] = []
     try:
-        answer = CsvAnswer(io.BytesIO(body), asked, options, as_ndjson=as_ndjson)
-        written.append(answer.header())
-        while answer.read():
-            written.append(answer.write(classify if asked.classes else regress))
+        source = CsvDecoder(io.BytesIO(body), signature, labels, options)
+        names = source.header, labels, labels
+        encoder = (
+            NdjsonEncoder(*names, max_names_bytes=options.max_cell_bytes)
+            if as_ndjson
+            else CsvEncoder(*names, source.delimiter, escape_all=options.escape_all)
+        )
+        written.append(encoder.header())
+        for block in source.blocks():
+            written.append(encode(encoder, block, (classify if labels else regress)(block.batch)))  # noqa: PERF401
     except InvalidInput as error:
         return b"".join(written), f"{error.code}: {error}"
     return b"".join(written), ""
@@ -166,16 +179,18 @@ def small_blocks() -> Iterator[None]:
 
 
 @settings(max_examples=250, deadline=None)
-@given(body=bodies(), asked=st.sampled_from([CLASSIFIER, REGRESSOR]), as_ndjson=st.booleans(), escape_all=st.booleans())
-def test_many_at_once_are_answered_as_one_by_one(body: bytes, asked: Asked, as_ndjson: bool, escape_all: bool) -> None:
+@given(body=bodies(), labels=st.sampled_from([LABELS, ()]), as_ndjson=st.booleans(), escape_all=st.booleans())
+def test_many_at_once_are_answered_as_one_by_one(
+    body: bytes, labels: Sequence[object], as_ndjson: bool, escape_all: bool
+) -> None:
     """Plain rows, odd ones, quotes, blank lines, every line break, wherever blocks end: the same bytes and errors."""
     options = replace(OPTIONS, escape_all=escape_all)
 
-    found, error = _answered(body, asked, options, as_ndjson=as_ndjson)
+    found, error = _answered(body, labels, options, as_ndjson=as_ndjson)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_source, "take", lambda *_: None)
-        wanted, wanted_error = _answered(body, asked, options, as_ndjson=as_ndjson)
+        patch.setattr(csv_decoder, "take", lambda *_: None)
+        wanted, wanted_error = _answered(body, labels, options, as_ndjson=as_ndjson)
     assert error == wanted_error
     # Where an error ends the answer, it may have gone on for longer or less long.
     assert found == wanted if not error else found.startswith(wanted) or wanted.startswith(found)
@@ -201,9 +216,9 @@ def test_a_cell_is_read_at_once_as_it_is_by_itself_or_left_out(texts: list[str],
 def test_decimal_commas_are_no_delimiters_to_a_model_that_reads_them() -> None:
     """A header of one name has no delimiter that would show which one it is."""
     weight = Column(name="weight", kind="float", dtype="float64", nullable=False, numbers=NumberFormat(decimal=","))
-    asked = replace(REGRESSOR, signature=Signature(container="frame", columns=(weight,)))
+    signature = Signature(container="frame", columns=(weight,))
 
-    answered, error = _answered(b"weight\n63,41\n", asked, OPTIONS, as_ndjson=True)
+    answered, error = _answered(b"weight\n63,41\n", (), as_ndjson=True, signature=signature)
 
     assert error == ""
     assert answered.startswith(b'{"weight":"63,41","prediction":')
@@ -218,13 +233,8 @@ FLOWER = Signature(
 
 def _shares(body: bytes, **more: Any) -> list[tuple[int, int]]:
     """Of each block how many rows were read at once, and how many one by one."""
-    source = CsvSource(io.BytesIO(body), FLOWER, (), replace(OPTIONS, **more))
-    return [
-        (len(block.lines.numbers), len(block.odd.cells) if block.odd else 0)
-        if isinstance(block, PlainBlock)
-        else (0, len(block.cells))
-        for block in source.blocks()
-    ]
+    rows = [block.passed for block in CsvDecoder(io.BytesIO(body), FLOWER, (), replace(OPTIONS, **more)).blocks()]
+    return [(len(each.is_line) - len(each.cells), len(each.cells)) for each in rows if isinstance(each, PassedRows)]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -260,7 +270,7 @@ BAD = ["a", "x,x,x,x", ",,,", '""""""', "1,1,1,1,1", "x,1,1,1"]
 @pytest.mark.parametrize("bad", BAD)
 def test_bad_rows_are_read_together_too(bad: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every row is wrong, none is read by the reader of records, which takes the file line by line."""
-    monkeypatch.setattr(CsvSource, "_record_block", lambda _: None)
+    monkeypatch.setattr(CsvDecoder, "_from_records", lambda _: None)
 
     assert _shares(table(*[bad] * 10)) == [(0, 4), (0, 4), (0, 2)]
 
@@ -271,10 +281,9 @@ def test_a_bad_row_takes_few_steps(bad: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(csv_lines, "CHUNK_ROWS", 10_000)
     monkeypatch.setattr(csv_lines, "CHUNK_BYTES", 2**18)
     body = table(*[bad] * 10_000)
-    asked = Asked(FLOWER, LABELS, has_probabilities=True)
 
     with cProfile.Profile() as profile:
-        answered, error = _answered(body, asked, OPTIONS, as_ndjson=False)
+        answered, error = _answered(body, LABELS, as_ndjson=False, signature=FLOWER)
 
     assert (answered.count(b"\n"), error) == (10_001, "")
     assert pstats.Stats(profile).total_calls < 20 * 10_000  # type: ignore[attr-defined]  # typeshed leaves it out
@@ -283,39 +292,3 @@ def test_a_bad_row_takes_few_steps(bad: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_block_has_room_for_one_row() -> None:
     """However long an answer is, and however small a part of a block is asked for, there is a row in it."""
     assert LineLimits(max_bytes=1, answered=2**30, delimiter=",", part=2).rows == 1
-
-
-@given(
-    found=st.lists(
-        st.tuples(st.sampled_from([None, "a", "b"]), st.text("xyz", min_size=1), st.sets(st.integers(0, 5)))
-    ),
-    long=st.booleans(),
-)
-def test_a_row_is_told_each_of_its_mistakes(found: list[tuple[str | None, str, set[int]]], long: bool) -> None:
-    """In the order in which they were found, whatever other rows share them, up to a length."""
-    size = 900 if long else 1
-    faults = [Fault("code", text * size, np.array(sorted(rows), dtype=np.intp), name) for name, text, rows in found]
-    good = np.ones(6, dtype=bool)
-    block = RecordBlock([[]] * 6, [2, 3, 5, 7, 8, 9], Batch(np.empty((6, 1)), good, tuple(faults)))
-
-    told = block.errors(faults)
-
-    for row, line in enumerate(block.lines):
-        messages = [f"{name}: {text * size}" if name else text * size for name, text, rows in found if row in rows]
-        lengths = np.cumsum([len(message) for message in messages])
-        most = max(1, int(np.count_nonzero(lengths <= 2_000)))
-        rest = [f"and {len(messages) - most} more"] if most < len(messages) else []
-        assert told[row] == (f"line {line}: {'; '.join([*messages[:most], *rest])}" if messages else "")
-
-
-numbers = st.floats(allow_nan=False, allow_infinity=False)
-
-
-@given(rows=st.lists(st.tuples(numbers, numbers), min_size=1), lead=st.sampled_from(",;\t:"))
-def test_numbers_are_written_as_in_json_and_read_back_equal(rows: list[tuple[float, float]], lead: str) -> None:
-    """Of each row one text, of which each number is the same to the last bit, its sign included."""
-    texts = decimals(np.array(rows), lead).to_pylist()
-
-    assert texts == ["".join(f"{lead}{to_json(value).decode()}" for value in row) for row in rows]
-    read = [tuple(map(float, re.split(lead, text)[1:])) for text in texts]
-    assert list(map(repr, read)) == list(map(repr, rows))

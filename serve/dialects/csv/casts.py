@@ -1,22 +1,22 @@
 """The cells of many lines, read at once into the arrays of their columns; what needs a closer look is left out."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import compress
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from artifacts.columns import Column
 from artifacts.number_formats import NUMBER
 from artifacts.values import Array, Check, Fault
-from serve.dialects.csv import arrays
+from serve.dialects import arrays
 from serve.dialects.csv.cells import Reader
 from serve.dialects.csv.options import CsvOptions
+from serve.dialects.csv.passed import Cutter
 
 Good: TypeAlias = NDArray[np.bool_]
 _TEXT = pa.string()
@@ -44,43 +44,7 @@ _EXACT = 2.0**53 - 1
 _ODD_SHARE = 4
 
 
-class Cutter:
-    """Cuts lines without quotes into their cells."""
-
-    def __init__(self, width: int, delimiter: str) -> None:
-        """
-        Prepare the cutting.
-
-        Args:
-            width: How many cells a row has.
-            delimiter: What stands between them.
-        """
-        self._names = [str(place) for place in range(width)]
-        # One block and one thread: a block is small, and the cores are shared with other requests.
-        self._read = arrow_csv.ReadOptions(use_threads=False, column_names=self._names, block_size=2**30)
-        self._delimiter = delimiter
-
-    def cut(self, lines: pa.Buffer, types: Mapping[int, pa.DataType]) -> list[pa.Array]:
-        """
-        Some of the cells of each row, one array a place.
-
-        Args:
-            lines: The rows, each of so many cells.
-            types: What the cells at each place that is wanted are read as.
-
-        Raises:
-            pyarrow.ArrowInvalid: A cell cannot be read as that.
-        """
-        columns = {self._names[place]: kind for place, kind in types.items()}
-        parse = arrow_csv.ParseOptions(delimiter=self._delimiter, quote_char=False)
-        convert = arrow_csv.ConvertOptions(
-            check_utf8=False, column_types=columns, include_columns=list(columns), null_values=[]
-        )
-        table = arrow_csv.read_csv(pa.BufferReader(lines), self._read, parse, convert)
-        return [table.column(name).combine_chunks() for name in columns]
-
-
-class PlainCells:
+class ColumnReader:
     """Reads the model's columns from lines that are a row each."""
 
     def __init__(self, cutter: Cutter, places: Sequence[int], casts: Sequence[Cast]) -> None:
