@@ -18,7 +18,7 @@ from artifacts import Store
 from artifacts.bundle import MANIFEST, MODEL, PROGRAMS, SIGNATURE
 from artifacts.keys import Keys, generate, public_half
 from artifacts.store import POINTERS
-from serve.dialects.native.rows import Limits
+from serve.dialects.native.limits import Limits
 from serve.inference.registry import load
 from tests.support import tiny_models
 from tests.support.server import Api, Server, environment, run, slug, unmeasured, untraced

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from itertools import compress
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from artifacts.columns import Column
+from artifacts.kinds import kind_of
+from artifacts.kinds.numbers import EXACT, NumberKind
 from artifacts.number_formats import NUMBER
 from artifacts.values import Array, Check, Fault
 from serve.dialects import arrays
-from serve.dialects.csv.cells import Reader
-from serve.dialects.csv.options import CsvOptions
 from serve.dialects.csv.passed import Cutter
 
 Good: TypeAlias = NDArray[np.bool_]
@@ -38,8 +38,6 @@ _NUMBER = NUMBER.pattern.replace("++", "+").replace("?+", "?").replace("*+", "*"
 _HEXADECIMAL = re.compile(b"0[xX]")
 # A whole number of so few digits is exact as a float; whatever is longer or has an exponent gets a closer look.
 _WHOLE = r"[+-]?[0-9]{1,15}(?:\.0*)?"
-# Beyond it a float stands for several integers.
-_EXACT = 2.0**53 - 1
 # Of so many rows one may need a closer look; where more do, all are read one by one.
 _ODD_SHARE = 4
 
@@ -92,37 +90,26 @@ def are_few(right: Good) -> bool:
     return bool(np.count_nonzero(~right) * _ODD_SHARE > len(right))
 
 
-def cast_of(column: Column, read: Reader, nulls: frozenset[str], options: CsvOptions) -> Cast:
+def cast_of(column: Column, nulls: frozenset[str], max_digits: int) -> Cast:
     """
-    What reads the cells of a column at once.
+    Return what casts the cells of a column at once.
 
     Args:
-        column: Whose cells they are.
-        read: What reads them one by one.
-        nulls: As given to that.
-        options: What a number may be.
+        column: The column of the model.
+        nulls: Cells that mean null besides the empty one.
+        max_digits: The longest integer that is taken for a number.
     """
-    check = Check(column)
-    if column.kind in {"float", "integer"} and column.dtype != "object" and not column.numbers:
-        return _Numbers(column, nulls, options.max_digits)
-    spellings = _spellings(column, nulls)
-    if spellings:
-        values, faults = check(read(spellings), max_digits=options.max_digits)
-        right = _right(len(spellings), [fault.rows for fault in faults])
-        return _Vocabulary(list(compress(spellings, right)), values[right])
-
-    return _Checked(lambda cells: check(read(cells), max_digits=options.max_digits))
-
-
-def _spellings(column: Column, nulls: frozenset[str]) -> list[str]:
-    """The cells that a column knows; none where it may hold others too."""
-    if column.kind == "boolean":
-        known = ["true", "True", "TRUE", "1", "false", "False", "FALSE", "0"]
-    elif column.kind == "category" and column.unknown == "refuse":
-        known = [str(value) for value in column.known]
-    else:
-        return []
-    return list(dict.fromkeys([*known, *nulls, ""]))
+    kind = kind_of(column)
+    if isinstance(kind, NumberKind) and kind.is_plain and not column.numbers:
+        return _Numbers(kind, nulls, max_digits)
+    read, check = kind.cell_reader(nulls), Check(column)
+    spellings = kind.spellings()
+    if not spellings:
+        return _Checked(lambda cells: check(read(cells), max_digits=max_digits))
+    cells = list(dict.fromkeys([*spellings, *nulls, ""]))
+    values, faults = check(read(cells), max_digits=max_digits)
+    right = _right(len(cells), [fault.rows for fault in faults])
+    return _Vocabulary(list(compress(cells, right)), values[right])
 
 
 def _right(rows: int, faulty: Sequence[NDArray[np.intp]]) -> Good:
@@ -161,22 +148,18 @@ class _Vocabulary:
 
 
 class _Numbers:
-    """Numbers that are plainly right."""
+    """Cells that Arrow casts to numbers."""
 
-    def __init__(self, column: Column, nulls: frozenset[str], max_digits: int) -> None:
-        # A token for null that is a number as well; blanks around it are the slow reader's.
+    def __init__(self, kind: NumberKind, nulls: frozenset[str], max_digits: int) -> None:
+        # Tokens for null that are numbers as well; those with blanks around them are left to the row-by-row check.
         self._tokens = [float(token) for token in nulls if NUMBER.fullmatch(token)]
-        self.type = _TEXT if self._tokens else pa.int64() if column.kind == "integer" else pa.float64()
-        self._dtype = np.dtype(column.dtype.lower())
-        self._is_masked = column.dtype[0].isupper()
-        self._is_whole = column.kind == "integer"
+        self._dtype, self._is_whole, self._is_nullable = kind.dtype, kind.takes_integers, kind.column.nullable
+        self.type = _TEXT if self._tokens else pa.int64() if self._is_whole else pa.float64()
+        self._is_masked = kind.column.dtype[0].isupper()
         self._number = f"^(?:{_WHOLE if self._is_whole else _NUMBER})$"
-        self._is_nullable = column.nullable
         self._nulls = arrays.strings(["", *nulls])
-        bounds: Any = np.iinfo(self._dtype) if self._is_whole else np.finfo(self._dtype)
         # Half of what an integer of so many digits is: what is larger gets a closer look.
-        most = min(_EXACT if self._is_whole else np.inf, 10.0**max_digits / 2)
-        self._least, self._most = max(float(bounds.min), -most), min(float(bounds.max), most)
+        self._least, self._most = kind.bounds(min(EXACT - 1 if self._is_whole else np.inf, 10.0**max_digits / 2))
 
     def __call__(self, cells: pa.Array) -> tuple[Array, Good]:
         values, is_null = self._parsed(cells)

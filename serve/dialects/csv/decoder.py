@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from artifacts.csv_names import added_columns
+from artifacts.kinds import kind_of
 from artifacts.signature import Batch, Signature, concatenated
 from artifacts.values import Fault, builder
 from serve.dialects.blocks import Block
 from serve.dialects.csv.casts import ColumnReader, are_few, cast_of
-from serve.dialects.csv.cells import reader
 from serve.dialects.csv.encoding import MARK, check_text
 from serve.dialects.csv.header import check_names, delimiters, misnamed, required_names
 from serve.dialects.csv.lines import LineLimits, Lines, take
@@ -67,8 +67,8 @@ class CsvDecoder:
         self._absent = [(place, column) for place, column in enumerate(signature.columns) if column.name not in names]
         self._places = [names.index(column.name) for column in sent]
         nulls = options.nulls.union(signature.csv_nulls)
-        self._readers = [reader(column, nulls) for column in sent]
-        casts = [cast_of(column, read, nulls, options) for column, read in zip(sent, self._readers, strict=True)]
+        self._readers = [kind_of(column).cell_reader(nulls) for column in sent]
+        casts = [cast_of(column, nulls, options.max_digits) for column in sent]
         self._cutter = Cutter(len(names), self.delimiter)
         self._columns = ColumnReader(self._cutter, self._places, casts)
 

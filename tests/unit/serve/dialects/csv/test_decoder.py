@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from artifacts import Column, Signature
 from artifacts.columns import Category
+from artifacts.kinds import kind_of
 from artifacts.number_formats import NumberFormat
 from artifacts.predictions import Predictions, label_map
 from artifacts.signature import Batch
@@ -27,7 +28,6 @@ from serve.dialects.csv import decoder as csv_decoder
 from serve.dialects.csv import lines as csv_lines
 from serve.dialects.csv import records as csv_records
 from serve.dialects.csv.casts import cast_of
-from serve.dialects.csv.cells import reader
 from serve.dialects.csv.decoder import CsvDecoder
 from serve.dialects.csv.encoder import CsvEncoder
 from serve.dialects.csv.lines import LineLimits
@@ -191,9 +191,12 @@ def test_many_at_once_are_answered_as_one_by_one(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_decoder, "take", lambda *_: None)
         wanted, wanted_error = _answered(body, labels, options, as_ndjson=as_ndjson)
-    assert error == wanted_error
-    # Where an error ends the answer, it may have gone on for longer or less long.
-    assert found == wanted if not error else found.startswith(wanted) or wanted.startswith(found)
+    # A row that is too large ends the answer only in the first block, and blocks end elsewhere.
+    if not (error + wanted_error).startswith("csv-cell-too-large"):
+        assert error == wanted_error
+    # Where an error ends the answer, more or fewer blocks may precede it.
+    is_whole = not error and not wanted_error
+    assert found == wanted if is_whole else found.startswith(wanted) or wanted.startswith(found)
 
 
 @settings(max_examples=250, deadline=None)
@@ -202,10 +205,10 @@ def test_a_cell_is_read_at_once_as_it_is_by_itself_or_left_out(texts: list[str],
     """Whatever the quick reader takes for right has the very value that the check gives it."""
     column = COLUMNS[place]
     nulls = OPTIONS.nulls
-    plain, good = cast_of(column, reader(column, nulls), nulls, OPTIONS)(pa.array(texts, pa.string()))
+    plain, good = cast_of(column, nulls, OPTIONS.max_digits)(pa.array(texts, pa.string()))
     signature = Signature(container="frame", columns=(column,))
 
-    batch = signature.check([reader(column, nulls)(texts)], max_digits=OPTIONS.max_digits)
+    batch = signature.check([kind_of(column).cell_reader(nulls)(texts)], max_digits=OPTIONS.max_digits)
 
     assert not (good & ~batch.good).any()
     [checked] = batch.data.arrays if not isinstance(batch.data, np.ndarray) else batch.data.T
