@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.columns import Column, Scalar
+from artifacts.columns import Column
 from artifacts.errors import printable
 from artifacts.kinds import kind_of
 from artifacts.kinds.base import Wrong
@@ -87,7 +87,7 @@ class Check:
         ]
         return self._build(judged), faults
 
-    def _judged(self, value: object, limit: int) -> Scalar | Wrong:
+    def _judged(self, value: object, limit: int) -> object:
         if value is None:
             return None if self._column.nullable else Wrong("null")
         return self._kind.judge(value, limit)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 from pydantic_core import CoreSchema, core_schema
 
 if TYPE_CHECKING:
-    from artifacts.columns import Column, Scalar
+    from artifacts.columns import Column
 
 CellReader: TypeAlias = Callable[[Sequence[str]], Sequence[object]]
 
@@ -39,7 +39,7 @@ class ColumnKind:
     json_type: ClassVar[str]
     is_numeric: ClassVar[bool] = False
     unit: ClassVar[str] = ""
-    filler: "Scalar" = None
+    filler: object = None
     types: frozenset[type]
 
     def __init__(self, column: "Column") -> None:
@@ -56,9 +56,9 @@ class ColumnKind:
         """Whether all values, of the right types or None, are valid; False where it takes a closer look."""
         return not self.longest or max((len(value) for value in values if value is not None), default=0) <= self.longest
 
-    def judge(self, value: object, limit: int) -> "Scalar | Wrong":
+    def judge(self, value: object, limit: int) -> object:
         """
-        Return a value other than null as the column holds it, or why it is invalid.
+        Return a value other than null as the column holds it, or a `Wrong`.
 
         Args:
             value: As JSON or a CSV brought it.

@@ -1,14 +1,9 @@
 """Columns of booleans."""
 
-from typing import TYPE_CHECKING
-
 from pydantic_core import CoreSchema, core_schema
 
 from artifacts.kinds.base import CellReader, ColumnKind, Wrong
 from artifacts.kinds.cells import boolean_reader
-
-if TYPE_CHECKING:
-    from artifacts.columns import Scalar
 
 
 class BooleanKind(ColumnKind):
@@ -20,7 +15,7 @@ class BooleanKind(ColumnKind):
     filler = False
     types = frozenset({bool})
 
-    def judge(self, value: object, limit: int) -> "Scalar | Wrong":  # noqa: ARG002
+    def judge(self, value: object, limit: int) -> object:  # noqa: ARG002
         return value if isinstance(value, bool) else Wrong("not-a-boolean")
 
     def cell_reader(self, nulls: frozenset[str]) -> CellReader:

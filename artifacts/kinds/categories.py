@@ -11,7 +11,7 @@ from artifacts.kinds.cells import boolean_reader, number_reader, text_reader
 from artifacts.kinds.numbers import non_finite, whole
 
 if TYPE_CHECKING:
-    from artifacts.columns import Column, Scalar
+    from artifacts.columns import Column
 
 _CODES = {str: "not-a-text", float: "not-a-number", int: "not-an-integer", bool: "not-a-boolean"}
 _JSON_TYPES: dict[type, str] = {str: "string", float: "number", int: "integer", bool: "boolean"}
@@ -39,7 +39,7 @@ class CategoryKind(ColumnKind):
         is_known = not unknown or (self._is_open and float not in set(map(type, unknown)))
         return is_known and super().are_valid(values, limit)
 
-    def judge(self, value: object, limit: int) -> "Scalar | Wrong":  # noqa: ARG002
+    def judge(self, value: object, limit: int) -> object:  # noqa: ARG002
         if self._is_too_long(value):
             return Wrong("text-too-long")
         if isinstance(value, float) and int in self.types:

@@ -1,15 +1,10 @@
 """Columns of numbers with a fraction."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from pydantic_core import CoreSchema, core_schema
 
 from artifacts.kinds.base import Wrong
 from artifacts.kinds.numbers import NumberKind
-
-if TYPE_CHECKING:
-    from artifacts.columns import Scalar
 
 
 class FloatKind(NumberKind):
@@ -22,7 +17,7 @@ class FloatKind(NumberKind):
     types = frozenset({int, float})
     comma_hint = ": write a decimal point, not a comma"
 
-    def _fitted(self, number: float) -> "Scalar | Wrong":
+    def _fitted(self, number: float) -> object:
         if not self._fits(number):
             return Wrong("out-of-range")
         # Objects are what they were: there an integer stays one.

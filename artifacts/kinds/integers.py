@@ -1,14 +1,9 @@
 """Columns of integers."""
 
-from typing import TYPE_CHECKING
-
 from pydantic_core import CoreSchema, core_schema
 
 from artifacts.kinds.base import Wrong
 from artifacts.kinds.numbers import NumberKind, whole
-
-if TYPE_CHECKING:
-    from artifacts.columns import Scalar
 
 
 class IntegerKind(NumberKind):
@@ -20,7 +15,7 @@ class IntegerKind(NumberKind):
     filler = 0
     types = frozenset({int})
 
-    def _fitted(self, number: float) -> "Scalar | Wrong":
+    def _fitted(self, number: float) -> object:
         integer = whole(number)
         if integer is None:
             return Wrong("not-an-integer")

@@ -12,7 +12,7 @@ from artifacts.kinds.cells import number_reader
 from artifacts.number_formats import FloatLiteral
 
 if TYPE_CHECKING:
-    from artifacts.columns import Column, Scalar
+    from artifacts.columns import Column
 
 # What to send for a value that is missing.
 _SEND_NULL = ": send null for a missing value, in a CSV an empty cell"
@@ -54,7 +54,7 @@ class NumberKind(ColumnKind):
         small = np.abs(wide) < float(min(limit, 10**300))
         return bool(np.count_nonzero(small) + values.count(None) == len(values))
 
-    def judge(self, value: object, limit: int) -> "Scalar | Wrong":
+    def judge(self, value: object, limit: int) -> object:
         if isinstance(value, int) and abs(value) >= limit:
             return Wrong("integer-too-long")
         number = self._number(value)
@@ -75,7 +75,7 @@ class NumberKind(ColumnKind):
         """Return the range of numbers that a float holds exactly, integers included."""
         return self.bounds(float(min(EXACT, 10**max_digits) - 1))
 
-    def _fitted(self, number: float) -> "Scalar | Wrong":
+    def _fitted(self, number: float) -> object:
         """Return a finite number as the column holds it, or why it does not fit."""
         raise NotImplementedError
 

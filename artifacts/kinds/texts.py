@@ -1,14 +1,9 @@
 """Columns of free text."""
 
-from typing import TYPE_CHECKING
-
 from pydantic_core import CoreSchema, core_schema
 
 from artifacts.kinds.base import CellReader, ColumnKind, Wrong
 from artifacts.kinds.cells import text_reader
-
-if TYPE_CHECKING:
-    from artifacts.columns import Scalar
 
 
 class TextKind(ColumnKind):
@@ -21,7 +16,7 @@ class TextKind(ColumnKind):
     filler = ""
     types = frozenset({str})
 
-    def judge(self, value: object, limit: int) -> "Scalar | Wrong":  # noqa: ARG002
+    def judge(self, value: object, limit: int) -> object:  # noqa: ARG002
         if self._is_too_long(value):
             return Wrong("text-too-long")
         return value if isinstance(value, str) else Wrong("not-a-text")

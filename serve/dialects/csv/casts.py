@@ -1,9 +1,9 @@
-"""The cells of many lines, read at once into the arrays of their columns; what needs a closer look is left out."""
+"""Casts of whole CSV columns to the arrays of a model's columns; rows that need a closer look are left out."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -14,57 +14,46 @@ from artifacts.columns import Column
 from artifacts.kinds import kind_of
 from artifacts.kinds.numbers import EXACT, NumberKind
 from artifacts.number_formats import NUMBER
-from artifacts.values import Array, Check, Fault
+from artifacts.values import Array, Check
 from serve.dialects import arrays
 from serve.dialects.csv.passed import Cutter
 
 Good: TypeAlias = NDArray[np.bool_]
+Cast: TypeAlias = tuple[pa.DataType, Callable[[pa.Array], tuple[Array, Good]]]
+"""The type that Arrow may read cells as, and a function that casts them, or texts, to values, shape (rows,) each: the
+values and which of them are valid."""
+
 _TEXT = pa.string()
-
-
-class Cast(Protocol):
-    """Makes the array of a column from its cells."""
-
-    @property
-    def type(self) -> pa.DataType:
-        """What Arrow may read the cells as; texts will do in any case."""
-
-    def __call__(self, cells: pa.Array, /) -> tuple[Array, Good]:
-        """Shape (rows,) each: the values, and which of them are right; the others need a closer look."""
-
-
 # The same as NUMBER, for an engine that knows no possessive quantifiers and needs none.
 _NUMBER = NUMBER.pattern.replace("++", "+").replace("?+", "?").replace("*+", "*")
 _HEXADECIMAL = re.compile(b"0[xX]")
-# A whole number of so few digits is exact as a float; whatever is longer or has an exponent gets a closer look.
+# A whole number of so few digits is exact as a float; a longer one, or one with an exponent, gets a closer look.
 _WHOLE = r"[+-]?[0-9]{1,15}(?:\.0*)?"
-# Of so many rows one may need a closer look; where more do, all are read one by one.
-_ODD_SHARE = 4
+# If more than one row in this many needs a closer look, all of them are read one by one.
+_FEW_SHARE = 4
 
 
 class ColumnReader:
-    """Reads the model's columns from lines that are a row each."""
+    """Reads the model's columns from lines that are one row each."""
 
-    def __init__(self, cutter: Cutter, places: Sequence[int], casts: Sequence[Cast]) -> None:
+    def __init__(self, cutter: Cutter, casts: Mapping[int, Cast]) -> None:
         """
-        Prepare the reading.
+        Prepare to read.
 
         Args:
-            cutter: Makes cells of lines.
-            places: Which cells of a row are the model's columns.
-            casts: What reads each of these.
+            cutter: Cuts lines into cells.
+            casts: The cast of each column of the model, by the place of its cell in a row.
         """
         self._cutter = cutter
-        self._casts = casts
-        self._types = {place: cast.type for place, cast in zip(places, casts, strict=True)}
+        self._casts = [cast for _, cast in casts.values()]
+        self._types = {place: kind for place, (kind, _) in casts.items()}
 
     def read(self, lines: pa.Buffer) -> tuple[list[Array], Good] | None:
         """
-        The columns of rows of the right length.
+        Read rows of the right length.
 
         Returns:
-            One array a column, in the model's order; and shape (rows,), which of their values are all right. None if
-            these are few.
+            One array per column, and shape (rows,), the rows all of whose values are valid; None if these are few.
         """
         # As an integer, Arrow reads 0x1F too.
         is_misread = pa.int64() in self._types.values() and _HEXADECIMAL.search(lines)
@@ -72,7 +61,7 @@ class ColumnReader:
         try:
             columns = self._cutter.cut(lines, types)
         except pa.ArrowInvalid:
-            # Some cell of numbers is none. Where there is one, there are others.
+            # A cell of numbers is not a number. Where there is one, there are others.
             self._types = dict.fromkeys(self._types, _TEXT)
             columns = self._cutter.cut(lines, self._types)
         arrays, right = [], np.ones(len(columns[0]), dtype=bool)
@@ -86,13 +75,13 @@ class ColumnReader:
 
 
 def are_few(right: Good) -> bool:
-    """Whether so many rows need a closer look that all of them may as well be read one by one."""
-    return bool(np.count_nonzero(~right) * _ODD_SHARE > len(right))
+    """Return whether so many rows need a closer look that all of them may as well be read one by one."""
+    return bool(np.count_nonzero(~right) * _FEW_SHARE > len(right))
 
 
 def cast_of(column: Column, nulls: frozenset[str], max_digits: int) -> Cast:
     """
-    Return what casts the cells of a column at once.
+    Return the cast of a column's cells.
 
     Args:
         column: The column of the model.
@@ -101,50 +90,30 @@ def cast_of(column: Column, nulls: frozenset[str], max_digits: int) -> Cast:
     """
     kind = kind_of(column)
     if isinstance(kind, NumberKind) and kind.is_plain and not column.numbers:
-        return _Numbers(kind, nulls, max_digits)
+        numbers = _Numbers(kind, nulls, max_digits)
+        return numbers.type, numbers
     read, check = kind.cell_reader(nulls), Check(column)
+
+    def checked(cells: Sequence[str]) -> tuple[Array, Good]:
+        values, faults = check(read(cells), max_digits=max_digits)
+        good = np.ones(len(cells), dtype=bool)
+        for fault in faults:
+            good[fault.rows] = False
+        return values, good
+
     spellings = kind.spellings()
     if not spellings:
-        return _Checked(lambda cells: check(read(cells), max_digits=max_digits))
-    cells = list(dict.fromkeys([*spellings, *nulls, ""]))
-    values, faults = check(read(cells), max_digits=max_digits)
-    right = _right(len(cells), [fault.rows for fault in faults])
-    return _Vocabulary(list(compress(cells, right)), values[right])
+        return _TEXT, lambda cells: checked(cells.to_pylist())
+    known = list(dict.fromkeys([*spellings, *nulls, ""]))
+    values, good = checked(known)
+    values, vocabulary = values[good], arrays.strings(list(compress(known, good)))
 
+    def look_up(cells: pa.StringArray) -> tuple[Array, Good]:
+        places = pc.index_in(cells, value_set=vocabulary)
+        is_known = arrays.are_set(pc.is_valid(places))
+        return values.take(np.where(is_known, arrays.values(places, np.int32), 0)), is_known
 
-def _right(rows: int, faulty: Sequence[NDArray[np.intp]]) -> Good:
-    right = np.ones(rows, dtype=bool)
-    for places in faulty:
-        right[places] = False
-    return right
-
-
-class _Checked:
-    """Cells that may be anything: each is read and checked, but all of them at once."""
-
-    type = _TEXT
-
-    def __init__(self, check: Callable[[Sequence[str]], tuple[Array, Sequence[Fault]]]) -> None:
-        self._check = check
-
-    def __call__(self, cells: pa.StringArray) -> tuple[Array, Good]:
-        values, faults = self._check(cells.to_pylist())
-        return values, _right(len(cells), [fault.rows for fault in faults])
-
-
-class _Vocabulary:
-    """Cells of which all are known beforehand, and were checked then."""
-
-    type = _TEXT
-
-    def __init__(self, cells: Sequence[str], values: Array) -> None:
-        self._cells = arrays.strings(cells)
-        self._values = values
-
-    def __call__(self, cells: pa.StringArray) -> tuple[Array, Good]:
-        places = pc.index_in(cells, value_set=self._cells)
-        good = arrays.are_set(pc.is_valid(places))
-        return self._values.take(np.where(good, arrays.values(places, np.int32), 0)), good
+    return _TEXT, look_up
 
 
 class _Numbers:

@@ -70,7 +70,7 @@ class CsvDecoder:
         self._readers = [kind_of(column).cell_reader(nulls) for column in sent]
         casts = [cast_of(column, nulls, options.max_digits) for column in sent]
         self._cutter = Cutter(len(names), self.delimiter)
-        self._columns = ColumnReader(self._cutter, self._places, casts)
+        self._columns = ColumnReader(self._cutter, dict(zip(self._places, casts, strict=True)))
 
     def blocks(self) -> Iterator[Block]:
         """

@@ -10,15 +10,12 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from artifacts import Column, Signature
-from artifacts.columns import Category
-from artifacts.kinds import kind_of
 from artifacts.number_formats import NumberFormat
 from artifacts.predictions import Predictions, label_map
 from artifacts.signature import Batch
@@ -27,7 +24,6 @@ from serve.dialects.blocks import encode
 from serve.dialects.csv import decoder as csv_decoder
 from serve.dialects.csv import lines as csv_lines
 from serve.dialects.csv import records as csv_records
-from serve.dialects.csv.casts import cast_of
 from serve.dialects.csv.decoder import CsvDecoder
 from serve.dialects.csv.encoder import CsvEncoder
 from serve.dialects.csv.lines import LineLimits
@@ -36,27 +32,9 @@ from serve.dialects.csv.passed import PassedRows
 from serve.dialects.ndjson import NdjsonEncoder
 from serve.errors import InvalidInput
 from tests.support.bodies import HEADER, LINE, table
+from tests.support.csv_columns import NAMES, OPTIONS, SIGNATURE, cells
 
 LABELS = ("plain", "a,b", '"=1', "\u2028;")
-OPTIONS = CsvOptions(
-    max_columns=100, max_cell_bytes=200, max_digits=20, nulls=frozenset({"NA", "-9"}), escape_all=False
-)
-COLOURS = tuple(Category(value=value, count=1) for value in ("red", "NA", "dark blue"))
-SIZES = tuple(Category(value=value, count=1) for value in (1, 5, -9))
-PRICES = NumberFormat(decimal=",", thousands=".", percent=True, currency="€", parentheses=True)
-COLUMNS = (
-    Column(name="length", kind="float", dtype="float64", nullable=False),
-    Column(name="width", kind="float", dtype="float32", nullable=True),
-    Column(name="count", kind="integer", dtype="int8", nullable=False),
-    Column(name="many", kind="integer", dtype="Int64", nullable=True),
-    Column(name="flag", kind="boolean", dtype="bool", nullable=False),
-    Column(name="colour", kind="category", dtype="str", levels="str", nullable=True, categories=COLOURS),
-    Column(name="size", kind="category", dtype="category", levels="int64", nullable=False, categories=SIZES),
-    Column(name="note", kind="text", dtype="object", nullable=True),
-    Column(name="price", kind="float", dtype="float64", nullable=True, numbers=PRICES),
-    Column(name="visits", kind="integer", dtype="int64", nullable=False, numbers=NumberFormat(thousands=",")),
-)  # fmt: skip
-NAMES = [column.name for column in COLUMNS]
 # In every kind of column: what is right there, and what is right nowhere or only for a reader that knows our rules.
 RIGHT = {
     "length": ["5.1", "-0.5", "1e-7", "12"],
@@ -71,15 +49,6 @@ RIGHT = {
     "visits": ["1200", "7", "5.0", "-3"],
     "more": ["", "x", "NA", "ü"],
 }
-ODD = [
-    "", " ", "NA", " NA", "-9", " -9 ", "-9.0", "+5", ".5", "5.", " 5 ", "\t5", "007", "-0", "-0.0", "0", "inf", "-inf",
-    "nan", "NaN", "nan(1)", "Infinity", "1e400", "1e-400", "1e39", "0x10", "1_0", "1e", "5f", "128", "5.5", "1e2",
-    "9" * 21, "9" * 400, "9007199254740992", "9223372036854775808", "tRue", " true", "Red", "1.0", "5.00", "=1+1", "@x",
-    "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x",
-    "-x", "+", "'", "\\", "\x01", "\x0b5", "\x85", "\u2028", "\ufeff", "\ufeff5", "\xa05", "٣", "5 1", "\U0001f600",
-    "c" * 200, "c" * 201, "6.341", "63.41", "1.234%", "12.34%", "0.5%", "%", "€", "()", "(5)", "1 000",
-]  # fmt: skip
-cells = st.sampled_from(ODD) | st.text("+-.eE019xinfaNA \t_", max_size=5)
 
 
 def _digest(batch: Batch) -> NDArray[np.int64]:
@@ -107,9 +76,6 @@ def regress(batch: Batch) -> Predictions:
     digest = _digest(batch)
     numbers[batch.good] = digest * 10.0 ** (digest % 40 - 20)
     return Predictions(numbers, faults=batch.faults)
-
-
-SIGNATURE = Signature(container="frame", columns=COLUMNS, csv_nulls=())
 
 
 def _answered(
@@ -197,23 +163,6 @@ def test_many_at_once_are_answered_as_one_by_one(
     # Where an error ends the answer, more or fewer blocks may precede it.
     is_whole = not error and not wanted_error
     assert found == wanted if is_whole else found.startswith(wanted) or wanted.startswith(found)
-
-
-@settings(max_examples=250, deadline=None)
-@given(texts=st.lists(cells, min_size=1, max_size=4), place=st.integers(0, len(COLUMNS) - 1))
-def test_a_cell_is_read_at_once_as_it_is_by_itself_or_left_out(texts: list[str], place: int) -> None:
-    """Whatever the quick reader takes for right has the very value that the check gives it."""
-    column = COLUMNS[place]
-    nulls = OPTIONS.nulls
-    plain, good = cast_of(column, nulls, OPTIONS.max_digits)(pa.array(texts, pa.string()))
-    signature = Signature(container="frame", columns=(column,))
-
-    batch = signature.check([kind_of(column).cell_reader(nulls)(texts)], max_digits=OPTIONS.max_digits)
-
-    assert not (good & ~batch.good).any()
-    [checked] = batch.data.arrays if not isinstance(batch.data, np.ndarray) else batch.data.T
-    assert plain.dtype == checked.dtype
-    assert list(map(repr, plain[good].tolist())) == list(map(repr, checked[good[batch.good]].tolist()))
 
 
 def test_decimal_commas_are_no_delimiters_to_a_model_that_reads_them() -> None:
