@@ -17,7 +17,7 @@ from serve.errors import InvalidInput
 # Line breaks that JSON leaves as they are in a text, and at which some readers break lines.
 _LINE_BREAKS = {sign.encode(): f"\\u{ord(sign):04x}".encode() for sign in "\x85\u2028\u2029"}
 # Characters that are escaped in a text.
-_ESCAPED = r'[\x01-\x1f"\\\x{85}\x{2028}\x{2029}]'
+_ESCAPED = r'[\x00-\x1f"\\\x{85}\x{2028}\x{2029}]'
 
 
 class NdjsonEncoder:
