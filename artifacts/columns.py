@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from artifacts.kinds import KINDS
 from artifacts.number_formats import NumberFormat
 from artifacts.text import shorten
 
@@ -24,16 +25,6 @@ Scalar: TypeAlias = bool | int | float | str | None
 Kind: TypeAlias = Literal["float", "integer", "boolean", "category", "text"]
 Unknown: TypeAlias = Literal["refuse", "pass"]
 Level: TypeAlias = StrictBool | StrictInt | StrictFloat | StrictStr
-
-# What each kind may be made of: numpy's kinds of dtype, then the dtypes that pandas adds.
-_NUMPY = {"float": "f", "integer": "iu", "boolean": "b", "category": "U", "text": "U"}
-_PANDAS: dict[str, frozenset[str]] = {
-    "float": frozenset({"Float32", "Float64", "object"}),
-    "integer": frozenset({f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)} | {"object"}),
-    "boolean": frozenset({"boolean", "object"}),
-    "category": frozenset({"category", "str", "string", "object"}),
-    "text": frozenset({"str", "string", "object"}),
-}
 
 
 class Category(BaseModel):
@@ -93,11 +84,6 @@ class Column(BaseModel):
         return "the sample that it was published with has" if self.sampled else "training saw"
 
     @property
-    def holds_empty_text(self) -> bool:
-        """Whether training saw the empty text, which a CSV cannot tell from a null."""
-        return "" in self.known if self.kind == "category" else self.kind == "text" and self.minimum == 0
-
-    @property
     def level_dtype(self) -> "pd.CategoricalDtype":
         """The pandas dtype of a column of dtype `category`."""
         # A server whose models need no frame never imports pandas.
@@ -110,9 +96,10 @@ class Column(BaseModel):
         # Found here, a column that nothing can hold is a manifest's mistake; later it would be every request's.
         if (self.minimum is None) != (self.maximum is None):
             raise ValueError("minimum and maximum come together")
-        if self.numbers and self.kind not in {"float", "integer"}:
+        kind = KINDS[self.kind]
+        if self.numbers and not kind.is_numeric:
             raise ValueError(f"a column of kind {self.kind} has no number format")
-        if self.dtype in _PANDAS[self.kind]:
+        if self.dtype in kind.pandas:
             if self.dtype == "category" and not self._has_levels():
                 raise ValueError("the levels of a category are no distinct values of their dtype")
             return self
@@ -122,7 +109,7 @@ class Column(BaseModel):
             raise ValueError(f"'{shorten(self.dtype)}' is no dtype") from error
         # Spelt exactly so: "<U2" would cut texts, and no caller can send what a wider float holds.
         is_plain = self.dtype in {dtype.name, "U"} and dtype.itemsize <= 8
-        if not is_plain or dtype.kind not in _NUMPY[self.kind] or (self.nullable and dtype.kind != "f"):
+        if not is_plain or dtype.kind not in kind.numpy or (self.nullable and dtype.kind != "f"):
             raise ValueError(f"{shorten(self.dtype)} holds no {'nullable ' if self.nullable else ''}{self.kind}")
         return self
 

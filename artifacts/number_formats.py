@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
+from decimal import Decimal as ExactDecimal
+from decimal import InvalidOperation
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -20,6 +22,34 @@ _LONGESTWHOLE = 1_000
 _LONGEST_CELL = 400
 # What separates groups of three digits, by the mark that stands for it: typesetting has several blanks and apostrophes.
 _GROUPING = {"": "", ",": ",", ".": ".", " ": " \u00a0\u2009\u202f", "'": "'\u2019"}
+
+
+class FloatLiteral(float):
+    """A number with its text: the float of `9007199254740993.0` is equal to that of its neighbour."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        literal = super().__new__(cls, text)
+        literal.text = text
+        return literal
+
+    def __repr__(self) -> str:
+        return self.text
+
+    @property
+    def integer(self) -> int | None:
+        """The integer that the text means exactly, or None; for finite numbers only."""
+        try:
+            exact = ExactDecimal(self.text)
+        except InvalidOperation:
+            # An exponent of more than 18 digits: its float is zero, and the number is not.
+            return None
+        if not exact:
+            return 0
+        whole = exact.to_integral_value()
+        return int(whole) if whole == exact else None
 
 
 class NumberFormat(BaseModel):

@@ -34,6 +34,15 @@ class Columns:
 Table: TypeAlias = NDArray[Any] | Columns
 """What a runtime is asked: shape (rows, columns) where all are of one dtype, else one array a column."""
 
+
+def concatenated(tables: Sequence[Table]) -> Table:
+    """Return the rows of all tables of one model as one table."""
+    if isinstance(tables[0], Columns):
+        columns = zip(*(table.arrays for table in tables if isinstance(table, Columns)), strict=True)
+        return Columns(tuple(map(np.concatenate, columns)))
+    return np.concatenate([table for table in tables if isinstance(table, np.ndarray)])
+
+
 _NUMBERS = {"float16", "float32", "float64", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
 

@@ -8,10 +8,11 @@ import pytest
 import structlog
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from artifacts import Store
+from artifacts import Batch, Store
 from benchmarks.in_process import MODELS, App, body
-from serve.dialects.native.encoder import Answers
-from serve.dialects.native.schema import read
+from serve.dialects.native.encoder import NativeEncoder
+from serve.dialects.native.fast import Rows
+from serve.inference.registry import LoadedModel
 from serve.inference.service import Call
 
 SIZES = (1, 1000)
@@ -20,6 +21,12 @@ REQUESTS = 50
 
 of_each_model = pytest.mark.parametrize("model", MODELS)
 of_each_size = pytest.mark.parametrize("rows", SIZES)
+
+
+def _rows(model: LoadedModel, sent: bytes) -> Rows:
+    decoded = model.native.decode(sent)
+    assert not isinstance(decoded, Batch)
+    return decoded
 
 
 def test_verify_a_token(benchmark: BenchmarkFixture, app: App) -> None:
@@ -35,9 +42,9 @@ def test_decode_rows(benchmark: BenchmarkFixture, app: App, store: Store, model:
     """Decode a JSON body to a checked batch."""
     loaded = app.services.registry.get(model)
 
-    batch = benchmark(read, loaded.request, body(store, model, rows=rows), report=False)
+    decoded = benchmark(loaded.native.decode, body(store, model, rows=rows))
 
-    assert batch.good.sum() == rows
+    assert len(decoded) == rows
 
 
 @of_each_model
@@ -45,9 +52,9 @@ def test_decode_rows(benchmark: BenchmarkFixture, app: App, store: Store, model:
 def test_predict_rows(benchmark: BenchmarkFixture, app: App, store: Store, model: str, rows: int) -> None:
     """Predict a checked batch."""
     loaded = app.services.registry.get(model)
-    batch = read(loaded.request, body(store, model, rows=rows), report=False)
+    decoded = _rows(loaded, body(store, model, rows=rows))
 
-    predictions = benchmark(app.services.inference.predict_block, Call(loaded, batch.data))
+    predictions = benchmark(app.services.inference.predict_block, Call(loaded, decoded))
 
     assert len(predictions.labels) == rows
 
@@ -56,10 +63,10 @@ def test_predict_rows(benchmark: BenchmarkFixture, app: App, store: Store, model
 def test_encode_predictions(benchmark: BenchmarkFixture, app: App, store: Store, rows: int) -> None:
     """Encode labels and probabilities as JSON."""
     model = app.services.registry.get("iris")
-    batch = read(model.request, body(store, "iris", rows=rows), report=False)
-    predictions = app.services.inference.predict_block(Call(model, batch.data))
+    decoded = _rows(model, body(store, "iris", rows=rows))
+    predictions = app.services.inference.predict_block(Call(model, decoded))
 
-    text = benchmark(Answers(model.bundle.manifest).encode, predictions)
+    text = benchmark(NativeEncoder(model.bundle.manifest).encode, predictions)
 
     assert text.startswith(b'{"model":"iris"')
 

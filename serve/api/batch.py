@@ -4,7 +4,7 @@ import errno
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from tempfile import SpooledTemporaryFile
-from typing import Annotated, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
@@ -25,6 +25,9 @@ from serve.inference.service import Call, completed
 from serve.inference.service import overdue as overdue_rows
 from serve.inference.threads import on_loop
 from serve.limits.rate import Rate
+
+if TYPE_CHECKING:
+    from serve.dialects.blocks import Block
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 
@@ -178,6 +181,7 @@ class _Upload:
         self._meter = meter
         # More uploads may share the threads of a model than JSON requests, and each has more blocks to come.
         self._wait_s = _WAIT_DEADLINES * services.threads.deadline_s
+        self._block: Block | None = None
 
     async def first(self) -> bytes:
         """
@@ -188,17 +192,27 @@ class _Upload:
             DeadlineExceeded: No thread was free in time, or the model took too long.
         """
         written = await self._services.threads.run(self._model.name, self._begin, wait_s=self._wait_s)
-        self._answer.forget()
+        # No block is kept while its rows are sent to a slow client.
+        self._block = None
         return written
 
     def _begin(self) -> bytes:
         # Arrow takes room, which a server that sees no CSV can do without.
-        from serve.dialects.csv.answer import Asked, CsvAnswer
+        from serve.dialects.blocks import encode
+        from serve.dialects.csv.decoder import CsvDecoder
+        from serve.dialects.csv.encoder import CsvEncoder
+        from serve.dialects.ndjson import NdjsonEncoder
 
-        manifest = self._model.bundle.manifest
-        asked = Asked(manifest.signature, manifest.classes, self._model.bundle.has_probabilities)
-        self._answer = CsvAnswer(self._file, asked, self._services.csv, as_ndjson=self._media == NDJSON)
-        return self._answer.header() + self._read_and_write(self._predict)
+        manifest, options = self._model.bundle.manifest, self._services.csv
+        spread = manifest.classes if self._model.bundle.has_probabilities else ()
+        decoder = CsvDecoder(self._file, manifest.signature, spread, options)
+        encoder = (
+            NdjsonEncoder(decoder.header, manifest.classes, spread, max_names_bytes=options.max_cell_bytes)
+            if self._media == NDJSON
+            else CsvEncoder(decoder.header, manifest.classes, spread, decoder.delimiter, escape_all=options.escape_all)
+        )
+        self._encode, self._blocks = partial(encode, encoder), decoder.blocks()
+        return encoder.header() + self._read_and_write(self._predict)
 
     async def next(self) -> bytes:
         """
@@ -209,7 +223,8 @@ class _Upload:
             DeadlineExceeded: Reading it alone took too long.
         """
         written = await self._next()
-        self._answer.forget()
+        # No block is kept while its rows are sent to a slow client.
+        self._block = None
         return written
 
     async def _next(self) -> bytes:
@@ -221,10 +236,19 @@ class _Upload:
         try:
             return await slot.run(partial(self._read_and_write, self._predict))
         except DeadlineExceeded:
-            return await self._services.compute(self._answer.write, overdue)
+            return await self._services.compute(self._write, overdue)
 
     def _read_and_write(self, predict: Callable[[Batch], Predictions]) -> bytes:
-        return self._answer.write(predict) if self._answer.read() else b""
+        self._block = next(self._blocks, None)
+        return self._write(predict) if self._block else b""
+
+    def _write(self, predict: Callable[[Batch], Predictions]) -> bytes:
+        """Write the block that was read last; any thread may do so, also while another one does."""
+        block = self._block
+        if block is None:
+            # It is still being read.
+            raise DeadlineExceeded
+        return self._encode(block, predict(block.batch))
 
     def _predict(self, batch: Batch) -> Predictions:
         if self._meter:

@@ -154,7 +154,7 @@ def document(app: FastAPI, registry: Registry) -> dict[str, Any]:
     champions = {served.name: champion for served in registry.all() if (champion := served.champion)}
     predictions = {}
     for name, model in champions.items():
-        schemas[model.request.__name__] = _request_schema(model)
+        schemas[model.native.request.__name__] = _request_schema(model)
         operation = _documented(parametric, model)
         operation["parameters"] = [given for given in operation["parameters"] if given["name"] != "model"]
         predictions[_PARAMETRIC.replace("{model}", name)] = {"post": operation}
@@ -237,7 +237,7 @@ def _documented(operation: dict[str, Any], model: LoadedModel, *, suffix: str = 
         "vectors": {"value": {"instances": [list(row) for row in examples]}},
         "records": {"value": {"instances": [dict(zip(names, row, strict=True)) for row in examples]}},
     }
-    reference = {"$ref": f"#/components/schemas/{model.request.__name__}"}
+    reference = {"$ref": f"#/components/schemas/{model.native.request.__name__}"}
     return {
         **copy.deepcopy(operation),
         "summary": f"Predict with {model.name}" + (" (the default model)" if suffix else ""),
@@ -248,7 +248,7 @@ def _documented(operation: dict[str, Any], model: LoadedModel, *, suffix: str = 
 
 
 def _request_schema(model: LoadedModel) -> dict[str, Any]:
-    return model.request.model_json_schema(ref_template="#/components/schemas/{model}")
+    return model.native.request.model_json_schema(ref_template="#/components/schemas/{model}")
 
 
 def _default_model(registry: Registry) -> str:

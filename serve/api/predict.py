@@ -26,10 +26,7 @@ from serve.api.media import require_media
 from serve.api.problems import problem_of
 from serve.api.rates import Rates
 from serve.auth.users import Scope as Permission
-from serve.dialects.native.encoder import Answers
-from serve.dialects.native.fast import Plain
-from serve.dialects.native.rows import invalid_rows, mistakes
-from serve.dialects.native.schema import read
+from serve.dialects.native.encoder import NativeEncoder
 from serve.errors import ModelError, ServeError
 from serve.inference.registry import LoadedModel
 from serve.inference.service import MODEL_ERROR, Call, Queue, completed
@@ -42,10 +39,6 @@ MODEL_PATH = "/models/{model}/predict"
 
 _JSON = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
 _BEARER = b"Bearer "
-# Larger bodies are decoded in a thread, so that no other request waits for it.
-_LARGE_BYTES = 2**18
-# The row-by-row decoder takes longer.
-_LARGE_ROW_BY_ROW_BYTES = 2**12
 # Targets that are kept at once: a caller may spell a query in many ways.
 _MOST_TARGETS = 1000
 
@@ -138,8 +131,8 @@ class _Target:
     options: PredictOptions
     model: LoadedModel
     queue: Queue
-    decoder: Plain | None
-    answers: Answers
+    encoder: NativeEncoder
+    reports: bool
 
 
 class PredictEndpoint:
@@ -174,7 +167,7 @@ class PredictEndpoint:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _predict(  # noqa: C901, PLR0912  # one frame, for each further one takes as long as a step
+    async def _predict(  # noqa: C901  # one frame, for each further one takes as long as a step
         self, scope: Scope, receive: Receive, context: RequestContext, path: Path
     ) -> bytes:
         services = self._services
@@ -203,13 +196,12 @@ class PredictEndpoint:
         message = await receive()
         is_whole = message["type"] == "http.request" and not message.get("more_body")
         body: bytes = message["body"] if is_whole else await self._rest(message, receive)
-        rows, batch = None, None
-        if target.decoder:
-            read_rows = target.decoder.read
-            rows = read_rows(body) if len(body) < _LARGE_BYTES else await services.compute(read_rows, body)
-        if rows is None:
-            batch = await self._row_by_row(target, body)
-            rows = batch.data
+        decoder = target.model.native
+        decoded = decoder.decode_short(body, report=target.reports)
+        if decoded is None:
+            # In a thread, so that no other request waits for it.
+            decoded = await services.compute(decoder.decode, body, report=target.reports)
+        batch, rows = (decoded, decoded.data) if isinstance(decoded, Batch) else (None, decoded)
         if services.rates.rows:
             await rates.ask(context, services.rates.rows, caller, len(rows if batch is None else batch.good))
         options = target.options
@@ -223,14 +215,8 @@ class PredictEndpoint:
             is_soon = future.done() or target.queue.is_quick
             predictions = await (future if is_soon else attended(receive, future))
         if batch is None and not predictions.faults and options is _DEFAULTS:
-            return target.answers.encode(predictions)
+            return target.encoder.encode(predictions)
         return _answer(target, predictions, batch)
-
-    async def _row_by_row(self, target: _Target, body: bytes) -> Batch:
-        reports = target.options.on_error == "report"
-        if len(body) < _LARGE_ROW_BY_ROW_BYTES:
-            return read(target.model.request, body, report=reports)
-        return await self._services.compute(read, target.model.request, body, report=reports)
 
     def _recall(self, headers: Mapping[bytes, bytes], context: RequestContext, permission: Permission) -> str | None:
         """Return the caller of a token that was verified before and has the permission."""
@@ -257,9 +243,9 @@ class PredictEndpoint:
         options = _options(key[1]) if key[1] else _DEFAULTS
         named = path.pattern.fullmatch(key[0])
         model = registry.get(named[1] if named and path.pattern.groups else None, options.version)
-        answers = Answers(model.bundle.manifest, failed_champion=model.failed_champion)
+        encoder = NativeEncoder(model.bundle.manifest, failed_champion=model.failed_champion)
         queue = self._services.inference.queue(model)
-        target = self._targets[key] = _Target(path, options, model, queue, model.request.plain, answers)
+        target = self._targets[key] = _Target(path, options, model, queue, encoder, options.on_error == "report")
         return target
 
     async def _rest(self, message: Message, receive: Receive) -> bytes:
@@ -281,12 +267,9 @@ def _answer(target: _Target, predictions: Predictions, batch: Batch | None) -> b
     model, wanted = target.model, target.options.probabilities
     if batch is not None:
         predictions = completed(predictions, batch, model.bundle, probabilities=wanted)
-    if target.options.on_error == "report":
-        errors = mistakes(predictions.faults, model.bundle.manifest.signature.names)
-        return target.answers.encode(predictions, probabilities=wanted, errors=errors)
-    if predictions.faults:
+    if predictions.faults and not target.reports:
         raise _refusal(predictions, model)
-    return target.answers.encode(predictions, probabilities=wanted)
+    return target.encoder.encode(predictions, probabilities=wanted, report=target.reports)
 
 
 @lru_cache(maxsize=1024)
@@ -314,4 +297,4 @@ def _options(query: bytes) -> PredictOptions:
 def _refusal(predictions: Predictions, model: LoadedModel) -> ServeError:
     if any(fault.code == MODEL_ERROR for fault in predictions.faults):
         return ModelError()
-    return invalid_rows(predictions.faults, (), model.request.rows)
+    return model.native.refusal(predictions.faults)

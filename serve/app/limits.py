@@ -8,7 +8,7 @@ from limits import parse
 
 from serve.api.rates import Rates
 from serve.dialects.csv.options import CsvOptions
-from serve.dialects.native.rows import Limits
+from serve.dialects.native.limits import Limits
 from serve.inference.batching import Batcher
 from serve.inference.threads import ThreadLimiter
 from serve.limits.counts import LocalCounter

@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, create_task_group, move_on_after, sleep, to_t
 
 from artifacts import CHAMPION, ArtifactError, Store
 from artifacts.trial import Trials
-from serve.dialects.native.rows import Limits
+from serve.dialects.native.limits import Limits
 from serve.inference import registry
 from serve.inference.registry import LOADING, Failure, Registry, Served
 from serve.telemetry.metrics import Metrics

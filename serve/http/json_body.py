@@ -5,7 +5,7 @@ import json
 import numpy as np
 from pydantic_core import from_json
 
-from artifacts.values import FloatLiteral
+from artifacts.number_formats import FloatLiteral
 from serve.errors import InvalidInput
 
 # A row is one list or object, and a mistaken cell may be another; far more than that is not worth parsing.

@@ -12,8 +12,8 @@ from artifacts.hints import did_you_mean
 from artifacts.pointers import version_of
 from artifacts.signature import Table
 from artifacts.text import class_name, shorten
-from serve.dialects.native.rows import Limits
-from serve.dialects.native.schema import PredictRequest, request_model
+from serve.dialects.native.decoder import NativeDecoder
+from serve.dialects.native.limits import Limits
 from serve.errors import ModelNotFound, ModelUnavailable, VersionNotLoaded
 
 # Each model is timed so often when it is loaded.
@@ -35,7 +35,7 @@ class LoadedModel:
     name: str
     version: int
     bundle: Bundle
-    request: type[PredictRequest]
+    native: NativeDecoder
     row_s: float = 0.0
     failed_champion: int | None = None
 
@@ -240,7 +240,7 @@ def _load_model(store: Store, name: str, limits: Limits) -> Served:
 def _load_version(store: Store, name: str, version: int, limits: Limits) -> LoadedModel | Failure:
     try:
         bundle = store.load(name, version)
-        return LoadedModel(name, version, bundle, request_model(bundle.manifest, limits), _row_s(bundle))
+        return LoadedModel(name, version, bundle, NativeDecoder(bundle.manifest, limits), _row_s(bundle))
     except ArtifactError as error:
         return Failure.of(error)
     except Exception as error:  # noqa: BLE001  # one version, whatever is wrong with it, stops no other

@@ -17,7 +17,7 @@ from artifacts.bundle import Bundle
 from artifacts.errors import ArtifactSelfTest
 from artifacts.predictions import NO_CLASS, InvalidPredictions
 from artifacts.self_test import self_test
-from artifacts.signature import Columns, Signature, Table
+from artifacts.signature import Signature, Table, concatenated
 from artifacts.values import Fault
 from serve.dialects.native.fast import Rows
 from serve.inference.batching import Batcher
@@ -294,8 +294,4 @@ def _joined(signature: Signature, requests: Sequence[Rows]) -> Table:
     few = [rows for rows in requests if isinstance(rows, list)]
     if len(few) == len(requests):
         return signature.assemble(list(chain.from_iterable(few)))
-    tables = [_table(signature, rows) for rows in requests]
-    if isinstance(tables[0], Columns):
-        columns = zip(*(table.arrays for table in tables if isinstance(table, Columns)), strict=True)
-        return Columns(tuple(map(np.concatenate, columns)))
-    return np.concatenate([table for table in tables if isinstance(table, np.ndarray)])
+    return concatenated([_table(signature, rows) for rows in requests])

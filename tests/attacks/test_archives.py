@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.dialects.csv.magic import HEAD_BYTES, refuse_foreign
+from serve.dialects.csv.encoding import check_text
 from tests.support.bodies import HEADER, LINE, assert_refused_in_silence, column, quoted, table
 from tests.support.server import Api, slug
 
@@ -63,7 +63,7 @@ FOREIGN = {
     "zip in parts": (b"PK\x07\x08" + zipped(), "zip archive"),
     "xlsx": (zipped("[Content_Types].xml", b"<Types/>"), "a spreadsheet or zip archive: save it as CSV"),
     "ods": (zipped("mimetype", b"application/vnd.oasis.opendocument.spreadsheet", zipfile.ZIP_STORED), "spreadsheet"),
-    "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "old CommandContext: save it as CSV"),
+    "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "old Office: save it as CSV"),
     "7z": (b"7z\xbc\xaf\x27\x1c\0\x04", "7z archive: send the CSV unpacked"),
     "rar 4": (b"Rar!\x1a\x07\0", "rar archive: send the CSV unpacked"),
     "rar 5": (b"Rar!\x1a\x07\x01\0", "rar archive"),
@@ -161,10 +161,10 @@ def test_archives_in_archives_are_not_opened(api: Api) -> None:
 @given(start=st.sampled_from(NAMES), rest=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=600))
 def test_what_is_text_is_no_archive(start: str, rest: str) -> None:
     """No header without control characters is taken for something else, whatever it begins with."""
-    refuse_foreign(f"{start},{rest}".encode()[:HEAD_BYTES])
+    check_text(io.BytesIO(f"{start},{rest}".encode()))
 
 
 def test_a_long_name_is_no_tar() -> None:
     """The word that makes a tar may stand where a tar has it, as long as it is a word."""
     for end in (",a\n", "  ,a\n", " 00,a\n"):
-        refuse_foreign(b"x" * 257 + b"ustar" + end.encode())
+        check_text(io.BytesIO(b"x" * 257 + b"ustar" + end.encode()))

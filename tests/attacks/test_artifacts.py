@@ -18,7 +18,7 @@ from artifacts import Store
 from artifacts.keys import Keys, generate, public_key_path
 from artifacts.pointers import POINTERS
 from artifacts.version_folder import MANIFEST, MODEL, PROGRAMS, SIGNATURE
-from serve.dialects.native.rows import Limits
+from serve.dialects.native.limits import Limits
 from serve.inference.registry import load
 from tests.support import tiny_models
 from tests.support.server import Api, Server, environment, run, slug, unmeasured, untraced

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serve.dialects.csv.csv_lines import CHUNK_BYTES, CHUNK_ROWS
+from serve.dialects.csv.lines import CHUNK_BYTES, CHUNK_ROWS
 from tests.conftest import SIGNS, WIDTH
 from tests.support.bodies import CANARY, COLUMNS, HEADER, LINE, column, quoted, records, table
 from tests.support.server import Api

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.dialects.csv.csv_records import BLOCK_ROWS
+from serve.dialects.csv.records import BLOCK_ROWS
 from tests.conftest import WIDTH
 from tests.support.bodies import HEADER, LINE, column, records, table
 from tests.support.server import Api

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from artifacts import Store
-from serve.dialects.csv.csv_lines import CHUNK_ROWS
+from serve.dialects.csv.lines import CHUNK_ROWS
 from serve.inference.threads import LOST_DEADLINES
 from tests.http.test_ops import value
 from tests.support import tiny_models

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from serve.dialects.csv.csv_lines import CHUNK_ROWS
+from serve.dialects.csv.lines import CHUNK_ROWS
 from tests.support.server import Api, Server, environment, slug
 
 HEAD = "sepal_length,sepal_width,petal_length,petal_width\n"

@@ -9,7 +9,7 @@ import pytest
 from artifacts import Store
 from artifacts.history import HISTORY
 from artifacts.keys import Keys, generate
-from serve.dialects.native.rows import Limits
+from serve.dialects.native.limits import Limits
 from serve.inference.registry import Served, load
 from tests.support import tiny_models
 from tests.support.server import Api, Server, environment, slug, unmeasured

@@ -12,7 +12,7 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 from artifacts import Store
-from artifacts.values import FloatLiteral
+from artifacts.number_formats import FloatLiteral
 from tests.support.bodies import records
 from tests.support.server import Api, Server, environment, untraced
 from train import publish

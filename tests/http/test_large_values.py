@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from artifacts import Store
-from serve.dialects.native.schema import PredictRequest
+from serve.dialects.native.decoder import NativeDecoder
 from serve.inference.batching import Batcher
 from serve.inference.model_errors import ModelErrors
 from serve.inference.observers import Observers
@@ -96,7 +96,7 @@ def test_what_is_not_asked_for_want_of_time_is_told_so(tmp_path: Path) -> None:
     store = Store(tmp_path)
     tiny_models.make(estimator=Refusing()).publish(store)
     bundle = store.load("tiny", 1)
-    model = LoadedModel("tiny", 1, bundle, PredictRequest)
+    model = LoadedModel("tiny", 1, bundle, NativeDecoder(bundle.manifest, tiny_models.LIMITS))
     batch = bundle.manifest.signature.check([[0.5, 999.0, 6.0], [1, 2, 9]])
 
     registry, errors, observers = Registry(), ModelErrors(lambda _model, _version: None), Observers()

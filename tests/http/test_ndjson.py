@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from serve.dialects.csv.csv_lines import CHUNK_ROWS
-from serve.dialects.csv.csv_records import BLOCK_ROWS
+from serve.dialects.csv.lines import CHUNK_ROWS
+from serve.dialects.csv.records import BLOCK_ROWS
 from tests.conftest import WIDTH
 from tests.support.bodies import COLUMNS, HEADER, LINE, ROW, column, quoted, records, table
 from tests.support.server import Api, slug

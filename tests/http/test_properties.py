@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_iris
 
-from serve.dialects.csv.csv_lines import CHUNK_ROWS
-from serve.dialects.csv.csv_records import BLOCK_CHARACTERS, BLOCK_ROWS
+from serve.dialects.csv.lines import CHUNK_ROWS
+from serve.dialects.csv.records import BLOCK_CHARACTERS, BLOCK_ROWS
 from tests.support.bodies import COLUMNS, HEADER, as_json, column, instances, quoted, records, table
 from tests.support.server import Api
 

@@ -16,10 +16,16 @@ from artifacts.predictions import Predictions, label_map
 from artifacts.runtimes.sklearn_runtime import predict_rows
 from artifacts.signature import Table
 from artifacts.version_folder import Content
+from serve.dialects.native.limits import Limits
 
 X = pd.DataFrame({"length": [0.5, 1.0, 1.5, 5.0, 5.5, 6.0], "leaves": [1, 2, 3, 7, 8, 9]})
 Y = [0, 0, 0, 1, 1, 1]
 WEIGHTS = [2.5, 4.5, 6.0, 40.0, 44.0, 50.5]
+
+# Of requests that a test decodes without a server.
+LIMITS = Limits(
+    max_depth=32, max_rows=40, max_columns=64, max_digits=20, max_errors=20, ignore_unknown=False, show_values=False
+)
 
 
 class Fickle(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from artifacts.columns import Column
+from artifacts.kinds import kind_of
 from tests.support.column_samples import column
 
 LEVELS = {"kind": "category", "dtype": "category"}
@@ -61,9 +62,9 @@ def test_a_column_that_cannot_be_cast_is_no_column(fields: dict[str, object]) ->
     ],
     ids=lambda case: case.name if isinstance(case, Column) else "",
 )
-def test_a_column_tells_whether_it_holds_the_empty_text(one: Column, holds: bool) -> None:
-    """A CSV has one cell for the empty text and for null: whoever reads it asks what training saw."""
-    assert one.holds_empty_text is holds
+def test_an_empty_cell_is_the_empty_text_where_training_saw_it(one: Column, holds: bool) -> None:
+    """A CSV has one cell for the empty text and for null; the column says which it is."""
+    assert kind_of(one).cell_reader(frozenset())([""]) == ([""] if holds else [None])
 
 
 @pytest.mark.parametrize("value", [True, 1, 1.0, "1", 0, -0.0, 5.0, 2**80], ids=repr)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from artifacts import Predictions, Store
 from artifacts.values import Fault
-from serve.dialects.native.schema import PredictRequest
+from serve.dialects.native.decoder import NativeDecoder
 from serve.inference.observers import MetricsObserver, Observation, Observers
 from serve.inference.registry import LoadedModel
 from serve.inference.service import Call
@@ -66,7 +66,8 @@ def model(tmp_path: Path) -> LoadedModel:
     """A small model."""
     store = Store(tmp_path)
     tiny_models.make().publish(store)
-    return LoadedModel("tiny", 1, store.load("tiny", 1), PredictRequest)
+    bundle = store.load("tiny", 1)
+    return LoadedModel("tiny", 1, bundle, NativeDecoder(bundle.manifest, tiny_models.LIMITS))
 
 
 @pytest.fixture

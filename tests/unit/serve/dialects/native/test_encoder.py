@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from artifacts import Manifest, Store
 from artifacts.predictions import NO_CLASS, Predictions, label_map
 from artifacts.values import Fault
-from serve.dialects.native.encoder import Answers
+from serve.dialects.native.encoder import NativeEncoder
 from tests.support import tiny_models
 
 LABELS = [("a", "b"), (True, False), (1, 2), ('"', "ü],[,")]
@@ -54,33 +54,33 @@ def test_an_answer_is_the_documented_object(
         spread = np.stack([numbers, numbers], axis=1) if manifest.classes else None
         predictions = Predictions(values, spread, label_map(manifest.classes))
         wanted = Predictions(values, spread if with_probabilities else None, label_map(manifest.classes))
-        errors: list[Any] | None = [] if reports else None
 
-        answer = Answers(manifest).encode(predictions, probabilities=with_probabilities, errors=errors)
+        answer = NativeEncoder(manifest).encode(predictions, probabilities=with_probabilities, report=reports)
 
-        assert answer == expected(manifest, wanted, errors)
+        assert answer == expected(manifest, wanted, [] if reports else None)
         assert json.loads(answer)
 
 
 def test_a_row_without_a_prediction_is_null(manifests: list[Manifest]) -> None:
     """Its label, its probabilities and its number are null, and its mistake is listed."""
-    fault, errors = Fault("no-answer", "no answer", np.array([1])), [{"row": 1, "code": "no-answer"}]
+    fault = Fault("no-answer", "no answer", np.array([1]))
+    errors = [{"row": 1, "column": None, "code": "no-answer", "message": "no answer"}]
     spread = np.array([[1, 0], [np.nan, 0], [0, 1.0]])
     for manifest in manifests[:-1]:
         known = label_map(manifest.classes)
         predictions = Predictions(np.array([0, NO_CLASS, 1]), spread, known, (fault,))
-        answer = json.loads(Answers(manifest).encode(predictions, errors=errors))
+        answer = json.loads(NativeEncoder(manifest).encode(predictions, report=True))
         assert answer["predictions"] == [manifest.classes[0], None, manifest.classes[1]]
         assert answer["probabilities"] == [[1, 0], None, [0, 1]]
         assert answer["errors"] == errors
     numbers = Predictions(np.array([1.0, np.nan, 2.0]), faults=(fault,))
-    assert json.loads(Answers(manifests[-1]).encode(numbers, errors=errors))["predictions"] == [1.0, None, 2.0]
+    assert json.loads(NativeEncoder(manifests[-1]).encode(numbers, report=True))["predictions"] == [1.0, None, 2.0]
 
 
 def test_a_label_is_what_it_was(tmp_path: Path) -> None:
     """Labels of several digits or with brackets in them are not mistaken for the list's own."""
     manifest = tiny_models.make(labels=("],[", "1,2")).publish(Store(tmp_path))
 
-    answer = Answers(manifest).encode(Predictions(np.array([0, 1]), None, label_map(manifest.classes)))
+    answer = NativeEncoder(manifest).encode(Predictions(np.array([0, 1]), None, label_map(manifest.classes)))
 
     assert json.loads(answer)["predictions"] == ["],[", "1,2"]

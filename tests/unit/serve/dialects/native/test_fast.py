@@ -2,24 +2,22 @@
 
 import json
 from functools import cache
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from artifacts import frames
 from artifacts.columns import Category, Column
-from artifacts.frames import cast
+from artifacts.manifest import Manifest
 from artifacts.signature import Columns, Signature, Table
-from serve.dialects.native.fast import Plain, plain
-from serve.dialects.native.rows import Limits, Rows
-from serve.dialects.native.schema import PredictRequest, read
+from serve.dialects.native.decoder import NativeDecoder
+from serve.dialects.native.fast import Decode, fast_decoder
 from serve.errors import InvalidInput
-
-LIMITS = Limits(
-    max_depth=32, max_rows=40, max_columns=64, max_digits=20, max_errors=20, ignore_unknown=False, show_values=False
-)
+from tests.support.tiny_models import LIMITS
 
 
 def column(name: str, kind: Any, dtype: str, *known: Any, nullable: bool = False, **more: Any) -> Column:
@@ -173,14 +171,17 @@ def bodies(draw: st.DrawFn, signature: Signature) -> bytes:
     return with_piece.encode()
 
 
+@cache
+def row_by_row(signature: Signature) -> NativeDecoder:
+    """Return a decoder that always reads row by row."""
+    manifest = SimpleNamespace(model="any", signature=signature, examples=SimpleNamespace(instances=()))
+    return NativeDecoder(cast(Manifest, manifest), LIMITS)
+
+
 def careful(signature: Signature, body: bytes) -> Table | None:
-    """What the ordinary way reads; None where it refuses."""
-
-    class Request(PredictRequest):
-        rows = Rows(signature, LIMITS)
-
+    """Return what the row-by-row decoder reads; None where it refuses."""
     try:
-        return read(Request, body, report=False).data
+        return row_by_row(signature)._decode_row_by_row(body, report=False).data
     except InvalidInput:
         return None
 
@@ -189,7 +190,7 @@ def content(signature: Signature, table: Table) -> list[Any]:
     """All that an estimator could tell one table from another by: shapes, dtypes, every bit, the types of objects."""
     arrays: list[Any] = [table]
     if isinstance(table, Columns):
-        arrays = [cast(of, array) for of, array in zip(signature.columns, table.arrays, strict=True)]
+        arrays = [frames.cast(of, array) for of, array in zip(signature.columns, table.arrays, strict=True)]
     return [
         (array.dtype.kind, array.shape, [(type(value), repr(value)) for value in array.ravel().tolist()])
         for array in arrays
@@ -197,11 +198,11 @@ def content(signature: Signature, table: Table) -> list[Any]:
 
 
 @cache
-def reader(signature: Signature) -> Plain:
-    """The reader under test."""
-    found = plain(signature, max_depth=32, max_rows=LIMITS.max_rows, max_digits=LIMITS.max_digits)
-    assert found is not None
-    return found
+def fast(signature: Signature) -> Decode:
+    """Return the decoder under test."""
+    decode = fast_decoder(signature, max_depth=32, max_rows=LIMITS.max_rows, max_digits=LIMITS.max_digits)
+    assert decode is not None
+    return decode
 
 
 def as_table(signature: Signature, rows: Any) -> Table:
@@ -211,7 +212,7 @@ def as_table(signature: Signature, rows: Any) -> Table:
 
 def assert_same(signature: Signature, body: bytes) -> bool:
     """Either nothing is said, or exactly what the careful way says."""
-    rows = reader(signature).read(body)
+    rows = fast(signature)(body)
     if rows is None:
         return False
     expected = careful(signature, body)
@@ -292,7 +293,7 @@ def test_what_is_plain_is_read(name: str, by_name: bool, rows: int) -> None:
 @pytest.mark.parametrize("blanks", [0, 2000])
 def test_what_is_not_plain_is_left_to_others(body: str, blanks: int) -> None:
     """A key that comes twice, a row of another length, a hidden change of the key: not a word, small or large."""
-    assert reader(NUMBERS).read((body.replace("[", "[" + " " * blanks, 1)).encode()) is None
+    assert fast(NUMBERS)((body.replace("[", "[" + " " * blanks, 1)).encode()) is None
 
 
 def test_more_rows_than_may_be_are_left_to_others() -> None:
@@ -301,7 +302,7 @@ def test_more_rows_than_may_be_are_left_to_others() -> None:
         for width in (1, 30):
             cell = "1" * min(width, 15)
             body = f'{{"instances":[{",".join([f"[1,2,3,{cell}]"] * rows)}]}}'.encode()
-            assert (reader(NUMBERS).read(body) is not None) == is_read
+            assert (fast(NUMBERS)(body) is not None) == is_read
 
 
 def test_a_model_of_which_nothing_is_plain_has_no_reader() -> None:
@@ -311,15 +312,17 @@ def test_a_model_of_which_nothing_is_plain_has_no_reader() -> None:
         column("a", "integer", "object"),
         column("a", "category", "category", 1.5, 2.0, levels="float64"),
     ):
-        assert plain(Signature(container="frame", columns=(odd,)), max_depth=32, max_rows=9, max_digits=64) is None
-    assert plain(NUMBERS, max_depth=2, max_rows=9, max_digits=64) is None
+        assert (
+            fast_decoder(Signature(container="frame", columns=(odd,)), max_depth=32, max_rows=9, max_digits=64) is None
+        )
+    assert fast_decoder(NUMBERS, max_depth=2, max_rows=9, max_digits=64) is None
 
 
 def test_a_table_does_not_hang_on_the_body() -> None:
     """What was read may be written to, as any other table."""
     body = f'{{"instances":[{",".join(["[1,2,3,4]"] * 40)}]}}'.encode() + b" " * 1024
 
-    table = reader(NUMBERS).read(body)
+    table = fast(NUMBERS)(body)
 
     assert isinstance(table, np.ndarray)
     assert table.flags.writeable
@@ -330,7 +333,7 @@ def test_a_table_does_not_hang_on_the_body() -> None:
 def test_an_empty_row_of_one_column_is_not_plain(rows: str) -> None:
     """Where a row has one value, one without any has the same brackets and commas."""
     signature = Signature(container="array", columns=(column("a", "float", "float64"),))
-    reader = plain(signature, max_depth=9, max_rows=9, max_digits=9)
-    assert reader
+    decode = fast_decoder(signature, max_depth=9, max_rows=9, max_digits=9)
+    assert decode
 
-    assert reader.read(f'{{"instances":{" " * 1100}[{rows}]}}'.encode()) is None
+    assert decode(f'{{"instances":{" " * 1100}[{rows}]}}'.encode()) is None

@@ -1,102 +1,85 @@
-"""A JSON body by itself, against the standard library's parser."""
+"""The row-by-row decoder: rows as a whole first, then their values column by column."""
 
-import json
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
+from artifacts import Column, Signature
+from artifacts.number_formats import FloatLiteral
+from serve.dialects.native.rows import MaybeRounded, RowDecoder
 from serve.errors import InvalidInput
-from serve.http.json_body import parse
+from tests.support.tiny_models import LIMITS
 
-DEPTH, ROWS = 32, 1000
-
-texts = st.text(st.sampled_from('[]{}:,"\\ \n\0aé\U0001f338'), max_size=6)
-scalars = st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False) | texts
-documents = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4), max_leaves=20
+SIGNATURE = Signature(
+    container="frame",
+    columns=(
+        Column(name="a", kind="float", dtype="float64", nullable=False),
+        Column(name="b", kind="integer", dtype="int64", nullable=False),
+        Column(name="c", kind="text", dtype="str", nullable=False, required=False, example="x"),
+    ),
 )
+DECODER = RowDecoder(SIGNATURE, LIMITS)
 
 
-def _depth(value: Any) -> int:
-    inner = value.values() if isinstance(value, dict) else value
-    return 1 + max(map(_depth, inner), default=0) if isinstance(value, dict | list) else 0
+def _faults(value: object, decoder: RowDecoder = DECODER) -> list[tuple[str, str | None, list[int]]]:
+    return [(fault.code, fault.column, fault.rows.tolist()) for fault in decoder.check(value).faults]
 
 
-def _code(body: bytes, *, max_depth: int = DEPTH, max_rows: int = ROWS) -> str:
+@pytest.mark.parametrize("row", [[0.5, 1, "x"], {"b": 1, "a": 0.5, "c": "x"}, {"a": 0.5, "b": 1}])
+def test_rows_are_vectors_or_objects(row: Any) -> None:
+    """In any order of names; a column that the model ignores may be missing."""
+    batch = DECODER.check([row, row])
+
+    assert batch.good.all()
+    assert not batch.faults
+    assert not isinstance(batch.data, np.ndarray)
+    assert [array.tolist() for array in batch.data.arrays] == [[0.5, 0.5], [1, 1], ["x", "x"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ({}, "invalid-instances"),
+        ([], "no-rows"),
+        ([[]] * 41, "too-many-rows"),
+        ([1, 2], "flat-vector"),
+        ([[1], {}], "mixed-instances"),
+        ([[1] * 65], "too-many-features"),
+    ],
+)
+def test_instances_that_are_no_rows_are_refused(value: object, code: str) -> None:
+    """The whole request is refused, with a code of its own."""
     with pytest.raises(InvalidInput) as caught:
-        parse(body, max_depth=max_depth, max_rows=max_rows)
-    return caught.value.code
+        DECODER.check(value)
+
+    assert caught.value.code == code
 
 
-@given(value=documents, is_ascii=st.booleans(), indent=st.sampled_from([None, 1]))
-def test_a_document_is_what_the_standard_library_says(value: Any, is_ascii: bool, indent: int | None) -> None:
-    """Whatever stands in its texts, a document without mistakes is parsed to what it says."""
-    body = json.dumps(value, ensure_ascii=is_ascii, indent=indent).encode()
-
-    assert parse(body, max_depth=DEPTH, max_rows=ROWS) == value
-
-
-@given(value=documents.filter(_depth))
-def test_depth_is_counted_exactly(value: Any) -> None:
-    """A document passes at its own depth and is refused below it, brackets in texts not counted."""
-    body = json.dumps(value).encode()
-
-    assert parse(body, max_depth=_depth(value), max_rows=ROWS) == value
-    assert _code(body, max_depth=_depth(value) - 1) == "json-depth"
+def test_rows_with_a_fault_of_their_own_keep_the_others_in_place() -> None:
+    """A fault of a value counts rows from the first that was sent."""
+    assert _faults([[1], [1, "x", "x"], 5, [1, 2, "x"]]) == [
+        ("wrong-length", None, [0]),
+        ("not-a-row", None, [2]),
+        ("not-a-number", "b", [1]),
+    ]
+    assert _faults([{"a": 1}, {"a": 1, "b": 2, "x": 1, "y": 2}, {"a": 1, "b": 2}, None]) == [
+        ("missing-column", "b", [0]),
+        ("unknown-column", "x", [1]),
+        ("not-a-row", None, [3]),
+    ]
 
 
-@given(key=texts, first=documents, second=documents, beside=documents)
-@example(key="", first={"a": 1}, second=[], beside={"b": 1})
-@example(key="a", first=1, second={"b": {"c": 1}}, beside=None)
-def test_a_key_twice_is_found(key: str, first: Any, second: Any, beside: Any) -> None:
-    """A key that comes twice is refused, whatever its values, its spelling and its neighbours."""
-    name, escaped = (
-        json.dumps(key),
-        '"' + "".join(f"\\u{ord(letter):04x}" for letter in key if ord(letter) < 2**16) + '"',
-    )
-    again = escaped if json.loads(escaped) == key else name
-    twice = f"{{{name}: {json.dumps(first)}, {again}: {json.dumps(second)}}}"
+def test_unknown_names_may_be_ignored() -> None:
+    """If the limits say so."""
+    decoder = RowDecoder(SIGNATURE, replace(LIMITS, ignore_unknown=True))
 
-    assert _code(f"[{json.dumps(beside)}, {twice}]".encode()) == "duplicate-key"
+    assert _faults([{"a": 1, "b": 2, "x": 1}], decoder) == []
 
 
-@given(body=st.binary(max_size=40) | st.text('[]{}:,"\\ 1aNe-.', max_size=30).map(str.encode))
-@example(body=b'"\\')
-@example(body=b'{"a":1,"a\\":[[[[')
-def test_any_bytes_are_parsed_or_refused(body: bytes) -> None:
-    """There is no third way, and what passes is what the standard library reads."""
-    assert _parsed(body) in {_read(body), "malformed-json", "duplicate-key"}
-
-
-def _parsed(body: bytes) -> str:
-    try:
-        return repr(parse(body, max_depth=DEPTH, max_rows=ROWS))
-    except InvalidInput as error:
-        return error.code
-
-
-def _read(body: bytes) -> str:
-    try:
-        return repr(json.loads(body))
-    except ValueError:
-        return "no JSON"
-
-
-@pytest.mark.parametrize("place", [2**17 - 2, 2**17 - 1, 2**17, 2**17 + 1])
-@pytest.mark.parametrize("text", ['"[[[["', '"\\"[[[["', '"\\\\"', '"'])
-def test_where_a_body_is_cut_does_not_matter(text: str, place: int) -> None:
-    """A text across the border of what is looked at in one go is a text on both sides."""
-    body = b"[" + b" " * place + f"{text if len(text) > 1 else json.dumps('[' * 9)},[[1]]]".encode()
-
-    assert parse(body, max_depth=3, max_rows=ROWS) == json.loads(body)
-    assert _code(body, max_depth=2) == "json-depth"
-
-
-def test_far_more_lists_than_rows_are_not_parsed() -> None:
-    """200 lists or objects a row are looked at, and not one more; the rows themselves are counted elsewhere."""
-    body = json.dumps([[]] * 199).encode()
-
-    assert parse(body, max_depth=2, max_rows=1) == [[]] * 199
-    assert _code(json.dumps([[]] * 200).encode(), max_rows=1) == "too-many-rows"
+def test_a_float_for_an_integer_is_read_again_with_its_text() -> None:
+    """The float alone does not tell which integer was meant."""
+    with pytest.raises(MaybeRounded):
+        DECODER.check([[1, 5.0, "x"]])
+    assert _faults([[1, FloatLiteral("5.0"), "x"], [1, FloatLiteral("5.5"), "x"]]) == [("not-an-integer", "b", [1])]

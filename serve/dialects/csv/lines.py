@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from serve.dialects.csv import arrays
+from serve.dialects import arrays
 
 # So much is read at once, and so many rows are a block at most: large enough that what is done once a block costs
 # little, small enough that it stays in the processor's memory.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artifacts.number_formats import NUMBER
-from serve.dialects.csv.csv_records import BLOCK_CHARACTERS, BLOCK_ROWS, Record, Records, blocks
+from serve.dialects.csv.records import BLOCK_CHARACTERS, BLOCK_ROWS, Record, Records, blocks
 from serve.errors import InvalidInput
 
 PLAIN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"

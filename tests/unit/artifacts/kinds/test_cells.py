@@ -6,12 +6,12 @@ import pytest
 
 from artifacts import Column
 from artifacts.columns import Category
-from serve.dialects.csv.cells import reader
+from artifacts.kinds import kind_of
 
 
 def _read(cells: list[str], *, nulls: frozenset[str] = frozenset(), **fields: Any) -> list[object]:
     column = Column(name="x", **{"nullable": False, **fields})
-    return list(reader(column, nulls)(cells))
+    return list(kind_of(column).cell_reader(nulls)(cells))
 
 
 def _category(*values: Any) -> dict[str, Any]:

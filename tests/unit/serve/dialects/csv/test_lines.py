@@ -1,0 +1,80 @@
+"""Lines of a CSV as bytes: which of them are taken together, and when none is."""
+
+import io
+
+import numpy as np
+import pytest
+
+from serve.dialects.csv import lines as csv_lines
+from serve.dialects.csv.lines import LineLimits, Lines, take
+
+
+def _take(content: bytes, *, offset: int = 0, line: int = 2, delimiter: str = ",") -> Lines | None:
+    return take(io.BytesIO(content), offset, line, LineLimits(max_bytes=20, answered=1, delimiter=delimiter))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_keep_their_physical_numbers(end: str) -> None:
+    """Blank lines are left out and counted; the bytes of all of them are taken."""
+    content = f"1,2{end}{end}3,4{end}5".encode()
+
+    lines = _take(content)
+
+    assert lines
+    assert lines.numbers.tolist() == [2, 4, 5]
+    assert lines.csv.to_pybytes().split(b"\n") == [b"1,2", b"3,4", b"5"]
+    assert lines.widths(",").tolist() == [2, 2, 1]
+    assert (lines.taken, lines.breaks) == (len(content) + 1, 4)
+    assert lines.cells(",") == [["1", "2"], ["3", "4"], ["5"]]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"1\r2\n", b"1" * 21 + b"\n", "\ufeff1\n".encode()])
+def test_lines_that_need_a_closer_look_are_not_taken(content: bytes) -> None:
+    """None at all, a lone CR, a long line, or one that Arrow would read differently."""
+    assert _take(content) is None
+
+
+def test_quotes_without_a_need_are_taken_off() -> None:
+    """The cells come back without them; one line that needs its quotes keeps those of all."""
+    bare, quoted = _take(b'"a","b c"\n'), _take(b'"a","b,c"\n"d",e\n')
+
+    assert bare
+    assert quoted
+    assert (bare.has_quotes, bare.csv.to_pybytes()) == (False, b"a,b c")
+    assert (quoted.has_quotes, quoted.cells(",")) == (True, [["a", "b,c"], ["d", "e"]])
+
+
+@pytest.mark.parametrize("content", [b'1,"a\nb",2\n', b'1,"a\n', b'1,"a"b\n'])
+def test_lines_that_are_not_records_have_no_cells(content: bytes) -> None:
+    """A record of two lines, or broken quotes."""
+    lines = _take(content)
+
+    assert lines
+    assert lines.cells(",") is None
+
+
+def test_a_line_that_is_not_whole_is_left_for_the_next_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk may end anywhere."""
+    monkeypatch.setattr(csv_lines, "CHUNK_BYTES", 6)
+
+    first = _take(b"1,2\n3,4\n")
+
+    assert first
+    assert first.taken == 4
+    second = _take(b"1,2\n3,4\n", offset=4, line=3)
+    assert second
+    assert second.numbers.tolist() == [3]
+
+
+def test_lines_are_chosen_by_a_mask_or_a_pattern() -> None:
+    """Each keeps its number."""
+    lines = _take(b"a\nb\nab\n")
+
+    assert lines
+    assert lines.matching("a").tolist() == [True, False, True]
+    assert lines.kept(np.array([False, True, True])).numbers.tolist() == [3, 4]
+
+
+def test_a_block_has_room_for_one_row() -> None:
+    """However long its answer is."""
+    assert LineLimits(max_bytes=1, answered=2**30, delimiter=",", part=2).rows == 1

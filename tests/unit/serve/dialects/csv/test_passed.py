@@ -1,0 +1,28 @@
+"""Rows of a CSV as they were sent, column by column."""
+
+import io
+
+import numpy as np
+
+from serve.dialects.csv.lines import LineLimits, take
+from serve.dialects.csv.passed import Cutter, PassedRows
+
+
+def test_lines_and_cells_are_merged_in_the_order_of_the_rows() -> None:
+    """Rows that were read as lines and rows that were read one by one are one table."""
+    lines = take(io.BytesIO(b"a,1\nc,3\n"), 0, 2, LineLimits(max_bytes=9, answered=1, delimiter=","))
+    mask = np.array([True, False, True])
+
+    columns = PassedRows([['b"', "2"]], Cutter(2, ","), mask, lines).columns()
+
+    assert [column.to_pylist() for column in columns] == [["a", 'b"', "c"], ["1", "2", "3"]]
+
+
+def test_rows_of_one_sort_need_no_merge() -> None:
+    """All lines, or all cells."""
+    lines = take(io.BytesIO(b"a,1\n"), 0, 2, LineLimits(max_bytes=9, answered=1, delimiter=","))
+
+    as_lines = PassedRows([], Cutter(2, ","), np.array([True]), lines).columns()
+    as_cells = PassedRows([["a", "1"]], Cutter(2, ","), np.array([False])).columns()
+
+    assert [column.to_pylist() for column in as_lines] == [column.to_pylist() for column in as_cells] == [["a"], ["1"]]
