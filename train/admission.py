@@ -107,7 +107,7 @@ def check_target(estimator: Any, task: Task, rows: Rows, y: ArrayLike | None) ->
         )
 
 
-def lines_of(
+def labels_of(
     classes: NDArray[np.generic], labels: Sequence[str] | Mapping[Any, str] | None, y: ArrayLike | None = None
 ) -> tuple[Label, ...]:
     """

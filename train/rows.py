@@ -53,7 +53,7 @@ class Rows:
 
     def values(self) -> list[list[object]]:
         """A list of plain values a column, None for a null: as JSON would bring them."""
-        return [_plain(self.frame[name]) for name in self.frame.columns]
+        return [native_values(self.frame[name]) for name in self.frame.columns]
 
 
 def evenly(count: int, most: int) -> NDArray[np.intp]:
@@ -137,6 +137,7 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _plain(values: "pd.Series[Any]") -> list[object]:
-    plain = [value.item() if isinstance(value, np.generic) else value for value in values.tolist()]
-    return [None if null else value for value, null in zip(plain, values.isna().tolist(), strict=True)]
+def native_values(values: "pd.Series[Any]") -> list[object]:
+    """Return the values of a column as JSON has them, None for a null."""
+    native = [value.item() if isinstance(value, np.generic) else value for value in values.tolist()]
+    return [None if null else value for value, null in zip(native, values.isna().tolist(), strict=True)]

@@ -12,10 +12,13 @@ from artifacts import Manifest, Signature
 from artifacts.manifest import Training
 from artifacts.predictions import label_map
 from train import card
-from train.admission import lines_of, task_of
-from train.evaluate import Evaluation, evaluate
-from train.examples import Asked, choose, examples_of, prove
+from train.admission import labels_of, task_of
+from train.evaluate import Evaluation
+from train.examples import choose, examples_of
+from train.fitted_model import FittedModel
+from train.held_back import HeldBack
 from train.profile import MOST_CATEGORIES, profile_column, profile_spread
+from train.round_trip import prove_round_trip
 from train.rows import as_rows
 
 _VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -95,15 +98,16 @@ class Carded:
         """What writes the card, and the manifest that it is written for."""
         task = task_of(self.estimator)
         rows = as_rows(self.X, self.columns)
-        lines = lines_of(self.estimator.classes_, self.labels) if task == "classification" else ()
+        lines = labels_of(self.estimator.classes_, self.labels) if task == "classification" else ()
         most = 0 if rows.container == "series" else MOST_CATEGORIES
         columns = tuple(
             profile_column(values, name=str(name), dtype=str(values.dtype), unknown=self.unknown, most_categories=most)
             for name, values in rows.frame.items()
         )
         signature = Signature(container=rows.container, columns=columns)
-        asked = Asked(self.estimator, label_map([line.label for line in lines]), signature)
-        judged = self.evaluation or (evaluate(self.estimator, task, *self.held_back) if self.held_back else None)
+        model = FittedModel(self.estimator, label_map([line.label for line in lines]), signature)
+        held_back = HeldBack.of(self.held_back, rows) if self.held_back else None
+        judged = self.evaluation or (held_back.evaluate(self.estimator, task) if held_back else None)
         known = {
             "model": "tiny",
             "version": 3,
@@ -116,12 +120,12 @@ class Carded:
             "scores": judged.scores if judged else {},
             "libraries": {"python": "3.11.7", "scikit-learn": "1.9.1"},
             "requires": ("scikit-learn==1.9.1",),
-            "examples": examples_of(asked, choose(*prove(asked, rows, tolerance=1e-9))),
+            "examples": examples_of(model, choose(*prove_round_trip(model, rows))),
             "reference": {column.name: profile_spread(rows.frame[column.name], column) for column in columns},
             "training": Training(rows=len(rows.frame), held_back=judged.rows if judged else 0, target="kind"),
             "files": {"model.joblib": "0" * 64},
         }
-        return card.writer(asked, self.held_back, judged, self.y), Manifest(**{**known, **self.promised})
+        return card.writer(model, held_back, judged, self.y), Manifest(**{**known, **self.promised})
 
     def write(self) -> bytes:
         """The card."""

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from artifacts.description import name
 from train.card.figures import quiet
-from train.examples import Asked
-from train.rows import Rows, as_rows
+from train.fitted_model import FittedModel
+from train.held_back import HeldBack
+from train.rows import Rows
 
 # So many held-back rows are asked: a curve is no smoother with more.
 MOST = 10_000
@@ -40,21 +40,17 @@ class Judged:
     total: int
 
     @classmethod
-    def of(cls, asked: Asked, X: Any, y: ArrayLike) -> Self:
-        """Ask the model for rows that it has not seen."""
-        told, estimator = np.asarray(y).ravel(), asked.estimator
-        rows = as_rows(X, None if isinstance(X, pd.DataFrame) else asked.signature.names)
-        chosen = choose(len(told), MOST)
-        rows = rows.take(chosen)
-        if asked.signature.container == "array" and rows.container == "frame":
-            rows = rows.as_array()
-        labels: list[Any] = [] if asked.labels is None else asked.labels[:-1].tolist()
-        has_probabilities = bool(labels) and hasattr(estimator, "predict_proba")
+    def of(cls, model: FittedModel, held_back: HeldBack) -> Self:
+        """Predict a sample of the held-back rows."""
+        estimator, total = model.estimator, len(held_back.y)
+        chosen = choose(total, MOST)
+        rows = held_back.rows.take(chosen)
         with quiet():
             predicted = np.asarray(estimator.predict(rows.data)).ravel()
-            probabilities = np.asarray(estimator.predict_proba(rows.data)) if has_probabilities else None
+            probabilities = np.asarray(estimator.predict_proba(rows.data)) if model.has_probabilities else None
+        labels: list[Any] = [] if model.label_map is None else model.label_map[:-1].tolist()
         names = tuple(name(label, longest=_LONGEST_NAME) for label in labels)
-        return cls(estimator, rows, told[chosen], predicted, probabilities, names, len(told))
+        return cls(estimator, rows, held_back.y[chosen], predicted, probabilities, names, total)
 
     def counted(self, shown: int | None = None) -> str:
         """So many rows, by default all that were asked, in words that begin a sentence."""

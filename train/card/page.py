@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,8 @@ from train.card.meanings import meaning
 from train.card.plots import plots_of
 from train.card.snippets import LOGIN, Snippets
 from train.evaluate import Evaluation
-from train.examples import Asked
+from train.fitted_model import FittedModel
+from train.held_back import HeldBack
 
 # Longer tables are folded, and those of columns are cut: manifest.json has them all.
 _MOST_COLUMNS = 1_000
@@ -73,21 +74,21 @@ class Spread:
 
 
 def writer(
-    asked: Asked, held_back: tuple[Any, ArrayLike] | None, evaluation: Evaluation | None, y: ArrayLike | None = None
+    model: FittedModel, held_back: HeldBack | None, evaluation: Evaluation | None, y: ArrayLike | None = None
 ) -> Callable[[Manifest], bytes]:
     """
     Prepare the card of a model: draw what takes long now, and write once the version has its number.
 
     Args:
-        asked: The model.
-        held_back: X and y of rows that it has not seen.
-        evaluation: What they say of it.
-        y: What was to be predicted for the rows of training.
+        model: The model.
+        held_back: Rows that it was not fitted on.
+        evaluation: Its scores on them.
+        y: Shape (rows,), the target of the training rows.
     """
-    plots = plots_of(asked, *held_back, evaluation) if held_back and evaluation else []
+    plots = plots_of(model, held_back, evaluation) if held_back and evaluation else []
     told = None if y is None else np.asarray(y).ravel()
-    classes = [] if asked.labels is None else list(_classes(asked.estimator, asked.labels[:-1], told, evaluation))
-    spread = _spread(told) if asked.labels is None and told is not None else None
+    classes = [] if model.label_map is None else list(_classes(model, told, evaluation))
+    spread = _spread(told) if model.label_map is None and told is not None else None
     return lambda manifest: _write(manifest, evaluation, plots, classes, spread)
 
 
@@ -143,10 +144,11 @@ def _template() -> Template:
     return environment.get_template("page.html")
 
 
-def _classes(estimator: Any, labels: Iterable[object], told: Any, evaluation: Evaluation | None) -> Iterator[ClassLine]:
+def _classes(model: FittedModel, told: Any, evaluation: Evaluation | None) -> Iterator[ClassLine]:
+    assert model.label_map is not None
     trained = None if told is None else Counter(told.tolist())
     confusion = None if evaluation is None else evaluation.confusion
-    for place, (value, label) in enumerate(zip(estimator.classes_.tolist(), labels, strict=True)):
+    for place, (value, label) in enumerate(zip(model.estimator.classes_.tolist(), model.label_map[:-1], strict=True)):
         held = found = right = None
         if confusion is not None:
             held, taken = int(confusion[place].sum()), int(confusion[:, place].sum())

@@ -2,10 +2,10 @@
 
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import ConfusionMatrixDisplay, PredictionErrorDisplay, RocCurveDisplay, auc, roc_curve
 
@@ -14,7 +14,8 @@ from train.card.figures import COLOURS, INK, Plot, Undrawable, Undrawn, Words, d
 from train.card.importance import LIMIT_S, importance_of
 from train.card.judged import Judged, choose
 from train.evaluate import Evaluation
-from train.examples import Asked
+from train.fitted_model import FittedModel
+from train.held_back import HeldBack
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,20 +29,19 @@ _FEWEST_CALIBRATED = 20
 
 
 def plots_of(
-    asked: Asked, X: Any, y: ArrayLike, evaluation: Evaluation, *, limit_s: float = LIMIT_S
+    model: FittedModel, held_back: HeldBack, evaluation: Evaluation, *, limit_s: float = LIMIT_S
 ) -> list[Plot | Undrawn]:
     """
     Every plot that a model of this kind has.
 
     Args:
-        asked: The model.
-        X: Rows that it has not seen.
-        y: Shape (rows,), what is true of them.
-        evaluation: What they say of it.
+        model: The model.
+        held_back: Rows that it was not fitted on.
+        evaluation: Its scores on them.
         limit_s: How long the importance of the columns may be measured.
     """
     try:
-        judged = Judged.of(asked, X, y)
+        judged = Judged.of(model, held_back)
     except Exception as error:  # noqa: BLE001  # an estimator may raise anything; the card's reader is told
         return [Undrawn("Plots of the held-back rows", reason(error))]
     importance = draw("Importance of the columns", partial(_importance, judged, limit_s))

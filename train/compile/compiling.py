@@ -19,8 +19,8 @@ from train.compile.parity import Parity
 from train.compile.proof import Proof
 from train.compile.sources import Source
 from train.compile.timing import choose, measure
-from train.examples import Asked
-from train.rows import Rows
+from train.fitted_model import FittedModel
+from train.rows import Rows, native_values
 
 FORMS: Sequence[Form] = ("trees", "treelite")
 
@@ -39,33 +39,33 @@ class Compilation:
     programs: bytes | None
 
 
-def compile_model(asked: Asked, rows: Rows, *, tolerance: float) -> Compilation:
+def compile_model(model: FittedModel, rows: Rows, *, tolerance: float) -> Compilation:
     """
     Make what is quickest and exact.
 
     Args:
-        asked: The fitted estimator, with its columns.
+        model: The fitted estimator, with its columns.
         rows: The rows of training.
         tolerance: How far a number may differ.
     """
     # One thread, as a server has it: on few rows several only wait for each other.
     with threadpool_limits(1), warnings.catch_warnings():
-        # Parts of a pipeline that was fitted on a frame are asked with arrays.
+        # Parts of a pipeline that was fitted on a frame are model with arrays.
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
-        return _compiled(asked, as_table(asked.signature, rows), tolerance)
+        return _compiled(model, as_table(model.signature, rows), tolerance)
 
 
-def _compiled(asked: Asked, table: Table, tolerance: float) -> Compilation:
+def _compiled(model: FittedModel, table: Table, tolerance: float) -> Compilation:
     proof: Proof | None = None
-    original = SklearnRuntime(asked.estimator, asked.signature, classifies=asked.labels is not None)
+    original = SklearnRuntime(model.estimator, model.signature, classifies=model.is_classifier)
     tried: list[Candidate] = []
     programs: dict[str, Program] = {}
-    names = tuple(asked.signature.names)
-    for name, lowered in _candidates(asked):
+    names = tuple(model.signature.names)
+    for name, lowered in _candidates(model):
         if isinstance(lowered, NotLowered):
             tried.append(Candidate(name=name, refused=str(lowered)))
             continue
-        proof = proof or Proof(asked, table, tolerance=tolerance)
+        proof = proof or Proof(model, table, tolerance=tolerance)
         try:
             # As a server will have it: from its file.
             program = unpack(pack({name: Program(lowered.source.step, lowered.head, names)}))[name]
@@ -75,7 +75,7 @@ def _compiled(asked: Asked, table: Table, tolerance: float) -> Compilation:
         tried.append(_told(name, found, refused))
         if not refused:
             programs[name] = program
-    times = measure({SKLEARN: original, **programs}, table, columns=len(asked.signature.columns))
+    times = measure({SKLEARN: original, **programs}, table, columns=len(model.signature.columns))
     choice = choose(times)
     told = [each.model_copy(update={"microseconds": times.get(each.name, {})}) for each in tried]
     execution = Execution(candidates=(Candidate(name=SKLEARN, microseconds=times[SKLEARN]), *told), choice=choice)
@@ -84,7 +84,7 @@ def _compiled(asked: Asked, table: Table, tolerance: float) -> Compilation:
 
 
 def as_table(signature: Signature, rows: Rows) -> Table:
-    """The rows of training as a runtime is asked them."""
+    """The rows of training as a runtime is model them."""
     arrays = []
     for column in signature.columns:
         values = rows.frame[column.name]
@@ -92,20 +92,18 @@ def as_table(signature: Signature, rows: Rows) -> Table:
         if is_numpys and column.dtype != "U":
             arrays.append(values.to_numpy())
             continue
-        plain: NDArray[Any] = np.empty(len(values), dtype=object)
-        plain[:] = [
-            None if null else value for value, null in zip(values.tolist(), values.isna().tolist(), strict=True)
-        ]
-        arrays.append(plain.astype("U") if column.dtype == "U" else plain)
+        native: NDArray[Any] = np.empty(len(values), dtype=object)
+        native[:] = native_values(values)
+        arrays.append(native.astype("U") if column.dtype == "U" else native)
     return signature.table(arrays)
 
 
-def _candidates(asked: Asked) -> list[tuple[str, Lowered | NotLowered]]:
+def _candidates(model: FittedModel) -> list[tuple[str, Lowered | NotLowered]]:
     """Every candidate by its name; where there are no trees, all forms are one."""
     found: list[tuple[str, Lowered | NotLowered]] = []
     for form in FORMS:
         try:
-            lowered = lower(asked.estimator, Source.of(asked.signature), form)
+            lowered = lower(model.estimator, Source.of(model.signature), form)
         except NotLowered as reason:
             found.append((form, reason))
             continue

@@ -17,7 +17,7 @@ from train.compile.models import Trees
 from train.compile.parity import Ask, Parity, ParityCase
 from train.compile.samples import drawn, extreme, too_large
 from train.compile.thresholds import Adversarial
-from train.examples import Asked
+from train.fitted_model import FittedModel
 
 _DRAWN = 2_000
 # Of a table with many columns fewer rows are drawn, so that the values are no more than these, or the rows than those.
@@ -34,19 +34,19 @@ _BASES = 64
 class Proof:
     """The rows of training, drawn ones, odd ones, some alone; and of trees every threshold. Each is asked once."""
 
-    def __init__(self, asked: Asked, table: Table, *, tolerance: float) -> None:
+    def __init__(self, model: FittedModel, table: Table, *, tolerance: float) -> None:
         """
         Ask the estimator.
 
         Args:
-            asked: The fitted estimator, with its columns.
+            model: The fitted estimator, with its columns.
             table: The rows of training.
             tolerance: How far a number may differ.
         """
-        self.original = SklearnRuntime(asked.estimator, asked.signature, classifies=asked.labels is not None)
+        self.original = SklearnRuntime(model.estimator, model.signature, classifies=model.is_classifier)
         self._table = table
         self._tolerance = tolerance
-        whole, signature = _asking(self.original), asked.signature
+        whole, signature = _asking(self.original), model.signature
         width = len(signature.columns)
         rows = min(_DRAWN, max(_FEWEST_DRAWN, _DRAWN_CELLS // width))
         alone = min(_ALONE, max(_FEWEST_ALONE, _ALONE_CELLS // width))

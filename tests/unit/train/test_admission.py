@@ -21,7 +21,7 @@ from sklearn.svm import OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier, XGBRegressor
 
-from train.admission import check_target, container_of, lines_of, task_of
+from train.admission import check_target, container_of, labels_of, task_of
 from train.errors import NotPublishable
 from train.rows import as_rows
 
@@ -193,7 +193,7 @@ def test_a_target_that_is_not_the_estimators_is_refused(y: Any, advice: str) -> 
 )
 def test_labels_are_one_a_class(labels: Any, told: list[Any]) -> None:
     """Labels come in ascending order of the classes or by class; without them callers are told the class."""
-    lines = lines_of(np.array([0, 1]), labels)
+    lines = labels_of(np.array([0, 1]), labels)
 
     assert [(line.value, repr(line.label)) for line in lines] == list(zip([0, 1], map(repr, told), strict=True))
 
@@ -205,7 +205,7 @@ def test_labels_are_one_a_class(labels: Any, told: list[Any]) -> None:
 )
 def test_classes_keep_their_type(classes: Any) -> None:
     """A class is told as Python knows it: booleans, integers of any width and sign, texts."""
-    lines = lines_of(np.array(classes), None)
+    lines = labels_of(np.array(classes), None)
 
     assert [repr(line.label) for line in lines] == list(map(repr, np.array(classes).tolist()))
 
@@ -231,10 +231,10 @@ def test_classes_keep_their_type(classes: Any) -> None:
 def test_labels_that_do_not_fit_the_classes_are_refused(labels: Any, advice: str) -> None:
     """Each class has one label, and no two have the same."""
     with pytest.raises(NotPublishable, match=advice):
-        lines_of(np.array([0, 1]), labels)
+        labels_of(np.array([0, 1]), labels)
 
 
 def test_classes_that_are_floats_are_refused() -> None:
     """A y that became floats on its way, by a null that was dropped, is one to convert, not to round."""
     with pytest.raises(NotPublishable, match="texts, integers or booleans: convert y before fitting"):
-        lines_of(np.array([0.0, 1.0]), None)
+        labels_of(np.array([0.0, 1.0]), None)

@@ -5,17 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LogisticRegression
 
 from artifacts import Predictions
-from tests.support.published import ENCODED, MIXED, WEIGHT, X, Y, asked_of
-from train.errors import NotPublishable
-from train.examples import (
-    EXAMPLES,
-    choose,
-    examples_of,
-    invented,
-)
+from tests.support.published import ENCODED, MIXED, X, Y, model_of
+from train.examples import EXAMPLES, choose, examples_of, invented
 
 CHANCE = np.random.default_rng(0)
 
@@ -49,18 +43,18 @@ def test_few_rows_are_all_examples() -> None:
 
 def test_examples_are_answered_in_one_call() -> None:
     """What stands beside the examples is what the model says of exactly these rows together."""
-    asked, rows = asked_of(LogisticRegression().fit(X, Y), X)
+    model, rows = model_of(LogisticRegression().fit(X, Y), X)
 
-    examples = examples_of(asked, [column[:3] for column in rows.values()])
+    examples = examples_of(model, [column[:3] for column in rows.values()])
 
     assert examples.instances == tuple(map(tuple, X[:3].to_numpy().tolist()))
-    assert examples.predictions == tuple(asked.estimator.predict(X[:3]).tolist())
-    assert examples.probabilities == tuple(map(tuple, asked.estimator.predict_proba(X[:3]).tolist()))
+    assert examples.predictions == tuple(model.estimator.predict(X[:3]).tolist())
+    assert examples.probabilities == tuple(map(tuple, model.estimator.predict_proba(X[:3]).tolist()))
 
 
 def test_what_is_invented_is_the_same_every_time() -> None:
     """Rows that nobody is differ from each other, and are no accident of the day."""
-    signature = asked_of(ENCODED.fit(MIXED, Y), MIXED)[0].signature
+    signature = model_of(ENCODED.fit(MIXED, Y), MIXED)[0].signature
 
     table = invented(signature)
 
@@ -71,16 +65,8 @@ def test_what_is_invented_is_the_same_every_time() -> None:
 def test_a_level_that_no_row_had_is_not_invented() -> None:
     """An encoder that was fitted on texts knows only those that it saw; the other levels of pandas are news to it."""
     unseen = MIXED.assign(colour=pd.Categorical(MIXED["colour"], categories=["red", "green", "blue"]))
-    asked, _ = asked_of(ENCODED.fit(unseen, Y), unseen)
+    model, _ = model_of(ENCODED.fit(unseen, Y), unseen)
 
-    examples = examples_of(asked, invented(asked.signature))
+    examples = examples_of(model, invented(model.signature))
 
     assert {row[2] for row in examples.instances} == {"red", "green"}
-
-
-def test_a_fault_names_its_row() -> None:
-    """A value of training that no caller could send is told by its column and its row."""
-    asked, _ = asked_of(LinearRegression().fit(X, WEIGHT), X)
-
-    with pytest.raises(NotPublishable, match="column 'width', row 1 of training: expected a number"):
-        asked.answer([[0.5, 1.5], [0.5, "x"]])

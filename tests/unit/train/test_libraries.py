@@ -152,7 +152,7 @@ def _is_polars(table: Any) -> Any:
 
 @pytest.mark.parametrize("function", [_squared, _is_polars])
 def test_a_pipeline_that_needs_polars_is_refused_with_the_reason(store: Store, function: Any) -> None:
-    """A server has pandas' tables: one that fails on them, or answers otherwise, is not published."""
+    """A server has pandas' tables: one that fails on them, or predicts something else, is not published."""
     table, y = pl.from_pandas(X), 3 * X["width"]
     estimator = make_pipeline(FunctionTransformer(function), LinearRegression(fit_intercept=False)).fit(table, y + 1)
 

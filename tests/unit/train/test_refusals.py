@@ -61,7 +61,7 @@ def store(tmp_path: Path) -> Store:
         (FITTED, X.assign(width=pd.to_datetime("2026-01-01")), Y, "column 'width' has dtype datetime64"),
         (FITTED, X.replace({"width": {X["width"][0]: np.inf}}), Y, "column 'width' holds an infinity"),
         (LogisticRegression().fit(X, Y.astype(float)), X, Y, "texts, integers or booleans: convert y before fitting"),
-        (tiny_models.Fickle().fit(X, Y), X, Y, "Fickle answers otherwise"),
+        (tiny_models.Fickle().fit(X, Y), X, Y, "Fickle predicts something else"),
         (Stubborn().fit(X, Y), X, Y, r"cannot be pickled \(I stay here\)"),
         (make_pipeline(FunctionTransformer(lambda X: X), LogisticRegression()).fit(X, Y), X, Y, "pickled .*: lambdas"),
     ],
@@ -80,9 +80,9 @@ def test_what_cannot_be_served_is_refused(store: Store, estimator: Any, X: Any, 
     [
         ({"tolerance": float("inf")}, "tolerance must be a finite number, 0 or more, and is inf"),
         ({"tolerance": -1.0}, "tolerance must be a finite number"),
-        ({"unknown": "maybe"}, "unknown is 'maybe', and must be one of refuse, pass"),
-        ({"csv_nulls": "NA"}, "csv_nulls is a list of cells"),
-        ({"csv_nulls": [-999]}, "csv_nulls is a list of cells"),
+        ({"unknown": "maybe"}, "unknown must be one of refuse, pass, and is 'maybe'"),
+        ({"csv_nulls": "NA"}, "csv_nulls must be a list of texts"),
+        ({"csv_nulls": [-999]}, "csv_nulls must be a list of texts"),
         ({"columns": ["a", "b"]}, "columns are for arrays"),
         ({"labels": "ab"}, "labels is one text: pass a list"),
         ({"held_back": (X, Y[1:])}, "held_back has 40 rows of X and 39 of y"),
@@ -118,13 +118,13 @@ def test_a_column_that_an_answer_adds_is_refused(store: Store, name: str, y: Any
     """A CSV comes back with its own columns and those of the answer: none may be there twice."""
     table = X.rename(columns={"width": name})
 
-    with pytest.raises(NotPublishable, match=f"a column is called '{name}', .*: rename it"):
+    with pytest.raises(NotPublishable, match=f"a CSV response adds a column '{name}', .*: rename it"):
         publish(LogisticRegression().fit(table, y), table, name="model", store=store)
 
 
 def test_half_a_character_is_refused(store: Store) -> None:
     """A label that was decoded with surrogates cannot be written to any JSON, nor a name or a text that was."""
-    with pytest.raises(NotPublishable, match=r"holds half a character, .*: mend its encoding"):
+    with pytest.raises(NotPublishable, match=r"half of a surrogate pair, .*: correct its encoding"):
         publish(FITTED, X, name="model", labels=["short", "\udfff"], store=store)
 
 

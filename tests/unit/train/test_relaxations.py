@@ -114,7 +114,7 @@ def test_whole_numbers_get_fractions_where_that_is_asked_for(store: Store) -> No
 def test_fractions_are_for_numbers(store: Store) -> None:
     """A text has none."""
     model = HistGradientBoostingClassifier(max_iter=2).fit(X.astype({"town": "category"}), Y)
-    with pytest.raises(NotPublishable, match="fractions names 'town', and its dtype is category: only whole numbers"):
+    with pytest.raises(NotPublishable, match="fractions names 'town', and its dtype is category: only integers"):
         publish(model, X.astype({"town": "category"}), Y, name="m", fractions=["town"], store=store)
 
 

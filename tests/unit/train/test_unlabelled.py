@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from tests.support.published import asked_of
+from tests.support.published import model_of
 from train.errors import NotPublishable
 from train.unlabelled import widened
 
@@ -29,9 +29,9 @@ TAKES_NOTHING = make_pipeline(
 
 def test_what_the_estimator_predicts_is_accepted() -> None:
     """A null makes a float of an integer, and a category is one that no row taught; ranges stay."""
-    asked, rows = asked_of(TAKES_ALL.fit(X, Y), X)
+    model, rows = model_of(TAKES_ALL.fit(X, Y), X)
 
-    count, town, _ = widened(asked, rows, OTHERS).signature.columns
+    count, town, _ = widened(model, rows, OTHERS).signature.columns
 
     assert (count.kind, count.dtype, count.nullable, count.maximum) == ("float", "float64", True, 4)
     assert [(category.value, category.count) for category in town.categories] == [
@@ -44,21 +44,21 @@ def test_what_the_estimator_predicts_is_accepted() -> None:
 
 def test_what_the_estimator_refuses_is_not_accepted() -> None:
     """The columns stay what training saw."""
-    asked, rows = asked_of(TAKES_NOTHING.fit(X, Y), X)
+    model, rows = model_of(TAKES_NOTHING.fit(X, Y), X)
 
-    assert widened(asked, rows, OTHERS).signature == asked.signature
+    assert widened(model, rows, OTHERS).signature == model.signature
 
 
 def test_rows_that_hold_nothing_new_change_nothing() -> None:
     """Nothing is predicted for them."""
-    asked, rows = asked_of(TAKES_ALL.fit(X, Y), X)
+    model, rows = model_of(TAKES_ALL.fit(X, Y), X)
 
-    assert widened(asked, rows, X.head(2)) is asked
+    assert widened(model, rows, X.head(2)) is model
 
 
 def test_other_columns_are_refused() -> None:
     """They are rows like those of X."""
-    asked, rows = asked_of(TAKES_ALL.fit(X, Y), X)
+    model, rows = model_of(TAKES_ALL.fit(X, Y), X)
 
     with pytest.raises(NotPublishable, match="unlabelled has no column 'town'"):
-        widened(asked, rows, OTHERS[["count"]])
+        widened(model, rows, OTHERS[["count"]])

@@ -19,11 +19,13 @@ from artifacts import Signature
 from artifacts.predictions import label_map
 from tests.support import tiny_models
 from tests.support.cards import Carded, Page, numbers
-from train.admission import Task, lines_of
+from train.admission import Task, labels_of
 from train.card.figures import INK, Plot, Undrawn
 from train.card.plots import plots_of
 from train.evaluate import Evaluation, evaluate
-from train.examples import Asked
+from train.fitted_model import FittedModel
+from train.held_back import HeldBack
+from train.rows import as_rows
 
 X = pd.DataFrame(numbers(90), columns=["length", "width", "height"])
 Y = np.repeat([0, 1, 2], 30)
@@ -34,12 +36,16 @@ FITTED = LogisticRegression().fit(X, Y)
 def draw(estimator: Any, X: Any, y: Any, *, labels: list[str] | None = None, **more: Any) -> dict[str, Plot | Undrawn]:
     """Every plot, by its title."""
     is_classifier = hasattr(estimator, "classes_")
-    lines = lines_of(estimator.classes_, labels) if is_classifier else ()
+    lines = labels_of(estimator.classes_, labels) if is_classifier else ()
     columns = tuple(tiny_models.column(name, "float64") for name in X.columns)
-    asked = Asked(estimator, label_map([line.label for line in lines]), Signature(container="frame", columns=columns))
+    model = FittedModel(
+        estimator, label_map([line.label for line in lines]), Signature(container="frame", columns=columns)
+    )
     task: Task = "classification" if is_classifier else "regression"
     evaluation = more.pop("evaluation", None) or evaluate(estimator, task, X, y)
-    return {plot.title: plot for plot in plots_of(asked, X, y, evaluation, **more)}
+    return {
+        plot.title: plot for plot in plots_of(model, HeldBack(as_rows(X), np.asarray(y).ravel()), evaluation, **more)
+    }
 
 
 def svg(plot: Plot | Undrawn) -> str:
@@ -210,17 +216,3 @@ def test_without_matplotlib_the_card_says_so(monkeypatch: pytest.MonkeyPatch) ->
 
     assert page.alts == []
     assert page.text.count("could not be drawn: ModuleNotFoundError") == 4
-
-
-def test_rows_may_come_in_another_container() -> None:
-    """A model that was fitted on an array is judged by a frame as well, without a word about names."""
-    fitted = LogisticRegression().fit(X.to_numpy(), Y)
-    signature = Signature(container="array", columns=())
-    evaluation = evaluate(fitted, "classification", X.to_numpy(), Y)
-
-    plots = plots_of(
-        Asked(fitted, label_map([line.label for line in lines_of(fitted.classes_, None)]), signature), X, Y, evaluation
-    )
-
-    assert all(isinstance(plot, Plot) for plot in plots)
-    assert "length" in svg(plots[-1])

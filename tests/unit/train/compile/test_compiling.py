@@ -42,7 +42,7 @@ _EVERY = pytest.mark.parametrize("one", EVERY, ids=lambda one: one.name)
 
 @_EVERY
 def test_a_program_is_admitted_and_chosen(one: Case) -> None:
-    """Each has a program that was asked thousands of rows and gave no other answer, and it is quicker."""
+    """Each has a program that was model thousands of rows and gave no other answer, and it is quicker."""
     execution = one.compiled(tolerance=1e-4 if one.name == "single precision" else 1e-9).execution
 
     programs = set(execution.choice.values()) - {"sklearn"}
@@ -57,10 +57,10 @@ def test_a_program_is_admitted_and_chosen(one: Case) -> None:
 @given(one=st.sampled_from([one for one in EVERY if one.name != "single precision"]), seed=st.integers(0, 2**32 - 1))
 def test_rows_that_the_proof_did_not_choose_agree(one: Case, seed: int) -> None:
     """Whatever rows are drawn, the programs that were written answer like the estimator, alone and together."""
-    asked, trained = one.asked()
-    compilation = compile_model(asked, trained, tolerance=1e-9)
-    rows = drawn(asked.signature, 200, strange=True, seed=seed)
-    original = Proof(asked, rows[:1], tolerance=1e-9).original
+    model, trained = one.model()
+    compilation = compile_model(model, trained, tolerance=1e-9)
+    rows = drawn(model.signature, 200, strange=True, seed=seed)
+    original = Proof(model, rows[:1], tolerance=1e-9).original
 
     for program in unpack(compilation.programs or b"").values():
         for batch in (1, 200):
@@ -166,7 +166,7 @@ def test_more_splits_than_can_be_tried_are_not_admitted(monkeypatch: pytest.Monk
 
 
 def test_a_tolerance_admits_single_precision() -> None:
-    """What differs by rounding is admitted where the publisher asked for it, and nowhere else."""
+    """What differs by rounding is admitted where the publisher model for it, and nowhere else."""
     one = case("single", lambda: make_pipeline(StandardScaler(), LogisticRegression()), NUMBERS.astype("float32"))
 
     strict, loose = one.compiled(tolerance=0.0), one.compiled(tolerance=1e-4)

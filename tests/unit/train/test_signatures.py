@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from artifacts import Signature
-from train import publishing
 from train.examples import invented
 from train.profile import profile_spread
 from train.rows import Rows, as_rows
+from train.signatures import columns_of
 
 INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 FLOATS = {"float16": 16, "float32": 32, "float64": 64, "Float32": 32, "Float64": 64}
@@ -106,7 +106,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
 
 def signature_of(rows: Rows, *, real: bool = True) -> Signature:
     """The signature that a manifest would bring back from the disk."""
-    columns = publishing._columns(rows, "refuse", real=real)
+    columns = columns_of(rows, real=real)
     written = Signature(container=rows.container, columns=columns)
     return Signature.model_validate_json(written.model_dump_json())
 
