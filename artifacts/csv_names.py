@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+# The characters that may separate cells, the likeliest first.
+DELIMITERS = ",;\t"
 # What stands in the place of an empty cell of the header, as in pandas.
 NAMELESS = "Unnamed: {place}"
 PREDICTION, PROBABILITY, ERROR = "prediction", "probability_", "error"

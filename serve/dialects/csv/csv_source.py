@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
-from artifacts.csv_names import added_columns, distinct_names
+from artifacts.csv_names import DELIMITERS, added_columns, distinct_names
 from artifacts.errors import printable
 from artifacts.number_formats import number_of
 from artifacts.signature import Batch, Signature
@@ -23,7 +23,7 @@ from serve.dialects.csv.cells import reader
 from serve.dialects.csv.csv_lines import LineLimits, Lines, take
 from serve.dialects.csv.csv_records import Record, Records, blocks
 from serve.dialects.csv.magic import HEAD_BYTES, refuse_foreign
-from serve.dialects.csv.options import DELIMITERS, FORMULA_SIGNS, CsvOptions
+from serve.dialects.csv.options import FORMULA_SIGNS, CsvOptions
 from serve.dialects.csv.plain_cells import Cutter, PlainCells, are_few, cast_of
 from serve.errors import InvalidInput
 

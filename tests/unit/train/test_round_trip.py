@@ -1,4 +1,4 @@
-"""A model is published only if plain values from outside are answered like the rows that it was fitted on."""
+"""A model is published only if native values that callers send are predicted like the rows that it was fitted on."""
 
 from typing import Any
 
@@ -63,8 +63,8 @@ CHANCE = np.random.default_rng(1)
         "text-column y-column y-frame 1e12 log isotonic xgboost xgboost-categories"
     ),
 )
-def test_values_from_outside_get_the_answers_of_training(estimator: Any, X: Any, y: Any) -> None:
-    """Sent as JSON would send them, the rows get the estimator's own classes and numbers, to the last bit or nearly."""
+def test_sent_values_get_the_predictions_of_training(estimator: Any, X: Any, y: Any) -> None:
+    """Sent as in JSON, the rows get the estimator's own classes and numbers, exactly or within the tolerance."""
     estimator.fit(X, y)
     told = estimator.predict(X).ravel().tolist()
 
@@ -111,14 +111,14 @@ class Neighbourly(LinearRegression):  # type: ignore[misc]  # scikit-learn has n
         return np.full(len(X), super().predict(X).mean())
 
 
-def test_a_model_that_looks_at_the_neighbours_is_refused() -> None:
-    """A caller's row would be answered by what other callers sent."""
+def test_a_model_that_depends_on_other_rows_is_refused() -> None:
+    """The prediction for a caller's row would depend on the rows of other callers."""
     with pytest.raises(NotPublishable, match="Neighbourly predicts something else for a single row"):
         prove_round_trip(*model_of(Neighbourly().fit(X, WEIGHT), X))
 
 
-def test_a_pipeline_that_leans_on_the_notebooks_settings_is_refused() -> None:
-    """A server has not heard of sklearn.set_config: names between the steps must be model for by set_output."""
+def test_a_pipeline_that_needs_set_config_is_refused() -> None:
+    """A server does not call sklearn.set_config: set_output must configure names between the steps."""
     scale = ColumnTransformer([("scaled", StandardScaler(), ["length", "width"])])
     pick = ColumnTransformer([("picked", "passthrough", ["scaled__length"])])
     leaning, upright = make_pipeline(scale, pick, Ridge()), make_pipeline(clone(scale), clone(pick), Ridge())
@@ -132,7 +132,7 @@ def test_a_pipeline_that_leans_on_the_notebooks_settings_is_refused() -> None:
 
 
 class Gappy(LinearRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Knows nothing of negative lengths."""
+    """Predicts NaN for negative lengths."""
 
     def predict(self, X: Any) -> Any:
         return np.where(np.asarray(X)[:, 0] < 0, np.nan, super().predict(X))
@@ -153,14 +153,14 @@ class Curt(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no typ
 
 
 class Silent(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Promises probabilities and gives none."""
+    """Has predict_proba, which raises."""
 
     def predict_proba(self, X: Any) -> Any:
         raise AttributeError(f"not today, and not for {len(X)} rows")
 
 
 class Stranger(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Predicts what it never learned."""
+    """Predicts an unknown class."""
 
     def predict(self, X: Any) -> Any:
         return super().predict(X) + 7
@@ -210,18 +210,18 @@ class Stranger(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no
     ids=str.split("random fickle outputs labels gaps unsure curt silent stranger texts frame column index"),
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_model_that_would_answer_otherwise_is_refused(
+def test_a_model_that_would_predict_something_else_is_refused(
     estimator: Any, fitted: Any, X: Any, y: Any, advice: str
 ) -> None:
-    """What no server could answer as training did is refused before anything is written, with the likely reason."""
+    """It is refused before anything is written, with the likely reason."""
     estimator.fit(fitted, y)
 
     with pytest.raises(NotPublishable, match=f"^{advice}"):
         prove_round_trip(*model_of(estimator, X))
 
 
-def test_a_table_of_other_columns_is_refused() -> None:
-    """scikit-learn's own warning that names are missing is taken for what it says."""
+def test_rows_without_feature_names_are_refused() -> None:
+    """scikit-learn's warning about missing feature names is an error here."""
     model, rows = model_of(LogisticRegression().fit(X, Y), X)
 
     with pytest.raises(NotPublishable, match="LogisticRegression cannot predict X; is it what it was fitted on"):

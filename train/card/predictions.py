@@ -1,4 +1,4 @@
-"""Held-back rows, and what the model answers for them: all that the plots of a card are drawn from."""
+"""A sample of the held-back rows with the model's predictions: the data of the card's plots."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,28 +12,28 @@ from train.fitted_model import FittedModel
 from train.held_back import HeldBack
 from train.rows import Rows
 
-# So many held-back rows are asked: a curve is no smoother with more.
+# So many held-back rows are predicted: more would not make a curve smoother.
 MOST = 10_000
 _LONGEST_NAME = 24
 _SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class HeldBackPredictions:
     """
-    Held-back rows, at most 10,000 of them, and what the model answers for them.
+    At most 10,000 held-back rows, with the model's predictions.
 
     Attributes:
-        told: Shape (rows,), what is true of each.
+        true: Shape (rows,), the true class or number of each.
         predicted: Shape (rows,), classes or numbers.
-        probabilities: Shape (rows, classes); None where the model has none.
-        names: Of the classes, for people.
+        probabilities: Shape (rows, classes); None if the model has none.
+        names: The labels of the classes, for people.
         total: How many rows were held back.
     """
 
     estimator: Any
     rows: Rows
-    told: NDArray[Any]
+    true: NDArray[Any]
     predicted: NDArray[Any]
     probabilities: NDArray[np.float64] | None
     names: tuple[str, ...]
@@ -53,14 +53,14 @@ class Judged:
         return cls(estimator, rows, held_back.y[chosen], predicted, probabilities, names, total)
 
     def counted(self, shown: int | None = None) -> str:
-        """So many rows, by default all that were asked, in words that begin a sentence."""
-        shown = len(self.told) if shown is None else shown
+        """Return how many of the held-back rows are shown, in words that begin a sentence."""
+        shown = len(self.true) if shown is None else shown
         rows = f"{self.total:,} held-back row{'' if self.total == 1 else 's'}"
         return rows if shown == self.total else f"{shown:,} of {rows}, drawn at random"
 
 
 def choose(rows: int, most: int) -> NDArray[np.intp]:
-    """Which rows are looked at: all, or so many at random, in their order."""
+    """Return the places of all rows, or of so many at random, in ascending order."""
     if rows <= most:
         return np.arange(rows)
     return np.sort(np.random.default_rng(_SEED).choice(rows, most, replace=False))
