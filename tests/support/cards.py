@@ -1,4 +1,4 @@
-"""The model card of any small model, without a store, and how to read it."""
+"""Render the model card of any small model without a store, and parse it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ _VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 
 class Page(HTMLParser):
-    """An HTML page, read as a browser would: tags that were opened and not closed are an error."""
+    """A parsed HTML page; a tag that is opened and not closed is an error."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(convert_charrefs=True)
@@ -39,7 +39,7 @@ class Page(HTMLParser):
         assert not self._open
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """One tag; a `pre` begins a text of its own."""
+        """Handle a tag; a `pre` begins a separate text."""
         self.tags.append((tag, dict(attrs)))
         if tag == "pre":
             self.code.append("")
@@ -47,11 +47,11 @@ class Page(HTMLParser):
             self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """The end of the tag that was opened last."""
+        """Handle the end of the tag that was opened last."""
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        """What a reader sees."""
+        """Collect visible text."""
         if "style" in self._open:
             return
         self._texts.append(data)
@@ -60,28 +60,28 @@ class Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        """All that can be read, blanks made one."""
+        """The visible text, with single blanks."""
         return " ".join("".join(self._texts).split())
 
     @property
     def alts(self) -> list[str]:
-        """What the images show."""
+        """The alternative texts of the images."""
         return [str(attributes["alt"]) for tag, attributes in self.tags if tag == "img"]
 
     def has_plot(self, beginning: str) -> bool:
-        """Whether an image's alternative text begins so."""
+        """Return whether the alternative text of an image has this beginning."""
         return any(alt.startswith(beginning) for alt in self.alts)
 
 
 @dataclass(frozen=True)
 class Carded:
     """
-    A fitted estimator and all that its card is made from.
+    A fitted estimator, and everything that its card is made from.
 
     Attributes:
-        held_back: X and y of rows to judge it by.
-        evaluation: What they say; by default what `evaluate` says.
-        promised: What the manifest shall say instead.
+        held_back: X and y of rows that it was not fitted on.
+        evaluation: The scores on them; by default those of `evaluate`.
+        promised: Fields of the manifest to override.
     """
 
     estimator: Any
@@ -95,7 +95,7 @@ class Carded:
     promised: Mapping[str, Any] = field(default_factory=dict)
 
     def writer(self) -> tuple[Callable[[Manifest], bytes], Manifest]:
-        """What writes the card, and the manifest that it is written for."""
+        """Return the function that renders the card, and the manifest to pass to it."""
         task = task_of(self.estimator)
         rows = as_rows(self.X, self.columns)
         lines = labels_of(self.estimator.classes_, self.labels) if task == "classification" else ()
@@ -128,12 +128,12 @@ class Carded:
         return card.writer(model, held_back, judged, self.y), Manifest(**{**known, **self.promised})
 
     def write(self) -> bytes:
-        """The card."""
+        """Return the rendered card."""
         write, manifest = self.writer()
         return write(manifest)
 
     def page(self) -> Page:
-        """The card, read."""
+        """Return the parsed card."""
         return Page(self.write())
 
 

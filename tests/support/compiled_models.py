@@ -86,7 +86,7 @@ _targets = make_column_transformer((TargetEncoder(random_state=0), ["colour", "s
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A model, and what it is fitted on."""
+    """An unfitted model, and the rows to fit it on."""
 
     name: str
     make: Callable[[], Any]
@@ -94,17 +94,17 @@ class Case:
     y: Any
 
     def fitted(self) -> Any:
-        """The model, fitted."""
+        """Return the fitted model."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return self.make().fit(self.X, self.y)
 
     def model(self) -> tuple[FittedModel, Rows]:
-        """The model as `publish` sees it."""
+        """Return the fitted model with its signature, and its rows."""
         return model_of(self.fitted(), self.X)
 
     def compiled(self, *, tolerance: float = 1e-9) -> Compilation:
-        """What `publish` makes of it."""
+        """Return the result of compiling the model."""
         model, rows = self.model()
         return compile_model(model, rows, tolerance=tolerance)
 

@@ -1,4 +1,4 @@
-"""Rows of every kind, and what `publish` makes of an estimator that was fitted on them."""
+"""Rows of every kind, and an estimator with the signature that `publish` derives from its rows."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ ENCODED = make_pipeline(
 
 
 def model_of(estimator: Any, X: Any) -> tuple[FittedModel, Rows]:
-    """What `publish` makes of an estimator and its rows, and the rows as it met them."""
+    """Return an estimator with the signature of its rows, and the rows in the container that it was fitted on."""
     rows = as_rows(X)
     rows = rows if container_of(estimator, rows) == rows.container else rows.as_array()
     signature = Signature(container=rows.container, columns=columns_of(rows))
