@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+# The characters that may separate cells, the likeliest first.
+DELIMITERS = ",;\t"
 # The name of a column whose header cell is empty, as in pandas.
 NAMELESS = "Unnamed: {place}"
 PREDICTION, PROBABILITY, ERROR = "prediction", "probability_", "error"

@@ -34,7 +34,7 @@ from rich.progress import track
 from artifacts import Store
 from artifacts.csv_names import as_text
 from tests.support.server import ROOT, Api, Server, environment
-from train import plans, tables
+from train import csv_file, experiments
 
 BEGIN, END = "<!-- real tables: written by python -m benchmarks.real_tables -->", "<!-- /real tables -->"
 # Packages whose tables are in the source distribution and not in the wheel.
@@ -197,9 +197,9 @@ def train(real: Real, file: Path, store: Path) -> tuple[str, tuple[str, ...]]:
 
 def offline(real: Real, file: Path, store: Path) -> dict[int, str]:
     """Return what the fitted pipeline predicts for the rows that training read, by their number in the file."""
-    table = tables.read(file, sought=(real.target,))
+    table = csv_file.read_csv(file, sought=(real.target,))
     time_column = dict(zip(real.options[::2], real.options[1::2], strict=True)).get("--time-column")
-    plan = plans.of_table(table, plans.Problem(real.target, time_column=time_column), name=real.name)
+    plan = experiments.of_table(table, experiments.Problem(real.target, time_column=time_column), name=real.name)
     assert plan.unlabelled is not None
     X = pd.concat([plan.rows.X, plan.unlabelled])
     predicted = joblib.load(store / real.name / "1" / "model.joblib").predict(X)

@@ -1,4 +1,4 @@
-"""A function of the notebook's own: it is in a file, so that it travels with the model."""
+"""A function of the notebook's own: it is in a file, so that it is published with the model."""
 
 import pandas as pd
 

@@ -21,7 +21,7 @@ MAY_UNPICKLE = {
     "artifacts/own_code.py",
     "train/own_code.py",
     "train/isolation.py",
-    "train/fitted.py",
+    "train/model_file.py",
 }
 MAY_START_PROCESSES = {"artifacts/child.py", "serve/http/supervisor.py"}
 SECRETS = re.compile(

@@ -1,4 +1,4 @@
-"""Makes artifacts: `publish` is the one call, from a script or a notebook."""
+"""Write artifacts: call `publish` from a script or a notebook."""
 
 from train.publishing import publish
 

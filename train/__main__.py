@@ -1,4 +1,4 @@
-"""Make a model and publish it: from a recipe, from any CSV file, or from a file with a fitted estimator."""
+"""Train a model and publish it: from a recipe, from any CSV file, or from a file with a fitted estimator."""
 
 import argparse
 import sys
@@ -14,22 +14,23 @@ from artifacts import ArtifactError, ArtifactSettings, Store
 from artifacts.manifest import check_name
 from artifacts.output import unbroken
 from artifacts.settings import complaints
-from train import fitted, own_code, plans, report, tables, trials
+from train import experiments, model_file, own_code, report, sample, training
 from train.arguments import PROGRAM, parse
 from train.cells import NULLS, CellRules
+from train.csv_file import model_name, read_csv
 from train.errors import ModelNotLoaded, TrainError
-from train.evaluate import demand
-from train.plans import Plan, Problem
+from train.evaluate import check_thresholds
+from train.experiments import Experiment, Problem
 from train.publishing import publish
 from train.recipes import all_recipes
 
-# On fewer rows, threads that wait for each other cost more than they save, most of all on a machine that has others.
+# On fewer rows, several threads cost more than they save, most of all on a busy machine.
 _ROWS_FOR_THREADS = 50_000
 
 
 def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
-    """Publish one model; 0 if it was published, 1 if not, 2 if the command makes no sense."""
-    # A model is published whether or not anyone reads the report.
+    """Publish one model; return 0 if it was published, 1 if not, 2 if the arguments are invalid."""
+    # A closed pipe, as after `| head`, must not stop the training.
     return unbroken(partial(_main, argv, program))
 
 
@@ -52,14 +53,14 @@ def _main(argv: Sequence[str] | None, program: str) -> int:
 
 
 def _run_recipe(arguments: argparse.Namespace, store: Store) -> None:
-    plan = plans.of_recipe(all_recipes()[arguments.recipe], folds=arguments.folds or 5)
-    run(plan, store, promote=not arguments.no_promote, force=arguments.force)
+    experiment = experiments.of_recipe(all_recipes()[arguments.recipe], folds=arguments.folds or 5)
+    run(experiment, store, promote=not arguments.no_promote, force=arguments.force)
 
 
 def _run_csv(arguments: argparse.Namespace, store: Store) -> None:
-    name = check_name(tables.model_name(arguments.csv) if arguments.name is None else arguments.name)
-    table = tables.read(arguments.csv, rules=_rules(arguments), sought=(arguments.target,))
-    question = Problem(
+    name = check_name(model_name(arguments.csv) if arguments.name is None else arguments.name)
+    table = read_csv(arguments.csv, rules=_rules(arguments), sought=(arguments.target,))
+    problem = Problem(
         target=arguments.target,
         task=arguments.task,
         drop=tuple(arguments.drop or ()),
@@ -67,40 +68,40 @@ def _run_csv(arguments: argparse.Namespace, store: Store) -> None:
         time_column=arguments.time_column,
         folds=arguments.folds or 5,
     )
-    plan = plans.of_table(table, question, name=name)
+    experiment = experiments.of_table(table, problem, name=name)
     more = {
         "unknown": arguments.unknown or "refuse",
         "examples": not arguments.no_examples,
         "force": arguments.force,
         **_relaxed(arguments),
     }
-    run(plan, store, promote=not arguments.no_promote, **more)
+    run(experiment, store, promote=not arguments.no_promote, **more)
     if not arguments.no_promote:
         report.next_step(name, arguments.csv)
 
 
 def _run_model(arguments: argparse.Namespace, store: Store) -> None:
     name = check_name(arguments.name)
-    fitted.demand_file(arguments.model)
+    model_file.require_file(arguments.model)
     sought = () if arguments.target is None else (arguments.target,)
-    table = tables.read(arguments.sample, rules=_rules(arguments), sought=sought)
+    table = read_csv(arguments.sample, rules=_rules(arguments), sought=sought)
     code = arguments.code or ()
     sys.path[:0] = own_code.folders(code)
     _confirm(arguments.model, yes=bool(arguments.yes))
-    estimator = fitted.load(arguments.model)
-    sample = fitted.sample_of(estimator, table, target=arguments.target, dtypes=dict(arguments.dtype or ()))
+    estimator = model_file.load(arguments.model)
+    rows = sample.sample_of(estimator, table, target=arguments.target, dtypes=dict(arguments.dtype or ()))
     with _threads_for(len(table.frame)):
-        scores = fitted.scores(estimator, sample)
+        scores = sample.scores(estimator, rows)
         report.sample_scores(scores)
         publish(
             estimator,
-            sample.data,
-            sample.y,
+            rows.data,
+            rows.y,
             name=name,
-            columns=sample.columns,
+            columns=rows.columns,
             scores=scores,
             unknown=arguments.unknown or "pass",
-            categories=sample.categories,
+            categories=rows.categories,
             csv_nulls=table.nulls,
             number_formats=table.number_formats,
             examples=not arguments.no_examples,
@@ -116,35 +117,35 @@ def _run_model(arguments: argparse.Namespace, store: Store) -> None:
         report.next_step(name, arguments.sample)
 
 
-def run(plan: Plan, store: Store, *, promote: bool, **more: Any) -> None:
+def run(experiment: Experiment, store: Store, *, promote: bool, **more: Any) -> None:
     """
-    The whole way of one model: cross-validation, fit, evaluation, publication.
+    Cross-validate, fit, evaluate and publish one model.
 
     Raises:
-        TrainError: It scored worse than the recipe demands, or cannot be served; nothing was published.
+        TrainError: Its scores are below a threshold, or it cannot be served; nothing was published.
         ArtifactError: The store cannot hold it; nothing was published.
     """
-    report.plan(plan)
-    rows = plan.rows
+    report.experiment(experiment)
+    rows = experiment.rows
     with _threads_for(len(rows.X)):
-        trial = trials.run(plan, progress=report.progress)
-        report.scores(trial, plan.labels)
-        for doubt in trials.doubts(trial, plan):
-            report.warning(doubt.what, doubt.advice)
-        demand(plan.thresholds, trial.evaluation.scores)
+        result = training.run(experiment, progress=report.progress)
+        report.scores(result, experiment.labels)
+        for warning in training.warnings_about(result, experiment):
+            report.warning(warning.what, warning.advice)
+        check_thresholds(experiment.thresholds, result.evaluation.scores)
         publish(
-            trial.estimator,
+            result.estimator,
             rows.X,
             rows.y,
-            name=plan.name,
-            labels=plan.labels,
+            name=experiment.name,
+            labels=experiment.labels,
             held_back=(rows.X_held, rows.y_held),
-            scores=trial.cross_validated,
-            csv_nulls=plan.csv_nulls,
-            number_formats=plan.number_formats,
-            unlabelled=plan.unlabelled,
+            scores=result.cross_validated,
+            csv_nulls=experiment.csv_nulls,
+            number_formats=experiment.number_formats,
+            unlabelled=experiment.unlabelled,
             promote=promote,
-            source=plan.source,
+            source=experiment.source,
             store=store,
             **more,
         )
@@ -159,7 +160,7 @@ def _relaxed(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _rules(arguments: argparse.Namespace) -> CellRules:
-    """How cells are read, as far as the options say it."""
+    """Return how the options say that cells are read."""
     usual = NULLS if arguments.nulls is None else arguments.nulls.split(",")
     return CellRules(
         nulls=frozenset(["", *usual, *(arguments.null or ())]),
@@ -170,17 +171,17 @@ def _rules(arguments: argparse.Namespace) -> CellRules:
 
 def _confirm(path: Path, *, yes: bool) -> None:
     """
-    Say what loading a model means, before it is loaded.
+    Warn that loading a model runs code, and ask whether to load it.
 
     Raises:
-        ModelNotLoaded: Nobody agreed.
+        ModelNotLoaded: Loading was not confirmed.
     """
-    report.warning(fitted.DANGER.format(path=path))
+    report.warning(model_file.LOAD_WARNING.format(path=path))
     if yes:
         return
     if not sys.stdin.isatty():
-        raise ModelNotLoaded(f"nobody is at a terminal to agree that {path.name} is loaded: --yes agrees beforehand")
-    if report.answer("load it? [y/N] ").strip().lower() not in {"y", "yes"}:
+        raise ModelNotLoaded(f"loading {path.name} must be confirmed, and there is no terminal: confirm it with --yes")
+    if report.prompt("load it? [y/N] ").strip().lower() not in {"y", "yes"}:
         raise ModelNotLoaded(f"{path.name} was not loaded")
 
 

@@ -15,14 +15,14 @@ from artifacts.number_formats import NUMBER, PLAIN, WHOLE, Decimal, NumberFormat
 
 Marks: TypeAlias = tuple[Decimal, Thousands]
 
-# What pandas.read_csv takes for null.
+# What pandas.read_csv reads as null.
 NULLS = frozenset({
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
     "NULL", "NaN", "None", "n/a", "nan", "null",
 })  # fmt: skip
-# A column is nearly one of numbers if so large a part of its cells are numbers.
+# A column is nearly one of numbers if this share of its cells are numbers.
 MOSTLY = 0.8
-# So many different cells are enough to rule a format out.
+# So many distinct cells are enough to rule a format out.
 _SAMPLE = 1_000
 _BOOLEANS = {"true": True, "false": False}
 # The likeliest first. Where a comma separates cells, it can be a decimal comma only if an option says so.
@@ -37,8 +37,8 @@ class Cells:
     The cells of one column.
 
     Attributes:
-        places: Shape (rows,), which of the different cells each row has.
-        different: Each cell that some row has, as it stands in the file.
+        places: Shape (rows,), which of the distinct cells each row has.
+        different: The distinct cells, as they are in the file.
     """
 
     places: NDArray[np.intp]
@@ -49,7 +49,7 @@ class Cells:
 
     @property
     def counts(self) -> dict[str, int]:
-        """In how many rows each cell is, those of no row left out."""
+        """In how many rows each cell is, without cells of no row."""
         rows = np.bincount(self.places, minlength=len(self.different)).tolist()
         return {cell: count for cell, count in zip(self.different, rows, strict=True) if count}
 
@@ -57,13 +57,13 @@ class Cells:
 @dataclass(frozen=True, slots=True)
 class CellRules:
     """
-    What holds for the cells of all columns of one file.
+    How the cells of all columns of one file are read.
 
     Attributes:
         nulls: Cells that mean null, the empty one included.
-        comma_separates: Whether a comma stands between cells.
-        decimal: The decimal mark, None if it has to be found.
-        thousands: The mark between groups of three digits, None if it has to be found.
+        comma_separates: Whether the delimiter is a comma.
+        decimal: The decimal mark; None detects it.
+        thousands: The mark between groups of three digits; None detects it.
     """
 
     nulls: frozenset[str] = NULLS
@@ -74,27 +74,27 @@ class CellRules:
     @property
     def marks(self) -> list[Marks]:
         """The pairs of decimal mark and thousands separator to try, in this order."""
-        said = [
+        allowed = [
             (decimal, thousands)
             for decimal, thousands in _MARKS
             if self.decimal in {None, decimal} and self.thousands in {None, thousands}
         ]
         if self.decimal is None and self.comma_separates:
-            said = [marks for marks in said if marks[0] != ","] or said
-        return said if _MARKS[0] in said else [*said, _MARKS[0]]
+            allowed = [marks for marks in allowed if marks[0] != ","] or allowed
+        return allowed if _MARKS[0] in allowed else [*allowed, _MARKS[0]]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ColumnFormat:
     """
     How the cells of one column are read.
 
     Attributes:
-        kind: What they hold.
+        kind: What the cells hold.
         nulls: Cells that mean null.
-        numbers: How numbers are written; of texts, how most of them are if they are numbers.
-        is_nearly_numbers: Whether a column of texts would be numbers but for its strays, or by another decimal mark.
-        strays: The cells that keep a column from being numbers, the commonest first.
+        numbers: How numbers are written; of a column of texts that is nearly one of numbers, how most of them are.
+        is_nearly_numbers: Whether a column of texts would be numbers without its strays, or with another decimal mark.
+        strays: The cells that keep a column from being numbers, the most frequent first.
     """
 
     kind: Literal["number", "boolean", "text"]
@@ -104,7 +104,7 @@ class Reading:
     strays: tuple[str, ...] = ()
 
     def values(self, cells: Cells) -> "pd.Series[Any]":
-        """Numbers, booleans (objects where there are nulls) or texts; NaN for nulls and for cells that do not fit."""
+        """Return numbers, booleans (objects if there are nulls) or texts; NaN for nulls and cells that do not fit."""
         if self.kind == "text":
             texts = pd.array([None if self.is_null(cell) else cell for cell in cells.different], dtype="str")
             return pd.Series(texts.take(cells.places))
@@ -112,65 +112,62 @@ class Reading:
             known = [_BOOLEANS.get(cell.strip().lower(), np.nan) for cell in cells.different]
             values = np.array(known, dtype=object)[cells.places]
             return pd.Series(values if pd.isna(values).any() else values.astype(bool))
-        read = number_of if self.numbers == PLAIN else partial(self.numbers.read, strict=True)
-        # Cells of other rows may be no integers.
+        parse = number_of if self.numbers == PLAIN else partial(self.numbers.read, strict=True)
+        # Cells of no row may be fractions, and must not make floats of the others.
         counts = cells.counts
-        found = [read(cell.strip()) if cell in counts and not self.is_null(cell) else 0 for cell in cells.different]
+        numbers = [parse(cell.strip()) if cell in counts and not self.is_null(cell) else 0 for cell in cells.different]
         nulls = np.array([self.is_null(cell) for cell in cells.different], dtype=bool)[cells.places]
-        return pd.Series(_array(found, cells.places, nulls))
+        return pd.Series(_array(numbers, cells.places, nulls))
 
     def is_null(self, cell: str) -> bool:
-        """Whether a cell means null. Blanks are part of a text, and of nothing else."""
+        """Return whether a cell means null; blanks around it are significant in texts only."""
         return (cell if self.kind == "text" else cell.strip()) in self.nulls
 
     def found_nulls(self, cells: Cells) -> set[str]:
-        """The cells that mean null, without the empty one."""
+        """Return the cells that mean null, without the empty one."""
         return {cell if self.kind == "text" else cell.strip() for cell in cells.counts if self.is_null(cell)} - {""}
 
 
-def reading_of(cells: Cells, rules: CellRules) -> Reading:
-    """Find out what the cells of a column are; all of them must agree, the nulls apart."""
+def column_format_of(cells: Cells, rules: CellRules) -> ColumnFormat:
+    """Detect how the cells of a column are read; all of them must fit, except the nulls."""
     known = Counter[str]()
     for cell, count in cells.counts.items():
         if cell.strip() not in rules.nulls:
             known[cell.strip()] += count
     if _are_codes(known):
-        return Reading("text", rules.nulls)
+        return ColumnFormat("text", rules.nulls)
     plain = NUMBER if rules.marks[0] == _MARKS[0] else WHOLE
     if all(map(plain.fullmatch, known)):
-        return Reading("number", rules.nulls)
+        return ColumnFormat("number", rules.nulls)
     if all(cell.lower() in _BOOLEANS for cell in known):
-        return Reading("boolean", rules.nulls)
-    return _spelled(known, rules)
+        return ColumnFormat("boolean", rules.nulls)
+    return _formatted(known, rules)
 
 
-def _spelled(known: Mapping[str, int], rules: CellRules) -> Reading:
-    """Numbers that are not all written as in JSON, or texts."""
+def _formatted(known: Mapping[str, int], rules: CellRules) -> ColumnFormat:
+    """Return the format of numbers that are not all written as in JSON, or of texts."""
     found = _format_of(known, rules.marks)
     if found is None:
-        # Not allowed by the rules, but worth an advice.
+        # The rules do not allow this format, but a warning can name it.
         found = _format_of(known, [marks for marks in _MARKS if marks not in rules.marks])
-        return Reading("text", rules.nulls, found or PLAIN, is_nearly_numbers=found is not None)
+        return ColumnFormat("text", rules.nulls, found or PLAIN, is_nearly_numbers=found is not None)
     strays = [cell for cell in known if found.read(cell, strict=True) is None]
     if not strays:
-        return Reading("number", rules.nulls, found)
+        return ColumnFormat("number", rules.nulls, found)
     if _are_codes(known.keys() - strays):
-        return Reading("text", rules.nulls)
-    return Reading("text", rules.nulls, found, True, tuple(sorted(strays, key=lambda cell: (-known[cell], cell))))
+        return ColumnFormat("text", rules.nulls)
+    return ColumnFormat("text", rules.nulls, found, True, tuple(sorted(strays, key=lambda cell: (-known[cell], cell))))
 
 
 def _are_codes(cells: Iterable[str]) -> bool:
-    """Whether all are digits, and some begin with a zero that a number would not have, such as ZIP codes."""
-    has_zero = False
-    for cell in cells:
-        if not (cell.isascii() and cell.isdigit()):
-            return False
-        has_zero = has_zero or (len(cell) > 1 and cell[0] == "0")
-    return has_zero
+    """Return whether all are digits, and some begin with a zero that a number would not have, such as ZIP codes."""
+    codes = list(cells)
+    are_digits = all(cell.isascii() and cell.isdigit() for cell in codes)
+    return are_digits and any(len(cell) > 1 and cell[0] == "0" for cell in codes)
 
 
 def _format_of(known: Mapping[str, int], marks: Sequence[Marks]) -> NumberFormat | None:
-    """The format that all cells have, else the one that most have; None if few of them are numbers."""
+    """Return the format of all cells, else that of most of them; None if few of them are numbers."""
     signs = Counter(sign for cell in known for sign in {cell[0], cell[-1]} if is_currency(sign)).most_common(1)
     more: dict[str, Any] = {
         "percent": sum(cell.endswith("%") for cell in known) > MOSTLY * len(known),
@@ -196,7 +193,7 @@ def _rows(known: Mapping[str, int], numbers: NumberFormat) -> int:
 
 
 def _array(numbers: Sequence[int | float | None], places: NDArray[np.intp], nulls: NDArray[np.bool_]) -> NDArray[Any]:
-    """Integers where all are, and some dtype of integers holds them; else floats."""
+    """Return integers if all numbers are, and a dtype of integers holds them; else floats."""
     if not nulls.any() and set(map(type, numbers)) == {int}:
         for dtype in (np.int64, np.uint64):
             try:

@@ -1,59 +1,58 @@
-"""Whether a model answers no better than chance for the rows that it is published with, and the likely reason."""
+"""Warn of a model that is no better than chance on the rows that it is published with, with the likely reason."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import balanced_accuracy_score, r2_score
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]  # scipy has no types
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, r2_score
 
 from artifacts.predictions import Predictions
 from train.rows import Rows
 
-# Fewer rows say too little.
+# Fewer rows are not conclusive.
 FEWEST_ROWS = 50
-# A model that reaches a tenth of the way from chance to perfection is a weak one, and is not warned of.
+# A model that gets a tenth of the way from chance to perfection is weak, and not warned of.
 _WEAK = 0.1
 _PERMUTATIONS = 999
 _SIGNIFICANT = 0.05
 _SEED = 0
-# What the answers must reach under another reading of the rows for that to be named as the reason.
+# The score from which on another interpretation of rows or classes is named as the reason.
 _EXPLAINED = 0.5
 _REASONS = (
-    "was it fitted on rows that were transformed outside of it (scaled, encoded), on columns in another order, or on "
-    "other codes for the classes?"
+    "was it fitted on rows that were transformed outside of the model (scaled, encoded), on columns in another order, "
+    "or on other codes for the classes?"
 )
 _SCALED = (
-    "it answers far better for these rows once they are standardized: was it fitted on scaled rows? Publish a Pipeline "
-    "with the scaler in it"
+    "its predictions are far better for these rows once they are standardized: was it fitted on scaled rows? Publish a "
+    "Pipeline that contains the scaler"
 )
-_CODED = (
-    "its answers suit y far better under other codes for the classes: were they encoded otherwise when it was fitted?"
-)
+_CODED = "its predictions fit y far better with other codes for the classes: were they encoded differently for fitting?"
 
 
-def chance_warning(estimator: Any, rows: Rows, answers: Predictions, y: ArrayLike | None) -> str:
+def chance_warning(estimator: Any, rows: Rows, predictions: Predictions, y: ArrayLike | None) -> str:
     """
-    Return a warning if the answers to rows are no better than chance; an empty text if they are, or if y is not known.
+    Return a warning if predictions are no better than chance; an empty text if they are, or if y is not known.
 
-    Of a regressor, R2 is 0 or less. Of a classifier with k classes in y, balanced accuracy is at most
-    1/k + (1 - 1/k)/10, and a permutation of y does as well as y in more than one of twenty: both are asked, so that a
-    weak model on few rows is seldom taken for a guess.
+    For a regressor, R2 is 0 or less. For a classifier with k classes in y, balanced accuracy is at most
+    1/k + (1 - 1/k)/10, and a permutation of y does as well as y in more than one of twenty cases: both are required, so
+    that a weak model on few rows is seldom taken for a guess.
 
     Args:
         estimator: Fitted.
-        rows: What it was called with.
-        answers: Shape (rows,), what it answered.
-        y: Shape (rows,), what is true of them.
+        rows: The rows that were predicted.
+        predictions: Of the estimator for these rows.
+        y: Shape (rows,), the true class or number of each.
 
     Source: Ojala and Garriga (2010), "Permutation Tests for Studying Classifier Performance", JMLR 11, test 1.
     """
     if y is None or len(rows.frame) < FEWEST_ROWS:
         return ""
     true = np.asarray(y).ravel()
-    if answers.label_map is None:
-        return _of_regressor(estimator, rows, answers.values, true.astype(np.float64))
+    if predictions.label_map is None:
+        return _of_regressor(estimator, rows, predictions.values, true.astype(np.float64))
     places = np.searchsorted(estimator.classes_, true.astype(estimator.classes_.dtype))
-    return _of_classifier(estimator, rows, answers.values, places)
+    return _of_classifier(estimator, rows, predictions.values, places)
 
 
 def _of_regressor(estimator: Any, rows: Rows, predicted: NDArray[Any], true: NDArray[np.float64]) -> str:
@@ -64,7 +63,9 @@ def _of_regressor(estimator: Any, rows: Rows, predicted: NDArray[Any], true: NDA
         return ""
     scaled = _on_scaled(estimator, rows)
     is_scaled = scaled is not None and r2_score(true, scaled.astype(np.float64)) > _EXPLAINED
-    return _text(rows, f"R2 is {score:.3g}, and always the mean reaches 0", _SCALED if is_scaled else _REASONS)
+    return _warning(
+        rows, f"R2 is {score:.3g}, and always predicting the mean reaches 0", _SCALED if is_scaled else _REASONS
+    )
 
 
 def _of_classifier(estimator: Any, rows: Rows, predicted: NDArray[Any], true: NDArray[np.intp]) -> str:
@@ -74,13 +75,13 @@ def _of_classifier(estimator: Any, rows: Rows, predicted: NDArray[Any], true: ND
     chance, score = 1 / len(known), float(balanced_accuracy_score(true, predicted))
     if score > chance + _WEAK * (1 - chance) or not _is_guess(predicted, known, codes):
         return ""
-    said = f"balanced accuracy is {score:.3f}, and chance reaches {chance:.3f}"
-    return _text(rows, said, _reason(estimator, rows, predicted, true, chance))
+    text = f"balanced accuracy is {score:.3f}, and chance reaches {chance:.3f}"
+    return _warning(rows, text, _reason(estimator, rows, predicted, true, chance))
 
 
 def _is_guess(predicted: NDArray[Any], known: NDArray[np.intp], codes: NDArray[np.intp]) -> bool:
-    """Whether permutations of y do as well as y in more than one of twenty."""
-    # Balanced accuracy is the sum of these over the rows that are right.
+    """Return whether permutations of y do as well as y in more than one of twenty cases."""
+    # Balanced accuracy is the sum of these weights over the rows that are predicted correctly.
     weights = 1 / (len(known) * np.bincount(codes))
     draw = np.random.default_rng(_SEED)
     right = weights[codes] * (known[codes] == predicted)
@@ -100,29 +101,23 @@ def _reason(estimator: Any, rows: Rows, predicted: NDArray[Any], true: NDArray[n
 
 
 def _recoded(predicted: NDArray[Any], true: NDArray[np.intp]) -> float:
-    """The balanced accuracy if each class that is answered stood for the true class that it meets most, one each."""
-    counts = np.zeros((max(true.max(), predicted.max()) + 1,) * 2)
-    np.add.at(counts, (true[predicted >= 0], predicted[predicted >= 0]), 1)
+    """Return the balanced accuracy under the best one-to-one mapping of predicted to true classes."""
+    counts = confusion_matrix(true, predicted)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    taken, free = 0.0, shares.copy()
-    for _ in range(len(free)):
-        row, column = np.unravel_index(np.argmax(free), free.shape)
-        taken += float(free[row, column])
-        free[row, :], free[:, column] = -1, -1
-    return taken / len(np.unique(true))
+    return float(shares[linear_sum_assignment(shares, maximize=True)].sum()) / len(np.unique(true))
 
 
 def _on_scaled(estimator: Any, rows: Rows) -> NDArray[Any] | None:
-    """What it answers for the rows with mean 0 and deviation 1 in each column; None where that cannot be said."""
+    """Predict the rows with mean 0 and deviation 1 in each column; None if that is not possible."""
     if not all(dtype.kind in "iuf" for dtype in rows.frame.dtypes):
         return None
     table = rows.frame.astype(float)
     scaled = (table - table.mean()) / table.std(ddof=0).replace(0, 1)
     try:
         return np.asarray(estimator.predict(scaled if rows.container == "frame" else scaled.to_numpy())).ravel()
-    except Exception:  # noqa: BLE001  # only a hint is looked for; a model of any library may refuse such rows
+    except Exception:  # noqa: BLE001  # this only looks for a hint; a model of any library may raise anything
         return None
 
 
-def _text(rows: Rows, said: str, reason: str) -> str:
-    return f"the model is no better than chance on the {len(rows.frame):,} rows of X: {said}; {reason}"
+def _warning(rows: Rows, score: str, reason: str) -> str:
+    return f"the model is no better than chance on the {len(rows.frame):,} rows of X: {score}; {reason}"

@@ -1,4 +1,4 @@
-"""What in a table would mislead a model or the one who makes it, each with advice."""
+"""Data-quality checks before training: columns that would mislead a model, each with advice."""
 
 import re
 import shlex
@@ -9,25 +9,25 @@ from typing import Any
 import pandas as pd
 
 from train import dates
-from train.cells import Reading
-from train.tables import Table, kind_of
+from train.cells import ColumnFormat
+from train.tables import Table, column_kind
 
 _NAMELESS = re.compile(r"Unnamed: \d+")
 _ID_NAME = re.compile(r"(?i:(?:.*[\W_])?(?:id|uuid|guid|index|idx|key|nr|row|serial|number))|.*[a-z](?:Id|ID)")
-# Fewer rows than these are all different by chance.
+# In fewer rows all values may be different by chance.
 _FEWEST = 20
-# A column is said to be what all of its cells are but for so few.
+# The share of texts without a blank from which on a column of distinct texts holds ids.
 _NEARLY_ALL = 0.95
 _MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Hazard:
+class DataWarning:
     """
-    One thing that would mislead, and what to do about it.
+    Something in the data that would mislead a model, and what to do about it.
 
     Attributes:
-        column: The column that is left out for it, if any.
+        column: The column that is left out because of it, if any.
     """
 
     what: str
@@ -38,27 +38,27 @@ class Hazard:
         return f"{self.what} ({self.advice})" if self.advice else self.what
 
 
-def unfit(X: pd.DataFrame, *, keep: Collection[str] = ()) -> list[Hazard]:
+def unusable_columns(X: pd.DataFrame, *, keep: Collection[str] = ()) -> list[DataWarning]:
     """
-    The columns that a model must not see.
+    Return a warning for each column that must be left out.
 
     Args:
         X: The rows to learn from.
-        keep: Columns that are kept whatever they look like, if they hold anything.
+        keep: Columns that are kept whatever they look like, unless they are constant or have no name.
     """
-    found = []
+    warnings = []
     for label, values in X.items():
         name = str(label)
-        reason = _useless(name, values) or (None if name in keep else _suspect(name, values.dropna()))
+        reason = _without_use(name, values) or (None if name in keep else _misleading(name, values.dropna()))
         if reason:
             what, advice = reason
-            found.append(Hazard(f"column {name!r} {what}, and is left out", advice, name))
-    return found
+            warnings.append(DataWarning(f"column {name!r} {what}, and is left out", advice, name))
+    return warnings
 
 
-def _useless(name: str, values: "pd.Series[Any]") -> tuple[str, str] | None:
+def _without_use(name: str, values: "pd.Series[Any]") -> tuple[str, str] | None:
     if _NAMELESS.fullmatch(name):
-        return "has no name, so that no caller could send it", "name it in the header if it means something"
+        return "has no name, so that callers cannot send it", "name it in the header if it means something"
     if not values.notna().any():
         return "has no value at all", "callers need not send it"
     if len(values.unique()) == 1:
@@ -66,51 +66,51 @@ def _useless(name: str, values: "pd.Series[Any]") -> tuple[str, str] | None:
     return None
 
 
-def _suspect(name: str, known: "pd.Series[Any]") -> tuple[str, str] | None:
+def _misleading(name: str, known: "pd.Series[Any]") -> tuple[str, str] | None:
     quoted = shlex.quote(name)
     if dates.is_date(known):
         return (
             "holds dates",
-            f"make numbers of them, such as weekdays; to judge by the latest rows: --time-column {quoted}",
+            f"derive numbers from them, such as weekdays; to hold back the latest rows: --time-column {quoted}",
         )
     if _is_id(name, known):
-        return "tells one row from another, as an id does", f"if it is none: --keep {quoted}"
+        return "identifies rows, as an id does", f"if it is not an id: --keep {quoted}"
     return None
 
 
 def _is_id(name: str, known: "pd.Series[Any]") -> bool:
-    """Whether no value comes twice, and they count the rows, or are codes of one word, or are named as an id is."""
+    """Return whether all values differ, and count the rows, are single words, or have the name of an id."""
     if len(known) < _FEWEST or known.nunique() < len(known):
         return False
-    if kind_of(known) == "text":
+    if column_kind(known) == "text":
         return float((~known.str.strip().str.contains(r"\s")).mean()) >= _NEARLY_ALL
     is_whole = known.dtype.kind in "iu" or (known.dtype.kind == "f" and bool((known % 1 == 0).all()))
     counts = is_whole and known.max() - known.min() == len(known) - 1
     return bool(counts or (is_whole and _ID_NAME.fullmatch(name)))
 
 
-def suspicion(table: Table, name: str, reading: Reading) -> Hazard | None:
-    """What keeps a column of texts from being numbers, if it nearly is."""
-    if not reading.is_nearly_numbers:
+def near_number_warning(table: Table, name: str, column_format: ColumnFormat) -> DataWarning | None:
+    """Return what keeps a column of texts from being numbers, if it nearly is one of numbers."""
+    if not column_format.is_nearly_numbers:
         return None
-    if not reading.strays:
-        return Hazard(
-            f"column {name!r} is text: its numbers have {reading.numbers.words}, where a comma separates the columns",
+    strays = column_format.strays
+    if not strays:
+        return DataWarning(
+            f"column {name!r} is text: its numbers have {column_format.numbers.words}, and the delimiter is a comma",
             "--decimal ,",
         )
-    named = [*map(_short, reading.strays[:_MOST_NAMED]), *(["..."] if len(reading.strays) > _MOST_NAMED else [])]
-    lines = table.lines_of(name, reading.strays)
+    named = [*map(_short, strays[:_MOST_NAMED]), *(["..."] if len(strays) > _MOST_NAMED else [])]
+    lines = table.lines_of(name, strays)
     where = f"on line {lines[0]}" if len(lines) == 1 else f"in {len(lines)} rows, first on line {lines[0]}"
-    return Hazard(
-        f"column {name!r} is text, and would be numbers but for {', '.join(named)} {where}",
-        _null_advice(reading.strays),
+    return DataWarning(
+        f"column {name!r} is text, and would be numbers without {', '.join(named)} {where}", _null_advice(strays)
     )
 
 
 def _null_advice(cells: Collection[str]) -> str:
     if len(cells) > _MOST_NAMED:
         return "correct these cells, or name with --null those that mean null"
-    # After a blank, argparse takes what begins with a dash for an option.
+    # After a blank, argparse takes a value that begins with a dash for an option.
     options = [f"--null{'=' if cell.startswith('-') else ' '}{shlex.quote(cell)}" for cell in cells]
     return f"if this means null: {' '.join(options)}"
 

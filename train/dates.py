@@ -1,4 +1,4 @@
-"""Columns of dates: how to tell them, and how to put rows into their order."""
+"""Columns of dates: how they are recognised, and how rows are ordered by them."""
 
 import re
 import warnings
@@ -13,12 +13,12 @@ _DAY = r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2}))
 _NAMED = rf"(?:\d{{1,2}}[ -]{_MONTH}[ -]\d{{4}}|{_MONTH} \d{{1,2}},? \d{{4}})"
 _TIME = r"(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[ap]m)?(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?)?"
 _DATE = re.compile(rf"\s*(?:{_DAY}|{_NAMED}){_TIME}\s*", re.IGNORECASE)
-# A column holds dates if so large a part of its texts are some.
+# A column holds dates if this share of its texts are dates.
 _SHARE = 0.95
 
 
 def is_date(known: "pd.Series[Any]") -> bool:
-    """Whether a column without nulls holds dates, written as texts."""
+    """Return whether a column without nulls holds dates, written as texts."""
     if not isinstance(known.dtype, pd.StringDtype):
         return False
     return float(known.str.fullmatch(_DATE).mean()) >= _SHARE
@@ -26,21 +26,21 @@ def is_date(known: "pd.Series[Any]") -> bool:
 
 def moments(values: "pd.Series[Any]") -> "pd.Series[Any]":
     """
-    When each row was: numbers as they are, texts as dates, those that cannot be read as nulls.
+    Return the time of each row: numbers unchanged, texts as dates, and null where a text is not a date.
 
-    Of 3/4/2026 the first is the month, unless only the other reading makes dates of all.
+    In 3/4/2026 the first number is the month, unless more texts are dates if it is the day.
 
     Raises:
-        NothingToLearn: It is neither.
+        NothingToLearn: The column holds neither numbers nor dates.
     """
     if values.dtype.kind in "iuf":
         return values
     texts = values.astype("str")
     with warnings.catch_warnings():
-        # pandas tells what it does where the first date has no format that it knows.
+        # pandas warns if it does not recognise the format of the first date.
         warnings.simplefilter("ignore", UserWarning)
-        ways: list[dict[str, Any]] = [{"format": "ISO8601"}, {}, {"dayfirst": True}]
-        readings = [pd.to_datetime(texts, errors="coerce", utc=True, **way) for way in ways]
+        options: list[dict[str, Any]] = [{"format": "ISO8601"}, {}, {"dayfirst": True}]
+        readings = [pd.to_datetime(texts, errors="coerce", utc=True, **each) for each in options]
     best: pd.Series[Any] = max(readings, key=lambda reading: int(reading.notna().sum()))
     if not best.notna().any():
         raise NothingToLearn(

@@ -2,13 +2,13 @@
 Why nothing was published.
 
     TrainError
-    ├── TableUnreadable     a file is no CSV whose every line has the cells of its header
+    ├── TableUnreadable     a file is not a CSV with as many cells in every line as in its header
     ├── ColumnMissing       a table has no column of that name
-    ├── NothingToLearn      a table leaves no rows, no classes or no columns to learn from
-    ├── ModelNotLoaded      a file is no fitted model, or one that this scikit-learn did not fit, or nobody agreed
-    ├── NotPublishable      the model, or its data, is not what a server can answer for
+    ├── NothingToLearn      a table has too few rows, classes or columns to learn from
+    ├── ModelNotLoaded      a file is not a fitted model of this scikit-learn, or loading it was not confirmed
+    ├── NotPublishable      the model or its data cannot be served
     ├── TooFewRows          a class, or the whole table, has fewer rows than the cross-validation has folds
-    └── BelowThreshold      the model scored worse than its recipe demands
+    └── BelowThreshold      a score of the model is below the threshold of its recipe
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ class TrainError(Exception):
 
 
 class TableUnreadable(TrainError):
-    """A file is no CSV whose every line has the cells of its header."""
+    """A file is not a CSV with as many cells in every line as in its header."""
 
 
 class ColumnMissing(TrainError):
-    """A table has no column of that name, or has not all of several."""
+    """A table has no column of that name, or lacks some of several."""
 
     def __init__(self, *names: str, columns: Sequence[str], source: str) -> None:
         near = [meant for name in names if (meant := nearest(name, columns)) is not None]
@@ -40,11 +40,11 @@ class ColumnMissing(TrainError):
 
 
 class NothingToLearn(TrainError):
-    """A table leaves no rows, no classes or no columns to learn from."""
+    """A table has too few rows, classes or columns to learn from."""
 
 
 class ModelNotLoaded(TrainError):
-    """A file is no fitted model, or one that this scikit-learn did not fit, or nobody agreed to load it."""
+    """A file is not a fitted model of this scikit-learn, or loading it was not confirmed."""
 
 
 class NotPublishable(TrainError):
@@ -61,10 +61,10 @@ class TooFewRows(TrainError):
 
 
 class BelowThreshold(TrainError):
-    """The model scored worse on held-back rows than its recipe demands."""
+    """A score on held-back rows is below the threshold of the recipe."""
 
-    def __init__(self, score: str, *, reached: float, demanded: float) -> None:
-        super().__init__(f"{score} on held-back rows is {reached:.4f}, and the recipe demands {demanded:g}")
+    def __init__(self, score: str, *, reached: float, threshold: float) -> None:
+        super().__init__(f"{score} on held-back rows is {reached:.4f}, below the recipe's threshold of {threshold:g}")
         self.score = score
         self.reached = reached
-        self.demanded = demanded
+        self.threshold = threshold

@@ -1,4 +1,4 @@
-"""How good a fitted model is on rows that it has not seen, and whether that is good enough."""
+"""The scores of a fitted model on held-back rows, and whether they reach the thresholds."""
 
 import warnings
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ from train.errors import BelowThreshold
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """
-    What the held-back rows say of a model.
+    The scores of a model on held-back rows.
 
     Attributes:
-        rows: How many there were.
-        scores: By name; of every score, more is better.
-        confusion: Shape (classes, classes) of counts: a row a true class; None of a regressor.
+        rows: How many rows.
+        scores: By name; higher is better for every score.
+        confusion: Shape (classes, classes) of counts, one row per true class; None for a regressor.
     """
 
     rows: int
@@ -40,50 +40,50 @@ class Evaluation:
 
 
 def evaluate(estimator: Any, task: Task, X: Any, y: ArrayLike) -> Evaluation:
-    """Judge a fitted estimator by rows that it has not seen; a score that so few rows do not have is left out."""
-    told = np.asarray(y).ravel()
+    """Score a fitted estimator on held-back rows; a score that is undefined for them is left out."""
+    true = np.asarray(y).ravel()
     predicted = np.asarray(estimator.predict(X)).ravel()
     with warnings.catch_warnings():
-        # One row has no R², and one class no balance: that is told by the score's absence.
+        # R² of one row and balanced accuracy of one class are undefined, and then left out.
         warnings.simplefilter("ignore")
         if task == "regression":
-            return Evaluation(len(told), _named(_errors(told, predicted)))
-        counts = confusion_matrix(told, predicted, labels=estimator.classes_)
-        return Evaluation(len(told), _named(_hits(estimator, X, told, predicted)), counts)
+            return Evaluation(len(true), _finite(_regression_scores(true, predicted)))
+        counts = confusion_matrix(true, predicted, labels=estimator.classes_)
+        return Evaluation(len(true), _finite(_classification_scores(estimator, X, true, predicted)), counts)
 
 
-def _hits(estimator: Any, X: Any, told: NDArray[Any], predicted: NDArray[Any]) -> dict[str, Any]:
+def _classification_scores(estimator: Any, X: Any, true: NDArray[Any], predicted: NDArray[Any]) -> dict[str, Any]:
     scores = {
-        "accuracy": accuracy_score(told, predicted),
-        "balanced_accuracy": balanced_accuracy_score(told, predicted),
-        "f1_macro": f1_score(told, predicted, average="macro"),
+        "accuracy": accuracy_score(true, predicted),
+        "balanced_accuracy": balanced_accuracy_score(true, predicted),
+        "f1_macro": f1_score(true, predicted, average="macro"),
     }
     if hasattr(estimator, "predict_proba"):
-        # Negated, as scikit-learn's scorers do: of every score, more is better.
-        scores["neg_log_loss"] = -log_loss(told, estimator.predict_proba(X), labels=estimator.classes_)
+        # Negated, as scikit-learn's scorers do: higher is better for every score.
+        scores["neg_log_loss"] = -log_loss(true, estimator.predict_proba(X), labels=estimator.classes_)
     return scores
 
 
-def _errors(told: NDArray[Any], predicted: NDArray[Any]) -> dict[str, Any]:
+def _regression_scores(true: NDArray[Any], predicted: NDArray[Any]) -> dict[str, Any]:
     return {
-        "r2": r2_score(told, predicted),
-        "neg_mean_absolute_error": -mean_absolute_error(told, predicted),
-        "neg_root_mean_squared_error": -root_mean_squared_error(told, predicted),
+        "r2": r2_score(true, predicted),
+        "neg_mean_absolute_error": -mean_absolute_error(true, predicted),
+        "neg_root_mean_squared_error": -root_mean_squared_error(true, predicted),
     }
 
 
-def _named(scores: Mapping[str, Any]) -> dict[str, float]:
+def _finite(scores: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(score) for name, score in scores.items() if isfinite(score)}
 
 
-def demand(thresholds: Mapping[str, float], scores: Mapping[str, float]) -> None:
+def check_thresholds(thresholds: Mapping[str, float], scores: Mapping[str, float]) -> None:
     """
-    Hold the scores against what a recipe demands.
+    Compare the scores with the thresholds of a recipe.
 
     Raises:
         BelowThreshold: A score is lower than its threshold, or was not measured.
     """
-    for name, demanded in thresholds.items():
+    for name, threshold in thresholds.items():
         reached = scores.get(name, nan)
-        if not reached >= demanded:
-            raise BelowThreshold(name, reached=reached, demanded=demanded)
+        if not reached >= threshold:
+            raise BelowThreshold(name, reached=reached, threshold=threshold)

@@ -1,4 +1,4 @@
-"""Splits the rows, cross-validates on one part and fits on it; the other part is held back."""
+"""Split the rows; cross-validate and fit on one part, hold back the other."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ SEED = 0
 @dataclass(frozen=True, slots=True)
 class Split:
     """
-    The rows a model may learn from, and the rows that only judge it.
+    The rows to fit on, and the rows that are held back.
 
     Attributes:
-        in_time: Whether the rows stand in the order of their time: then later ones judge what earlier ones taught.
+        in_time: Whether the rows are in the order of their time: then later rows are held back, in each fold too.
     """
 
     task: Task
@@ -35,7 +35,7 @@ class Split:
 
 
 def split(task: Task, X: pd.DataFrame, y: "pd.Series[Any]", *, held: float = 0.2, in_time: bool = False) -> Split:
-    """Hold back a share of the rows: the last ones in time, else the classes in proportion; the same every time."""
+    """Hold back a share of the rows: the last in time, else a stratified sample; the same ones in every run."""
     if in_time:
         first = len(X) - round(held * len(X))
         return Split(task, X.iloc[:first], y.iloc[:first], X.iloc[first:], y.iloc[first:], in_time)
@@ -46,7 +46,7 @@ def split(task: Task, X: pd.DataFrame, y: "pd.Series[Any]", *, held: float = 0.2
 
 def cross_validate(estimator: Any, rows: Split, *, folds: int, progress: Progress) -> list[float]:
     """
-    The accuracy of a fresh clone on each fold, in order; of a regressor, its R².
+    Return the accuracy of a fresh clone on each fold, in order; the R² of a regressor.
 
     Raises:
         TooFewRows: There are fewer rows than folds, or a class cannot be in every fold.
@@ -55,7 +55,7 @@ def cross_validate(estimator: Any, rows: Split, *, folds: int, progress: Progres
     if fewest < folds:
         raise TooFewRows(rows=fewest, folds=folds)
     splits = _splitter(rows, folds).split(rows.X, rows.y)
-    return [_score(estimator, rows, fit, judge) for fit, judge in progress(splits, folds)]
+    return [_score(estimator, rows, fit, evaluate) for fit, evaluate in progress(splits, folds)]
 
 
 def fit(estimator: Any, rows: Split) -> Any:
@@ -73,6 +73,6 @@ def _splitter(rows: Split, folds: int) -> Any:
     return (StratifiedKFold if _is_stratified(rows) else KFold)(folds, shuffle=True, random_state=SEED)
 
 
-def _score(estimator: Any, rows: Split, fit: "np.ndarray[Any, Any]", judge: "np.ndarray[Any, Any]") -> float:
+def _score(estimator: Any, rows: Split, fit: "np.ndarray[Any, Any]", evaluate: "np.ndarray[Any, Any]") -> float:
     fitted = clone(estimator).fit(rows.X.iloc[fit], rows.y.iloc[fit])
-    return float(fitted.score(rows.X.iloc[judge], rows.y.iloc[judge]))
+    return float(fitted.score(rows.X.iloc[evaluate], rows.y.iloc[evaluate]))

@@ -13,7 +13,8 @@ from typing import Any
 import artifacts
 from artifacts.child import Child, ChildEnded, ChildLate, ChildPool, Reply
 from train.errors import NotPublishable
-from train.own_code import ADVICE, OwnModules, installed_owners
+from train.import_search import installed_owners
+from train.own_code import ADVICE, OwnModules
 
 # `train` is never imported by a server, so nothing of it may be inside a model; `artifacts` and `serve` are there.
 _START = """

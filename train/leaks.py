@@ -1,4 +1,4 @@
-"""Columns that know the answer: too good to be true, and seldom known when a prediction is asked for."""
+"""Target leakage: columns that alone predict the target, and are seldom known when a prediction is needed."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -13,27 +13,27 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from train.admission import Task
-from train.data_checks import Hazard
+from train.data_checks import DataWarning
 from train.fit import SEED
-from train.tables import kind_of
+from train.tables import column_kind
 
-# What a column alone scores, in balanced accuracy or R², from which on it is named.
+# The score of a single column, balanced accuracy or R², from which on it is reported.
 SUSPECT = 0.995
 _FOLDS = 3
 _MOST_ROWS = 5_000
 
 Parts: TypeAlias = Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
-"""Of each fold the places of the rows that teach, and of those that judge."""
+"""Of each fold the places of the rows to fit on, and of those to evaluate on."""
 
 
-def leaks(X: pd.DataFrame, y: "pd.Series[Any]", task: Task) -> list[Hazard]:
-    """Columns from which, each by itself, a tree or a line tells the target almost without fail; they are kept."""
-    told = _sample(y, task)
-    parts = _parts(told, task)
-    scores = {str(name): _score(values.loc[told.index], told, task, parts) for name, values in X.items()}
+def leaks(X: pd.DataFrame, y: "pd.Series[Any]", task: Task) -> list[DataWarning]:
+    """Warn of each column from which alone a tree or a line predicts the target almost perfectly; they are kept."""
+    sample = _sample(y, task)
+    parts = _parts(sample, task)
+    scores = {str(name): _score(values.loc[sample.index], sample, task, parts) for name, values in X.items()}
     return [
-        Hazard(
-            f"column {name!r} by itself predicts {y.name!r} with a score of {score:.4f}",
+        DataWarning(
+            f"column {name!r} alone predicts {y.name!r} with a score of {score:.4f}",
             f"if it is known only together with {y.name!r}, --drop {shlex.quote(name)}",
         )
         for name, score in scores.items()
@@ -42,13 +42,13 @@ def leaks(X: pd.DataFrame, y: "pd.Series[Any]", task: Task) -> list[Hazard]:
 
 
 def _sample(y: "pd.Series[Any]", task: Task) -> "pd.Series[Any]":
-    """Some of the rows; of a class at least as many as there are folds, or none."""
+    """Return some of the rows; of each class at least as many as there are folds, or none."""
     some = y.iloc[np.sort(np.random.default_rng(SEED).permutation(len(y))[:_MOST_ROWS])]
     return some if task == "regression" else some[some.map(some.value_counts()).astype(int) >= _FOLDS]
 
 
 def _parts(y: "pd.Series[Any]", task: Task) -> Parts:
-    """The folds, which are the same for every column; none where there are too few rows."""
+    """Return the folds, which are the same for every column; none if there are too few rows."""
     if len(y) < _FOLDS:
         return []
     folds = StratifiedKFold if task == "classification" else KFold
@@ -56,12 +56,12 @@ def _parts(y: "pd.Series[Any]", task: Task) -> Parts:
 
 
 def _score(values: "pd.Series[Any]", y: "pd.Series[Any]", task: Task, parts: Parts) -> float:
-    """Balanced accuracy, since of the usual one a rare class would be hardly a part; or R²."""
-    kind = kind_of(values)
+    """Return the balanced accuracy, in which a rare class weighs as much as a frequent one; or R²."""
+    kind = column_kind(values)
     if kind == "text":
         return 0.0
     codes = values if kind == "number" else pd.Series(pd.factorize(values)[0], index=values.index)
-    # Ranks are as good to a tree, and none is too large for it.
+    # A tree splits ranks as well as values, and no rank is too large for it.
     ranks = codes.rank().to_numpy(dtype=np.float32)[:, None]
     if task == "classification":
         return _by_tree(
@@ -79,8 +79,8 @@ def _score(values: "pd.Series[Any]", y: "pd.Series[Any]", task: Task, parts: Par
 def _by_tree(
     tree: Any, ranks: NDArray[np.float32], y: NDArray[Any], parts: Parts, score: Callable[[Any, Any], float]
 ) -> float:
-    """The mean score of the folds; by hand, as scikit-learn's checks of every fold take three times as long."""
-    # What it finds out in its own check is where a null is.
+    """Return the mean score of the folds; without cross_val_score, whose checks take three times as long."""
+    # Its check is what finds the nulls.
     check = bool(np.isnan(ranks).any())
     scores = []
     for fit, judge in parts:
@@ -96,7 +96,7 @@ def _balanced(true: NDArray[np.intp], predicted: NDArray[np.intp]) -> float:
 
 
 def _line(codes: "pd.Series[Any]", y: "pd.Series[Any]") -> float:
-    """The R² of a line, where both can be squared."""
+    """Return the R² of a line, 0 where it is not finite."""
     with np.errstate(all="ignore"):
         known = codes.notna()
         score = float(codes[known].corr(y[known])) ** 2

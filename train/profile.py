@@ -1,4 +1,4 @@
-"""What training saw: the columns of a model and how each was spread."""
+"""What training saw: the description of a column, and its reference distribution."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,10 +12,17 @@ from artifacts.manifest import Distribution
 from train.errors import NotPublishable
 
 BINS = 10
-# A column of texts is a category up to so many distinct values, and so large a part of its rows.
+# A column of texts is a category up to so many distinct values, and up to this share of its rows.
 MOST_CATEGORIES = 100
 CATEGORY_SHARE = 0.5
 _INVENTED_TEXT = "some text"
+# The kinds of columns of objects, by what pandas infers of their values.
+_OBJECT_KINDS: dict[str, Kind] = {
+    "boolean": "boolean",
+    "integer": "integer",
+    "floating": "float",
+    "mixed-integer-float": "float",
+}
 
 
 def profile_column(
@@ -29,19 +36,19 @@ def profile_column(
     more: Sequence[Any] = (),
 ) -> Column:
     """
-    What one column holds, from all rows of training.
+    Describe one column by all training rows.
 
     Args:
         values: The column.
         name: Its name.
-        dtype: What it must be cast to again.
-        unknown: What becomes of a category that is not among them.
-        real: Whether the example may be a value of training.
-        most_categories: Up to so many distinct texts are categories; beyond it they are text.
-        more: Texts that it may hold besides; a column of texts that has some is a category.
+        dtype: What its values are cast to for the estimator.
+        unknown: How an unknown category is handled.
+        real: Whether the example may be a training value.
+        most_categories: Up to so many distinct texts are categories; more are text.
+        more: Further texts that it may hold; a column of texts that has some is a category.
 
     Raises:
-        NotPublishable: It is of a kind that no caller could send.
+        NotPublishable: Callers cannot send its values.
     """
     known = values[values.notna()]
     kind = _kind(name, values.dtype, known, most_categories)
@@ -62,10 +69,10 @@ def profile_column(
 
 def profile_spread(values: "pd.Series[Any]", column: Column) -> Distribution:
     """
-    The spread of one column: numbers, and lengths of texts, in at most ten bins of about equal counts.
+    Return the distribution of one column: numbers, and lengths of texts, in at most ten bins of about equal counts.
 
     The inner edges lie at the deciles of training, as usual for the population stability index: half-way to the
-    next value above, so that none is the cell of a row.
+    next value above, so that no edge is a value of the column.
     """
     known = values[values.notna()]
     nulls = len(values) - len(known)
@@ -83,10 +90,10 @@ def profile_spread(values: "pd.Series[Any]", column: Column) -> Distribution:
 
 
 def invent(column: Column, draw: np.random.Generator | None = None) -> Scalar:
-    """A value that the column takes and that no row of training need have had: the middle, or one that is drawn."""
+    """Return a value that the column accepts, independent of any single row: the middle, or one that is drawn."""
     place = 0.5 if draw is None else draw.random()
     if column.kind == "category":
-        # A level that no row had may be news to the estimator as well.
+        # The estimator may not know a level that no row has.
         known = [category.value for category in column.categories if category.count] or column.known
         return known[int(place * len(known))] if known else None
     if column.kind == "boolean":
@@ -102,7 +109,7 @@ def invent(column: Column, draw: np.random.Generator | None = None) -> Scalar:
 
 
 def _edges(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shape (up to 9,): the deciles of ascending numbers; that of the greatest one is the number itself."""
+    """Return shape (up to 9,), the deciles of ascending numbers; the greatest number is an edge itself."""
     deciles = numbers[-(-np.arange(1, BINS) * len(numbers) // BINS) - 1]
     above = np.searchsorted(numbers, deciles, side="right")
     following = numbers[np.minimum(above, len(numbers) - 1)]
@@ -120,36 +127,27 @@ def _kind(name: str, dtype: Any, known: "pd.Series[Any]", most_categories: int) 
     kinds: dict[str, Kind] = {"f": "float", "i": "integer", "u": "integer", "b": "boolean"}
     if letter in kinds and "[" not in str(dtype) and dtype.itemsize <= 8 and getattr(dtype, "isnative", True):
         return kinds[letter]
-    raise NotPublishable(f"column {name!r} has dtype {dtype}, which no caller can send: {_advice(dtype)}")
+    raise NotPublishable(f"column {name!r} has dtype {dtype}, which callers cannot send: {_advice(dtype)}")
 
 
 def _advice(dtype: Any) -> str:
     if pd.api.types.is_datetime64_any_dtype(dtype):
-        return "make numbers of it before the estimator sees it, such as .dt.dayofweek or the days since a date"
+        return "derive numbers from it before fitting, such as .dt.dayofweek or the days since a date"
     if isinstance(dtype, pd.SparseDtype):
         return "make it dense, .sparse.to_dense()"
     if isinstance(dtype, np.dtype) and not dtype.isnative:
-        return f"put its bytes into this machine's order, .astype({dtype.newbyteorder('=').name!r})"
-    return "convert it to numbers, booleans, texts or categories before the estimator sees it"
+        return f"convert it to native byte order, .astype({dtype.newbyteorder('=').name!r})"
+    return "convert it to numbers, booleans, texts or categories before fitting"
 
 
 def _object_kind(name: str, known: "pd.Series[Any]", most_categories: int) -> Kind:
-    kinds = {_plain_type(value) for value in set(map(type, known))}
-    if kinds <= {bool} and kinds:
-        return "boolean"
-    if kinds <= {int} and kinds:
-        return "integer"
-    if kinds <= {int, float} and kinds:
-        return "float"
-    if kinds <= {str}:
+    inferred = pd.api.types.infer_dtype(known)
+    if inferred in {"string", "empty"}:
         return _text_kind(known, most_categories)
+    if inferred in _OBJECT_KINDS:
+        return _OBJECT_KINDS[inferred]
     names = " and ".join(sorted(kind.__name__ for kind in set(map(type, known))))
-    raise NotPublishable(f"column {name!r} holds {names}: make it one kind of value, numbers or texts or booleans")
-
-
-def _plain_type(kind: type) -> type:
-    bases = {bool: (bool, np.bool_), int: (int, np.integer), float: (float, np.floating), str: (str,)}
-    return next((plain for plain, names in bases.items() if issubclass(kind, names)), kind)
+    raise NotPublishable(f"column {name!r} holds {names}: convert it to one type, numbers or texts or booleans")
 
 
 def _text_kind(known: "pd.Series[Any]", most_categories: int) -> Kind:
@@ -160,11 +158,9 @@ def _text_kind(known: "pd.Series[Any]", most_categories: int) -> Kind:
 def _null(name: str, values: "pd.Series[Any]") -> str:
     kinds = {"None" if value is None else str(value) for value in values[values.isna()]}
     if len(kinds) > 1:
-        raise NotPublishable(
-            f"column {name!r} holds both {' and '.join(sorted(kinds))}: make all of its nulls one kind"
-        )
+        raise NotPublishable(f"column {name!r} holds both {' and '.join(sorted(kinds))}: use only one of them")
     if not kinds <= {"None", "nan"}:
-        raise NotPublishable(f"column {name!r} holds {kinds.pop()} among objects: make its nulls None or NaN")
+        raise NotPublishable(f"column {name!r} holds {kinds.pop()} among objects: replace it by None or NaN")
     return "none" if kinds == {"None"} else "nan"
 
 
@@ -188,14 +184,14 @@ def _counted(name: str, counts: "pd.Series[Any]") -> tuple[Category, ...]:
     kinds = set(map(type, values))
     if not any(kinds <= alike for alike in ({str}, {bool}, {int, float})):
         names = " and ".join(sorted(kind.__name__ for kind in kinds))
-        raise NotPublishable(f"column {name!r} has categories of {names}: make them texts, numbers or booleans")
+        raise NotPublishable(f"column {name!r} has categories of {names}: convert them to texts, numbers or booleans")
     if np.inf in values or -np.inf in values:
-        raise NotPublishable(f"column {name!r} has an infinity for a category: callers cannot send one")
+        raise NotPublishable(f"column {name!r} has an infinite category, which callers cannot send: remove it")
     return tuple(Category(value=value, count=count) for value, count in zip(values, counts.tolist(), strict=True))
 
 
 def _numbers(name: str, kind: Kind, known: "pd.Series[Any]") -> NDArray[Any]:
-    """The numbers of a column without nulls; of texts, their lengths."""
+    """Return the numbers of a column without nulls, or the lengths of texts."""
     if kind == "text":
         return known.str.len().to_numpy(dtype=np.int64)
     if kind == "integer":
@@ -203,10 +199,10 @@ def _numbers(name: str, kind: Kind, known: "pd.Series[Any]") -> NDArray[Any]:
     try:
         numbers = known.to_numpy(dtype=np.float64)
     except OverflowError:
-        # Among objects may be an integer that no float holds.
+        # A Python integer may be too large for a float.
         numbers = np.array([np.inf])
     if np.isinf(numbers).any():
-        raise NotPublishable(f"column {name!r} holds an infinity: callers cannot send one; clip or drop it")
+        raise NotPublishable(f"column {name!r} holds an infinity, which callers cannot send: clip or drop it")
     return numbers
 
 

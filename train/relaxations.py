@@ -1,4 +1,4 @@
-"""What callers may send though no row of X shows it, or leave out though X has it; proved by predicting."""
+"""What callers may send although no row of X shows it, or omit although X has it; each is proved by predicting."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,26 +7,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artifacts.columns import Column
 from artifacts.features import first_step
 from artifacts.predictions import Predictions
-from artifacts.self_test import largest_difference
 from train.errors import NotPublishable
-from train.examples import Asked
+from train.fitted_model import FittedModel
+from train.round_trip import prediction_difference
 from train.rows import Rows
 
-# So many rows are sent with a null, or with other values in the columns that are ignored.
+# So many rows are sent with a null or a fraction.
 _ROWS = 100
 
 
 def relaxed(rows: Rows, *, nullable: Sequence[str] = (), fractions: Sequence[str] = ()) -> Rows:
     """
-    Give columns of whole numbers and of booleans a dtype that has room for nulls and fractions.
+    Cast columns of integers and booleans to a dtype that can hold nulls and fractions.
 
     Raises:
-        NotPublishable: There is no such column, or it cannot hold what is asked for.
+        NotPublishable: There is no such column, or none of its dtypes can hold them.
     """
-    dtypes = {name: _dtype_with_room(rows, name, nullable, fractions) for name in (*nullable, *fractions)}
+    dtypes = {name: _wider_dtype(rows, name, nullable, fractions) for name in (*nullable, *fractions)}
     changed = {name: dtype for name, dtype in dtypes.items() if str(rows.frame[name].dtype) != dtype}
     if not changed:
         return rows
@@ -37,17 +36,15 @@ def relaxed(rows: Rows, *, nullable: Sequence[str] = (), fractions: Sequence[str
     return Rows(frame, frame, given=rows.data if rows.given is None else rows.given)
 
 
-def _dtype_with_room(rows: Rows, name: str, nullable: Sequence[str], fractions: Sequence[str]) -> str:
+def _wider_dtype(rows: Rows, name: str, nullable: Sequence[str], fractions: Sequence[str]) -> str:
     if name not in rows.frame:
         option = "nullable" if name in nullable else "fractions"
         raise NotPublishable(f"{option} names {name!r}, and X has no such column")
     dtype = rows.frame[name].dtype
     if name in fractions and dtype.kind not in "iuf":
-        raise NotPublishable(
-            f"fractions names {name!r}, and its dtype is {dtype}: only whole numbers can get fractions"
-        )
+        raise NotPublishable(f"fractions names {name!r}, and its dtype is {dtype}: only integers can get fractions")
     if isinstance(rows.data, np.ndarray) and rows.data.dtype.kind == "U" and name in nullable:
-        raise NotPublishable(f"column {name!r} is of an array of texts, which has no null: fit on a DataFrame")
+        raise NotPublishable(f"column {name!r} is of an array of texts, which cannot hold a null: fit on a DataFrame")
     if isinstance(dtype, np.dtype) and dtype.kind in "iu":
         return "float64"
     if dtype.kind in "iu" and name in fractions:
@@ -55,82 +52,72 @@ def _dtype_with_room(rows: Rows, name: str, nullable: Sequence[str], fractions: 
     return "object" if dtype == np.dtype(bool) else str(dtype)
 
 
-def with_nulls(columns: Sequence[Column], nullable: Sequence[str]) -> tuple[Column, ...]:
-    """The same columns, of which these take nulls."""
-    return tuple(
-        column.model_copy(update={"nullable": True}) if column.name in nullable else column for column in columns
-    )
-
-
 def prove_relaxed(
-    asked: Asked, table: Sequence[Sequence[Any]], *, nullable: Sequence[str], fractions: Sequence[str]
+    model: FittedModel, table: Sequence[Sequence[Any]], *, nullable: Sequence[str], fractions: Sequence[str]
 ) -> None:
     """
     Show that the model predicts rows with a null, or with fractions, in these columns.
+
+    Args:
+        model: Its columns accept them.
+        table: Rows to change, one list of native values per column.
+        nullable: Columns to try with nulls.
+        fractions: Columns to try with fractions.
 
     Raises:
         NotPublishable: It does not.
     """
     first = [list(column[:_ROWS]) for column in table]
-    for option, names, change in (("nullable", nullable, _nulled), ("fractions", fractions, _halved)):
+    for option, names, change in (("nullable", nullable, _to_nulls), ("fractions", fractions, _to_fractions)):
         for name in dict.fromkeys(names):
-            place = asked.signature.names.index(name)
-            changed = [change(column) if place == other else column for other, column in enumerate(first)]
+            changed = list(first)
+            place = model.signature.names.index(name)
+            changed[place] = change(first[place])
             try:
-                answers = asked.answer(changed)
+                predictions = model.predict(changed)
             except NotPublishable as error:
                 raise NotPublishable(f"{option} names {name!r}, and {error}; impute it in the pipeline") from error
-            if answers.invalid.any():
+            if predictions.invalid.any():
                 raise NotPublishable(f"{option} names {name!r}, and for such rows the model predicts no finite number")
 
 
-def _nulled(column: Sequence[Any]) -> list[Any]:
+def _to_nulls(column: Sequence[Any]) -> list[Any]:
     return [None] * len(column)
 
 
-def _halved(column: Sequence[Any]) -> list[Any]:
+def _to_fractions(column: Sequence[Any]) -> list[Any]:
     return [value if value is None else value + 0.5 for value in column]
 
 
-def not_required(asked: Asked, table: Sequence[Sequence[Any]], answers: Predictions) -> Asked:
+def not_required(model: FittedModel, table: Sequence[Sequence[Any]], expected: Predictions) -> FittedModel:
     """
-    Mark the columns that the pipeline ignores: callers may leave them out, and get the answers of their examples.
+    Mark the columns that the pipeline ignores: callers may omit them, and get the predictions for their examples.
 
-    What a ColumnTransformer drops and a selector leaves out at the front of a pipeline is ignored, if the answers stay
-    the same with the columns' examples in place of their values, and with their values in another order.
+    A column that a ColumnTransformer drops, or a selector does not select, at the front of a pipeline is ignored if the
+    predictions stay equal with the column's example in place of its values, and with its values in another order.
     """
-    signature = asked.signature
-    places = _ignored(asked.estimator, len(signature.columns))
-    if not places or len(places) == len(signature.columns):
-        return asked
-    expected = Predictions(answers.values, answers.probabilities, answers.label_map)
-    filled = [
-        [signature.columns[place].example] * len(column) if place in places else column
-        for place, column in enumerate(table)
-    ]
-    turned = [[*column[1:], *column[:1]] if place in places else column for place, column in enumerate(table)]
+    columns = model.signature.columns
+    places = _ignored(model.estimator, len(columns))
+    if not places or len(places) == len(columns):
+        return model
+    filled, rotated = list(table), list(table)
+    for place in places:
+        filled[place] = [columns[place].example] * len(table[place])
+        rotated[place] = [*table[place][1:], *table[place][:1]]
     try:
-        if not all(_same(asked.answer(changed), expected) for changed in (filled, turned)):
-            return asked
+        if any(prediction_difference(model.predict(changed), expected) != 0 for changed in (filled, rotated)):
+            return model
     except NotPublishable:
-        return asked
-    columns = tuple(
+        return model
+    marked = tuple(
         column.model_copy(update={"required": False}) if place in places else column
-        for place, column in enumerate(signature.columns)
+        for place, column in enumerate(columns)
     )
-    return replace(asked, signature=signature.model_copy(update={"columns": columns}))
-
-
-def _same(got: Predictions, expected: Predictions) -> bool:
-    if largest_difference(got.values, expected.values) != 0:
-        return False
-    if got.probabilities is None or expected.probabilities is None:
-        return True
-    return largest_difference(got.probabilities, expected.probabilities) == 0
+    return replace(model, signature=model.signature.model_copy(update={"columns": marked}))
 
 
 def _ignored(model: Any, width: int) -> frozenset[int]:
-    """The places of columns that nothing behind the front of a pipeline is handed."""
+    """Return the places of the columns that the first step of a pipeline passes to no other step."""
     step = first_step(model)
     if step is not model:
         return _ignored(step, width)

@@ -1,4 +1,4 @@
-"""The rows that an estimator was fitted on, whatever they were passed as: named columns, and a way to take some."""
+"""The rows that an estimator was fitted on, as named columns, whatever they were passed as."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,9 +21,9 @@ class Rows:
     A table of training rows.
 
     Attributes:
-        data: As it was passed, lists made arrays: what the estimator was fitted on.
-        frame: The same under column names; an array of texts has become objects.
-        given: What `data` was made of, where the estimator was fitted on that: a table of polars, or other dtypes.
+        data: As it was passed, lists as arrays: what the estimator was fitted on.
+        frame: The same with column names; an array of texts has become objects.
+        given: What `data` was converted from, if the estimator was fitted on that: a table of polars, or other dtypes.
     """
 
     data: Fitted
@@ -32,56 +32,56 @@ class Rows:
 
     @property
     def container(self) -> Container:
-        """What the rows were passed as."""
+        """The type that the rows were passed as."""
         if isinstance(self.data, pd.DataFrame):
             return "frame"
         return "series" if self.data.ndim == 1 else "array"
 
     def as_array(self) -> "Rows":
-        """The same without a frame around it, as an estimator met it that was fitted on `X.to_numpy()`."""
+        """Return the rows as an array, for an estimator that was fitted on `X.to_numpy()`."""
         return as_rows(self.frame.to_numpy(), list(self.frame.columns))
 
     def take(self, rows: NDArray[np.intp]) -> "Rows":
-        """Some of the rows."""
+        """Return some of the rows."""
         data = self.data[rows] if isinstance(self.data, np.ndarray) else self.data.iloc[rows]
         return Rows(data, self.frame.iloc[rows])
 
     def sample(self, most: int) -> "Rows":
-        """So many rows, evenly spaced; all where there are fewer."""
+        """Return so many rows, evenly spaced; all if there are fewer."""
         count = len(self.frame)
         return self if count <= most else self.take(evenly(count, most))
 
     def values(self) -> list[list[object]]:
-        """A list of plain values a column, None for a null: as JSON would bring them."""
-        return [_plain(self.frame[name]) for name in self.frame.columns]
+        """Return one list of native values per column, None for a null, as JSON has them."""
+        return [native_values(self.frame[name]) for name in self.frame.columns]
 
 
 def evenly(count: int, most: int) -> NDArray[np.intp]:
-    """So many of the places of rows, evenly spaced; all where there are fewer."""
+    """Return the places of so many rows, evenly spaced; all if there are fewer."""
     return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(np.intp)
 
 
 def as_rows(X: pd.DataFrame | ArrayLike, columns: Sequence[str] | None = None) -> Rows:
     """
-    Bring what was passed as X into one shape.
+    Convert X to named columns.
 
     Args:
         X: A frame, also one of polars; an array of rows and columns; or a series, array or list of texts.
         columns: The names of an array's columns; by default x0, x1, ...
 
     Raises:
-        NotPublishable: It is none of these.
+        NotPublishable: It is something else.
     """
     if isinstance(columns, str):
-        raise NotPublishable(f"columns is one text: pass a list of names, [{columns!r}]")
+        raise NotPublishable(f"columns must be a list of names, [{columns!r}], and is a text")
     to_pandas: Any = getattr(X, "to_pandas", None)
     if to_pandas is not None:
         return replace(as_rows(to_pandas(), columns), given=X)
     if hasattr(X, "collect"):
-        raise NotPublishable(f"X is a {type(X).__name__}, which has no rows yet: pass X.collect()")
+        raise NotPublishable(f"X is a {type(X).__name__}, which is lazy: pass X.collect()")
     if isinstance(X, pd.DataFrame):
         if columns is not None and list(columns) != list(X.columns):
-            raise NotPublishable("columns are for arrays: a DataFrame has names of its own")
+            raise NotPublishable("columns is for arrays: the columns of a DataFrame have names")
         return Rows(X, _named(X))
     if isinstance(X, pd.Series):
         return _texts(X, columns)
@@ -93,7 +93,7 @@ def as_rows(X: pd.DataFrame | ArrayLike, columns: Sequence[str] | None = None) -
     names = [f"x{place}" for place in range(array.shape[1])] if columns is None else list(columns)
     if len(names) != array.shape[1]:
         raise NotPublishable(f"columns has {len(names)} names, and X has {array.shape[1]} columns")
-    # pandas would make texts of its own from an array of texts, or of objects that are texts.
+    # pandas would convert an array of texts, or of objects that are texts, to its own dtype.
     dtype = object if array.dtype.kind in "OU" else array.dtype
     return Rows(array, _named(pd.DataFrame(array.astype(dtype), columns=pd.Index(names, dtype=object), dtype=dtype)))
 
@@ -102,17 +102,17 @@ def _as_array(X: Any) -> NDArray[Any]:
     try:
         array = np.asarray(X)
     except ValueError as error:
-        raise NotPublishable("X is not a table: its rows are not equally long") from error
-    # As scikit-learn does with lists that hold a text: numpy would make texts of the numbers beside it.
-    is_own = isinstance(X, np.ndarray) or array.dtype.kind != "U"
-    return array if is_own else np.asarray(X, dtype=object)
+        raise NotPublishable("X is not a table: its rows differ in length") from error
+    # As scikit-learn does with lists that hold a text: numpy would convert numbers next to it to texts.
+    is_kept = isinstance(X, np.ndarray) or array.dtype.kind != "U"
+    return array if is_kept else np.asarray(X, dtype=object)
 
 
 def _texts(series: "pd.Series[Any]", columns: Sequence[str] | None) -> Rows:
     if isinstance(series.dtype, pd.CategoricalDtype):
         raise NotPublishable("X is a Series of categories: pass the texts themselves, X.astype(str)")
     if series.isna().any():
-        raise NotPublishable('X is one list of values, and holds nulls: a text is needed for each, such as ""')
+        raise NotPublishable('X is one list of texts and holds nulls: replace them by a text, such as ""')
     if not series.map(lambda value: isinstance(value, str)).all():
         raise NotPublishable(
             "X is one list of values and not all of them are texts: pass a DataFrame, or an array of rows and columns"
@@ -126,17 +126,20 @@ def _texts(series: "pd.Series[Any]", columns: Sequence[str] | None) -> Rows:
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
     if not all(isinstance(column, str) for column in frame.columns) or not frame.columns.is_unique:
         raise NotPublishable(
-            "column names must be texts, each of them once: rename the columns before fitting; "
-            "where none of them is a text, X.to_numpy() is what the estimator was fitted on"
+            "column names must be texts without duplicates: rename the columns before fitting; "
+            "if none of them is a text, pass X.to_numpy(), which the estimator was fitted on"
         )
     blank = [column for column in frame.columns if not column or column != column.strip()]
     if blank:
-        raise NotPublishable(f"column {blank[0]!r} begins or ends with a blank, which no CSV can name: rename it")
+        raise NotPublishable(
+            f"column {blank[0]!r} begins or ends with a blank, which a CSV header cannot have: rename it"
+        )
     if not len(frame) or not len(frame.columns):
         raise NotPublishable("X has no row or no column: pass the rows that the estimator was fitted on")
     return frame
 
 
-def _plain(values: "pd.Series[Any]") -> list[object]:
-    plain = [value.item() if isinstance(value, np.generic) else value for value in values.tolist()]
-    return [None if null else value for value, null in zip(plain, values.isna().tolist(), strict=True)]
+def native_values(values: "pd.Series[Any]") -> list[object]:
+    """Return the values of a column as JSON has them, None for a null."""
+    native = [value.item() if isinstance(value, np.generic) else value for value in values.tolist()]
+    return [None if null else value for value, null in zip(native, values.isna().tolist(), strict=True)]

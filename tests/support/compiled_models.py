@@ -45,10 +45,10 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from tests.support.published import asked_of
+from tests.support.published import model_of
 from train.compile import Compilation, compile_model
 from train.defaults import pipeline
-from train.examples import Asked
+from train.fitted_model import FittedModel
 from train.rows import Rows
 
 ROWS = 120
@@ -86,7 +86,7 @@ _targets = make_column_transformer((TargetEncoder(random_state=0), ["colour", "s
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A model, and what it is fitted on."""
+    """An unfitted model, and the rows to fit it on."""
 
     name: str
     make: Callable[[], Any]
@@ -94,19 +94,19 @@ class Case:
     y: Any
 
     def fitted(self) -> Any:
-        """The model, fitted."""
+        """Return the fitted model."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return self.make().fit(self.X, self.y)
 
-    def asked(self) -> tuple[Asked, Rows]:
-        """The model as `publish` sees it."""
-        return asked_of(self.fitted(), self.X)
+    def model(self) -> tuple[FittedModel, Rows]:
+        """Return the fitted model with its signature, and its rows."""
+        return model_of(self.fitted(), self.X)
 
     def compiled(self, *, tolerance: float = 1e-9) -> Compilation:
-        """What `publish` makes of it."""
-        asked, rows = self.asked()
-        return compile_model(asked, rows, tolerance=tolerance)
+        """Return the result of compiling the model."""
+        model, rows = self.model()
+        return compile_model(model, rows, tolerance=tolerance)
 
 
 def case(name: str, make: Callable[[], Any], X: Any = NUMBERS, y: Any = TWO) -> Case:

@@ -1,4 +1,4 @@
-"""Rows of every kind, and what `publish` makes of an estimator that was fitted on them."""
+"""Rows of every kind, and an estimator with the signature that `publish` derives from its rows."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from sklearn.preprocessing import OneHotEncoder
 
 from artifacts import Signature
 from artifacts.predictions import label_map
-from train import publishing
-from train.admission import container_of, lines_of, task_of
-from train.examples import Asked
+from train.admission import container_of, labels_of, task_of
+from train.fitted_model import FittedModel
 from train.rows import Rows, as_rows
+from train.signatures import columns_of
 
 CHANCE = np.random.default_rng(0)
 ROWS = 60
@@ -37,10 +37,10 @@ ENCODED = make_pipeline(
 )
 
 
-def asked_of(estimator: Any, X: Any) -> tuple[Asked, Rows]:
-    """What `publish` makes of an estimator and its rows, and the rows as it met them."""
+def model_of(estimator: Any, X: Any) -> tuple[FittedModel, Rows]:
+    """Return an estimator with the signature of its rows, and the rows in the container that it was fitted on."""
     rows = as_rows(X)
     rows = rows if container_of(estimator, rows) == rows.container else rows.as_array()
-    signature = Signature(container=rows.container, columns=publishing._columns(rows, "refuse", real=True))
-    lines = lines_of(estimator.classes_, None) if task_of(estimator) == "classification" else ()
-    return Asked(estimator, label_map([line.label for line in lines]), signature), rows
+    signature = Signature(container=rows.container, columns=columns_of(rows))
+    lines = labels_of(estimator.classes_, None) if task_of(estimator) == "classification" else ()
+    return FittedModel(estimator, label_map([line.label for line in lines]), signature), rows

@@ -26,7 +26,7 @@ class Brought:
 
     Attributes:
         X: A frame, an array, or a series of texts.
-        labels: What callers are told for each class; None tells them the class.
+        labels: The label of each class; None returns the class itself.
     """
 
     name: str
@@ -36,11 +36,11 @@ class Brought:
     labels: Any = None
 
     def publish(self, store: Store) -> Manifest:
-        """Put it into a store."""
+        """Publish it to a store."""
         return publish(self.estimator, self.X, self.y, name=self.name, labels=self.labels, store=store)
 
     def told(self, X: Any) -> list[Any]:
-        """What it says of some rows without any code of ours, as callers shall read it."""
+        """Return what the estimator predicts offline, as callers get it."""
         predicted = self.estimator.predict(X).tolist()
         if self.labels is None:
             return [float(value) if isinstance(value, float) else value for value in predicted]
@@ -48,7 +48,7 @@ class Brought:
         return [names[value] for value in predicted]
 
     def probabilities(self, X: Any) -> NDArray[np.float64] | None:
-        """Shape (rows, classes); None of a regressor."""
+        """Return shape (rows, classes); None for a regressor."""
         return self.estimator.predict_proba(X) if hasattr(self.estimator, "predict_proba") else None
 
 

@@ -1,4 +1,4 @@
-"""A project whose packages are wheels made on the spot, and a folder of them for an index."""
+"""Write wheels for tests, a folder of wheels as an index, and a project that installs them."""
 
 import hashlib
 import shutil
@@ -23,7 +23,7 @@ def wheel(folder: Path, name: str, version: str, *, requires: Sequence[str] = ()
         name: Of the distribution and of its module.
         version: Its version.
         requires: What it depends on.
-        extras: The extras that it offers; they add nothing.
+        extras: The names of its extras, which require nothing.
     """
     info = f"{name}-{version}.dist-info"
     metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]

@@ -1,4 +1,4 @@
-"""The model card: one HTML file beside a version, its plots and its words."""
+"""The model card: one HTML file with the facts, plots and limits of a version."""
 
 from train.card.page import writer
 

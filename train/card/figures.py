@@ -1,4 +1,4 @@
-"""A drawing as one self-contained image: scalable, its texts real texts, its ink the colour of the page's own."""
+"""Draw a plot as one self-contained SVG whose texts stay texts and whose ink follows the page's colour scheme."""
 
 import base64
 import io
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# A grey that can be read on white and on black, and that nothing else has: in the file it becomes the ink.
+# A grey that is readable on white and on black, and used for nothing else: the SVG has `currentColor` in its place.
 INK = "#7d7f82"
-# After Okabe and Ito (2008), "Color universal design": told apart by the colour-blind. Their blue is too dark by night.
+# After Okabe and Ito (2008), "Color universal design": for colour-blind readers. A lighter blue suits the dark scheme.
 COLOURS = ("#1a86cc", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _INKS = "<style>:root{color:#26282b}@media (prefers-color-scheme:dark){:root{color:#d9dbde}}</style>"
 _STYLE: dict[str, Any] = {
@@ -29,7 +29,7 @@ _STYLE: dict[str, Any] = {
     "lines.linewidth": 1.8,
     "legend.frameon": False,
     "legend.fontsize": 8,
-    # Names of columns and classes are no formulas, and scripts that matplotlib's font lacks are left to the browser.
+    # Names of columns and classes are not formulas; the browser renders scripts that matplotlib's font lacks.
     "text.parse_math": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "sepal",
@@ -39,8 +39,8 @@ _LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What is said of a plot: how to read it, and what it shows for those who do not see it."""
+class PlotText:
+    """The texts of a plot: a caption on how to read it, and the alternative text."""
 
     caption: str
     alt: str
@@ -48,55 +48,55 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A plot as a data URI, and what is said of it."""
+    """A plot as a data URI, with its texts."""
 
     title: str
-    words: Words
+    text: PlotText
     source: str
 
 
 @dataclass(frozen=True, slots=True)
-class Undrawn:
-    """A plot that is not there, and why."""
+class FailedPlot:
+    """A plot that could not be drawn, and why."""
 
     title: str
     reason: str
 
 
-class Undrawable(Exception):
-    """These rows do not give this plot; the message says why."""
+class CannotDraw(Exception):
+    """A plot cannot be drawn from these rows; the message says why."""
 
 
-def draw(title: str, paint: "Callable[[Axes], Words]") -> Plot | Undrawn:
+def draw(title: str, paint: "Callable[[Axes], PlotText]") -> Plot | FailedPlot:
     """
-    Draw one plot, or say why it cannot be drawn: a model is published without it, and who reads its card is told.
+    Draw one plot, or return why it cannot be drawn: then the model is published without it, and the card says why.
 
     Args:
-        title: What it is called.
-        paint: Draws into the axes, and says what is to be said of it.
+        title: The heading of the plot.
+        paint: Draws into the axes, and returns the texts.
     """
     try:
-        # Here, since without held-back rows there is nothing to draw, and importing it takes longer than all else.
+        # Imported here: it is slow to import, and without held-back rows there is nothing to draw.
         from matplotlib import style
         from matplotlib.figure import Figure
 
         with quiet(), style.context(["default", _STYLE]):
             figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
-            words = paint(figure.add_subplot())
-            return Plot(title, words, _uri(figure))
-    except Exception as error:  # noqa: BLE001  # an estimator may raise anything; the card's reader is told
-        return Undrawn(title, reason(error))
+            text = paint(figure.add_subplot())
+            return Plot(title, text, _uri(figure))
+    except Exception as error:  # noqa: BLE001  # an estimator may raise anything; the card says why
+        return FailedPlot(title, reason(error))
 
 
 def reason(error: Exception) -> str:
-    """Why something was not drawn, in a line."""
-    text = printable(str(error) if isinstance(error, Undrawable) else f"{type(error).__name__}: {error}")
+    """Return why something was not drawn, in one line."""
+    text = printable(str(error) if isinstance(error, CannotDraw) else f"{type(error).__name__}: {error}")
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Pass over what was said when the rows were scored, and over letters that only the browser has."""
+    """Suppress warnings that scoring the rows printed already, and those about glyphs that only the browser has."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -1,4 +1,4 @@
-"""What a model takes, what it refuses and what nobody has checked, in sentences for those who want to use it."""
+"""The limits of a model for its users: what it accepts, what it refuses, and what was not checked."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ _MOST_NAMED = 12
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit, under its keyword."""
+    """One limit, with its heading."""
 
     title: str
     text: str
 
 
 def limits_of(manifest: Manifest, evaluation: Evaluation | None) -> Iterator[Limit]:
-    """All limits that follow from what training saw."""
+    """Yield all limits that follow from what training saw."""
     columns, saw = manifest.signature.columns, "the sample has" if manifest.is_sampled else "training saw"
     for warning in manifest.warnings:
         yield Limit("Warning", f"{warning[:1].upper()}{warning[1:]}")
@@ -34,87 +34,83 @@ def limits_of(manifest: Manifest, evaluation: Evaluation | None) -> Iterator[Lim
     if any(column.kind in {"float", "integer"} for column in columns):
         yield Limit(
             "Ranges",
-            f"A number outside the range that {saw} is answered like any other, and nobody has checked such "
-            "answers. NaN, infinities, texts and true or false are refused where a number belongs, and so is what "
-            "does not fit into the column's type.",
+            f"A number outside the range that {saw} is predicted like any other; such predictions were not checked. "
+            "In a column of numbers NaN, infinities, texts and booleans are refused, and numbers that do not fit into "
+            "its type.",
         )
     if any(column.kind == "text" for column in columns):
-        yield Limit("Texts", f"A text of any length is taken; {saw} those that are described above.")
+        yield Limit("Texts", f"A text of any length is accepted; {saw} the lengths in the table above.")
     yield Limit(
         "Columns",
-        "Each of them once: a missing or an unknown column is refused. A vector has them in the order above; an object "
-        "and a CSV name them, in any order." + _optional(columns),
+        "A request has each of them once: a missing or an unknown column is refused. A vector has them in the order "
+        "above; an object and a CSV name them, in any order." + _optional(columns),
     )
     if manifest.task == "classification":
-        yield Limit("Answers", _answers(manifest))
+        yield Limit("Predictions", _predictions(manifest))
     yield Limit("Quality", _quality(manifest, evaluation))
-    of_large = "" if manifest.classes else ", of numbers beyond 1 in parts of them"
+    of_large = "" if manifest.classes else ", relative to their size for numbers beyond 1"
     yield Limit(
         "Exactness",
-        "The same rows in the same request get the same answer. In another request the last digits of its numbers may "
-        f"differ, by {manifest.tolerance:g} at most{of_large}.",
+        "The same rows in the same request get the same predictions. In another request their last digits may "
+        f"differ, by at most {manifest.tolerance:g}{of_large}.",
     )
 
 
 def _nulls(columns: Sequence[Column], csv_nulls: Sequence[str], saw: str) -> str:
     able = [column.name for column in columns if column.nullable]
     if not able:
-        return f"No column takes a null, because {saw} none: a row with one is refused."
+        return f"No column accepts a null, because {saw} none: a row with one is refused."
     cells = names(csv_nulls)
     also = f", and so is {cells}" if csv_nulls else ""
     others = f" Anywhere else a null is refused, because {saw} none there." if len(able) < len(columns) else ""
-    which = "Every column takes a null" if not others else f"A null is taken in {names(able, most=_MOST_NAMED)}"
+    which = "Every column accepts a null" if not others else f"A null is accepted in {names(able, most=_MOST_NAMED)}"
     return f"{which}.{others} In a CSV an empty cell is a null{also}."
 
 
 def _optional(columns: Sequence[Column]) -> str:
     ignored = [column.name for column in columns if not column.required]
-    return f" The model ignores {names(ignored, most=_MOST_NAMED)}, which may be left out there." if ignored else ""
+    return f" The model ignores {names(ignored, most=_MOST_NAMED)}, which these may omit." if ignored else ""
 
 
 def _categories(columns: Sequence[Column], saw: str) -> Iterator[Limit]:
-    # It may well know a category that a sample lacks.
-    news = "" if any(column.sampled for column in columns) else ", which knows nothing of it"
+    # The model may know a category that a sample lacks.
+    unseen = "" if any(column.sampled for column in columns) else ", which was not fitted on it"
     for unknown, what in (
         ("refuse", f"A category other than those that {saw} is refused"),
-        ("pass", f"A category other than those that {saw} is left to the estimator{news}"),
+        ("pass", f"A category other than those that {saw} is left to the estimator{unseen}"),
     ):
         which = [column.name for column in columns if column.kind == "category" and column.unknown == unknown]
         if which:
             yield Limit("Categories", f"{what}: {names(which, most=_MOST_NAMED)}.")
 
 
-def _answers(manifest: Manifest) -> str:
+def _predictions(manifest: Manifest) -> str:
     if manifest.examples.probabilities is None:
-        return "Every row gets one of its classes, also one that is none of them; it has no probabilities."
+        return "Every row gets one of its classes, even if none applies; there are no probabilities."
     return (
-        "Every row gets one of its classes, also one that is none of them. The label is the estimator's own, not the "
-        "class with the largest probability; the two differ for a few kinds of estimators."
+        "Every row gets one of its classes, even if none applies. The label is the one that the estimator predicts, "
+        "not the class with the largest probability; the two differ for a few estimators."
     )
 
 
 def _quality(manifest: Manifest, evaluation: Evaluation | None) -> str:
     if evaluation is None and manifest.is_sampled:
-        return (
-            "Nothing here was measured on rows that are known to be new to it, so nothing tells how good it is on such."
-        )
+        return "No score here was measured on rows known to be new to the model, so its quality on new rows is unknown."
     if evaluation is None:
-        return "No rows were held back from it, so nothing here tells how good it is on rows that it has not seen."
+        return "No rows were held back, so the quality of the model on new rows is unknown."
     rows = evaluation.rows
-    said = (
-        f"The scores are those of {rows:,} held-back rows, and say nothing of rows of another origin or a later time."
-    )
+    text = f"The scores are those of {rows:,} held-back rows; rows of another source or a later time may differ."
     if rows < _FEW_ROWS:
-        said += " So few rows leave much to chance."
+        text += " So few rows give uncertain scores."
     if evaluation.confusion is None:
-        return said
+        return text
     held = evaluation.confusion.sum(axis=1)
     none, few = np.flatnonzero(held == 0), np.flatnonzero((held > 0) & (held < _FEW_OF_A_CLASS))
     if none.size:
-        said += f" Not one of them is of class {_classes(manifest, none)}."
+        text += f" None of them is of class {_classes(manifest, none)}."
     if few.size:
-        said += f" Fewer than {_FEW_OF_A_CLASS} are of class {_classes(manifest, few)}."
-    return said
+        text += f" Fewer than {_FEW_OF_A_CLASS} are of class {_classes(manifest, few)}."
+    return text
 
 
 def _classes(manifest: Manifest, places: NDArray[np.intp]) -> str:

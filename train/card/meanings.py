@@ -1,4 +1,4 @@
-"""What each score means, in plain words, and what it would take to reach it without having learned anything."""
+"""What each score means, and what guessing would reach."""
 
 from collections.abc import Callable, Mapping
 from math import log, sqrt
@@ -13,26 +13,26 @@ _FOLDED = "cv_"
 
 def meaning(score: str, value: float, evaluation: Evaluation | None) -> str:
     """
-    One or two sentences on a score.
+    Return one or two sentences on a score.
 
     Args:
-        score: Its name; those that `evaluate` gives are known, and those of a cross-validation.
-        value: What was reached.
-        evaluation: What the held-back rows say, if there were any.
+        score: Its name; those of `evaluate` and of a cross-validation are known.
+        value: Its value.
+        evaluation: The scores on held-back rows, if there were any.
     """
     if score.startswith(_FOLDED) and score.endswith("_mean"):
-        return f"The mean {name(score[3:-5])} of the folds when the training rows were cross-validated."
+        return f"The mean {name(score[3:-5])} of the folds of a cross-validation on the training rows."
     if score.startswith(_FOLDED) and score.endswith("_std"):
-        return f"How far {name(score[3:-4])} differed from fold to fold: its standard deviation."
+        return f"The standard deviation of {name(score[3:-4])} over the folds."
     known = _MEANINGS.get(score)
     if known is None:
-        return "Given by whoever published the model."
+        return "Passed by the publisher of the model."
     own = evaluation is not None and evaluation.scores.get(score) == value
     return " ".join(filter(None, (known(value), _reference(score, value, evaluation) if own and evaluation else "")))
 
 
 def _reference(score: str, value: float, evaluation: Evaluation) -> str:
-    """What chance reaches on the same rows, and how far chance may have moved the score."""
+    """Return what guessing reaches on the same rows, and the confidence interval of an accuracy."""
     if evaluation.confusion is None:
         return ""
     rows, classes = evaluation.rows, len(evaluation.confusion)
@@ -40,8 +40,8 @@ def _reference(score: str, value: float, evaluation: Evaluation) -> str:
         low, high = wilson(value, rows)
         most = evaluation.confusion.sum(axis=1).max() / rows
         return (
-            f"Always answering the most frequent class would reach {most:.3f}. With {rows:,} rows, what it reaches in "
-            f"the long run may well be anything from {low:.3f} to {high:.3f}."
+            f"Always predicting the most frequent class would reach {most:.3f}. With {rows:,} rows, the 95 % "
+            f"confidence interval is {low:.3f} to {high:.3f}."
         )
     if score == "balanced_accuracy":
         return f"Guessing reaches {1 / classes:.3f}."
@@ -52,7 +52,7 @@ def _reference(score: str, value: float, evaluation: Evaluation) -> str:
 
 def wilson(share: float, rows: int) -> tuple[float, float]:
     """
-    Between what a share of so many rows may lie in the long run: its 95 % interval.
+    Return the 95 % confidence interval of a share of so many rows.
 
     Source: Wilson (1927), "Probable inference, the law of succession, and statistical inference",
     Journal of the American Statistical Association 22.
@@ -64,24 +64,19 @@ def wilson(share: float, rows: int) -> tuple[float, float]:
 
 
 _MEANINGS: Mapping[str, Callable[[float], str]] = {
-    "accuracy": lambda value: f"The share of rows that are answered right: {value:.1%}.",
-    "balanced_accuracy": lambda _: (
-        "The share of each class that is found, then the mean of these: a rare class counts as much as a common one."
-    ),
-    "f1_macro": lambda _: (
-        "For each class the harmonic mean of how much of it is found and how much of what is taken for it is right, "
-        "then the mean of these. 1 is best."
-    ),
+    "accuracy": lambda value: f"The share of rows that are predicted correctly: {value:.1%}.",
+    "balanced_accuracy": lambda _: "The mean recall of the classes: a rare class weighs as much as a frequent one.",
+    "f1_macro": lambda _: "The mean over the classes of F1, the harmonic mean of recall and precision. 1 is best.",
     "neg_log_loss": lambda value: (
-        "How much probability it gives to what is true. 0 is best, and a mistake it was sure of costs most; on the "
-        f"geometric mean it gives {np.exp(value):.1%}."
+        "The mean logarithm of the probability of the true class. 0 is best, and confident mistakes cost most; the "
+        f"geometric mean of these probabilities is {np.exp(value):.1%}."
     ),
     "r2": lambda _: (
-        "The part of the target's variance that it explains. 1 is best, always answering the mean reaches 0, and "
-        "answers can be worse than that."
+        "The share of the target's variance that the model explains. 1 is best, always predicting the mean reaches 0, "
+        "and worse predictions are negative."
     ),
-    "neg_mean_absolute_error": lambda value: f"Negated: an answer is off by {number(-value)} on average.",
+    "neg_mean_absolute_error": lambda value: f"Negated: the mean absolute error is {number(-value)}.",
     "neg_root_mean_squared_error": lambda value: (
-        f"Negated: off by {number(-value)} where large errors weigh more than small ones."
+        f"Negated: the root mean squared error is {number(-value)}; large errors weigh more than small ones."
     ),
 }

@@ -1,8 +1,8 @@
-"""The model card: one HTML file beside a version, for people who want to know what it is and what it is worth."""
+"""Render the model card: one HTML page that describes a version and its quality to people."""
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,25 +16,27 @@ from artifacts.columns import Column
 from artifacts.description import executed, mostly, name, names, number, seen
 from artifacts.manifest import Candidate, Manifest
 from artifacts.text import printable
-from train.card.figures import Plot, Undrawn
+from train.card.figures import FailedPlot, Plot
 from train.card.limits import limits_of
 from train.card.meanings import meaning
 from train.card.plots import plots_of
 from train.card.snippets import LOGIN, Snippets
 from train.evaluate import Evaluation
-from train.examples import Asked
+from train.fitted_model import FittedModel
+from train.held_back import HeldBack
 
-# Longer tables are folded, and those of columns are cut: manifest.json has them all.
+# Longer tables are folded, and the table of columns is cut: manifest.json has all columns.
 _MOST_COLUMNS = 1_000
 _MOST_UNFOLDED = 40
 _MOST_CATEGORIES = 8
 _MOST_FOLDED_CATEGORIES = 100
 _LONGEST_ESTIMATOR = 20_000
+_QUANTILES = {"low": 0.0, "quarter": 0.25, "median": 0.5, "three_quarters": 0.75, "high": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnLine:
-    """One column, in words; `folded` holds all of its categories where only some are shown."""
+    """One column, in words; `folded` has all of its categories if only some are shown."""
 
     name: str
     kind: str
@@ -47,57 +49,46 @@ class ColumnLine:
 @dataclass(frozen=True, slots=True)
 class ClassLine:
     """
-    One class: in how many rows it stood, and how well it is found.
+    One class: its number of rows, its recall and its precision.
 
     Attributes:
-        trained, held: Rows of training, rows held back; None where that is not known.
-        found: The share of its held-back rows that is found.
-        right: The share of what is taken for it that is right.
+        trained, held: Training rows and held-back rows; None if not known.
+        recall: The share of its held-back rows that are predicted as this class.
+        precision: The share of such predictions that are correct.
     """
 
     label: str
     trained: int | None
     held: int | None
-    found: float | None
-    right: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """What a regressor's target was in training, in words."""
-
-    low: str
-    quarter: str
-    median: str
-    three_quarters: str
-    high: str
+    recall: float | None
+    precision: float | None
 
 
 def writer(
-    asked: Asked, held_back: tuple[Any, ArrayLike] | None, evaluation: Evaluation | None, y: ArrayLike | None = None
+    model: FittedModel, held_back: HeldBack | None, evaluation: Evaluation | None, y: ArrayLike | None = None
 ) -> Callable[[Manifest], bytes]:
     """
-    Prepare the card of a model: draw what takes long now, and write once the version has its number.
+    Draw the plots of a card, and return what writes the card once the version has its number.
 
     Args:
-        asked: The model.
-        held_back: X and y of rows that it has not seen.
-        evaluation: What they say of it.
-        y: What was to be predicted for the rows of training.
+        model: The model.
+        held_back: Rows that it was not fitted on.
+        evaluation: Its scores on them.
+        y: Shape (rows,), the target of the training rows.
     """
-    plots = plots_of(asked, *held_back, evaluation) if held_back and evaluation else []
-    told = None if y is None else np.asarray(y).ravel()
-    classes = [] if asked.labels is None else list(_classes(asked.estimator, asked.labels[:-1], told, evaluation))
-    spread = _spread(told) if asked.labels is None and told is not None else None
+    plots = plots_of(model, held_back, evaluation) if held_back and evaluation else []
+    true = None if y is None else np.asarray(y).ravel()
+    classes = [] if model.label_map is None else list(_classes(model, true, evaluation))
+    spread = _spread(true) if model.label_map is None and true is not None else None
     return lambda manifest: _write(manifest, evaluation, plots, classes, spread)
 
 
 def _write(
     manifest: Manifest,
     evaluation: Evaluation | None,
-    plots: list[Plot | Undrawn],
+    plots: list[Plot | FailedPlot],
     classes: list[ClassLine],
-    spread: Spread | None,
+    spread: dict[str, str] | None,
 ) -> bytes:
     columns = manifest.signature.columns
     page = _template().render(
@@ -114,7 +105,7 @@ def _write(
         evaluation=evaluation,
         scores=[(name(key), value, meaning(key, value, evaluation)) for key, value in manifest.scores.items()],
         plots=[plot for plot in plots if isinstance(plot, Plot)],
-        undrawn=[plot for plot in plots if isinstance(plot, Undrawn)],
+        failed=[plot for plot in plots if isinstance(plot, FailedPlot)],
         limits=list(limits_of(manifest, evaluation)),
         snippets=Snippets.of(manifest),
         executed=executed(manifest.execution) if manifest.execution else "",
@@ -144,20 +135,23 @@ def _template() -> Template:
     return environment.get_template("page.html")
 
 
-def _classes(estimator: Any, labels: Iterable[object], told: Any, evaluation: Evaluation | None) -> Iterator[ClassLine]:
-    trained = None if told is None else Counter(told.tolist())
+def _classes(model: FittedModel, true: Any, evaluation: Evaluation | None) -> Iterator[ClassLine]:
+    assert model.label_map is not None
+    trained = None if true is None else Counter(true.tolist())
     confusion = None if evaluation is None else evaluation.confusion
-    for place, (value, label) in enumerate(zip(estimator.classes_.tolist(), labels, strict=True)):
-        held = found = right = None
+    for place, (value, label) in enumerate(zip(model.estimator.classes_.tolist(), model.label_map[:-1], strict=True)):
+        held = recall = precision = None
         if confusion is not None:
             held, taken = int(confusion[place].sum()), int(confusion[:, place].sum())
             hits = int(confusion[place, place])
-            found, right = (hits / held if held else None), (hits / taken if taken else None)
-        yield ClassLine(name(label), None if trained is None else trained[value], held, found, right)
+            recall, precision = (hits / held if held else None), (hits / taken if taken else None)
+        yield ClassLine(name(label), None if trained is None else trained[value], held, recall, precision)
 
 
-def _spread(told: Any) -> Spread:
-    return Spread(*(number(float(edge)) for edge in np.quantile(told.astype(np.float64), [0, 0.25, 0.5, 0.75, 1])))
+def _spread(true: Any) -> dict[str, str]:
+    """Return the quantiles of a regressor's target in training."""
+    quantiles = np.quantile(true.astype(np.float64), list(_QUANTILES.values()))
+    return {name: number(float(value)) for name, value in zip(_QUANTILES, quantiles, strict=True)}
 
 
 def _line(column: Column, manifest: Manifest) -> ColumnLine:

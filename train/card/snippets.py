@@ -1,4 +1,4 @@
-"""How to ask a model, to be pasted; whatever a column or a value is called, it stays data to the shell."""
+"""Commands to copy that call a model; names of columns and values are quoted for the shell."""
 
 import csv
 import io
@@ -33,11 +33,11 @@ export TOKEN=$(curl -s {API}/token -d username=ada --data-urlencode "password=$P
 @dataclass(frozen=True, slots=True)
 class Snippets:
     """
-    Commands that ask for one row.
+    Commands that predict one row.
 
     Attributes:
-        csv: None where no shell could be handed such a file.
-        answer: What comes back, in words.
+        csv: None if the values cannot be written in a shell command.
+        answer: The prediction that is returned, in words.
     """
 
     curl: str
@@ -47,7 +47,7 @@ class Snippets:
 
     @classmethod
     def of(cls, manifest: Manifest) -> Self | None:
-        """For the example that is shown; None where there is none."""
+        """Return the commands for the example of the manifest; None if it has none."""
         example = example_of(manifest)
         if example is None:
             return None
@@ -74,7 +74,7 @@ def _cell(value: Scalar) -> str:
 
 
 def _answer(example: Example) -> str:
-    told = example.prediction
+    predicted = example.prediction
     if example.probability is not None:
-        return f"{name(told)}, with a probability of {example.probability:.3f}"
-    return number(told) if isinstance(told, float) else name(told)
+        return f"{name(predicted)}, with a probability of {example.probability:.3f}"
+    return number(predicted) if isinstance(predicted, float) else name(predicted)

@@ -1,4 +1,4 @@
-"""From a fitted model to a quicker program, admitted only if it is proved to give the same answers."""
+"""Compile a fitted model to a faster program, which is used only if it is proved to make the same predictions."""
 
 from train.compile.compiling import Compilation, compile_model
 

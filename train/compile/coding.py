@@ -1,4 +1,4 @@
-"""Encoders as tables: each value that can come, and the numbers that the fitted encoder makes of it."""
+"""Replay encoders by look-up tables: each possible value, with the numbers that the fitted encoder makes of it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ from train.compile.errors import NotLowered
 from train.compile.sources import Source
 
 ENCODERS = (OneHotEncoder, OrdinalEncoder, TargetEncoder)
-# What may stand beside an encoder: each treats every column by itself, and makes one of one.
+# What may be in a pipeline with an encoder: each transforms every column separately into one.
 _BESIDE = (SimpleImputer, StandardScaler, MinMaxScaler, MaxAbsScaler)
 _UNKNOWN = "no category of any table"
 
@@ -33,11 +33,11 @@ def coded(transformer: Any, source: Source) -> Source:
     Replay an encoder, or a pipeline around one, over columns of the table.
 
     Raises:
-        NotLowered: There is none in it, or something that does not treat every column by itself.
+        NotLowered: It contains no encoder, or a step that does not transform every column separately.
     """
     encoder, widths = _examined(transformer, source.width)
     if any(column.kind == "float" for column in source.columns):
-        raise NotLowered("there is no replay of an encoder over fractions beside texts or long integers")
+        raise NotLowered("cannot compile an encoder over fractions together with texts or long integers")
     known = [_values(encoder, place, column.known) for place, column in enumerate(source.columns)]
     made = _made(transformer, source, known)
     is_open = any(column.unknown == "pass" or column.kind in {"text", "integer"} for column in source.columns)
@@ -59,7 +59,7 @@ def binned(encoder: Any, source: Source) -> Source:
     Replay an encoder over columns of numbers.
 
     Raises:
-        NotLowered: It is of a kind whose columns are not one by one.
+        NotLowered: It does not encode every column separately.
     """
     _, widths = _examined(encoder, source.width)
     known = [
@@ -84,21 +84,21 @@ def binned(encoder: Any, source: Source) -> Source:
 
 
 def _examined(transformer: Any, columns: int) -> tuple[Any, list[int]]:
-    """The encoder, and how many columns it makes of each."""
+    """Return the encoder, and how many columns it makes of each."""
     steps = [step for _, step in transformer.steps] if isinstance(transformer, Pipeline) else [transformer]
     encoders = [step for step in steps if isinstance(step, ENCODERS)]
     others = [step for step in steps if not isinstance(step, (*ENCODERS, *_BESIDE))]
     if others or len(encoders) != 1:
-        raise NotLowered(f"there is no replay of {_name(others[0] if others else steps[-1])} over texts and categories")
+        raise NotLowered(f"cannot compile {_name(others[0] if others else steps[-1])} over texts and categories")
     if any(not _is_null(getattr(step, "missing_values", None)) for step in steps):
-        raise NotLowered("there is no replay of missing values that are not null, over texts and categories")
+        raise NotLowered("cannot compile missing values that are not null, over texts and categories")
     if any(getattr(step, "add_indicator", False) for step in steps):
-        raise NotLowered("there is no replay of add_indicator over texts and categories")
+        raise NotLowered("cannot compile add_indicator over texts and categories")
     encoder = encoders[0]
     if isinstance(encoder, OneHotEncoder):
-        return encoder, list(encoder._n_features_outs)  # noqa: SLF001  # drop and infrequent categories are in it
+        return encoder, list(encoder._n_features_outs)  # noqa: SLF001  # it reflects drop and infrequent categories
     if isinstance(encoder, TargetEncoder) and encoder.target_type_ == "multiclass":
-        raise NotLowered("there is no replay of TargetEncoder for several classes")
+        raise NotLowered("cannot compile TargetEncoder for several classes")
     return encoder, [1] * columns
 
 
@@ -112,15 +112,15 @@ def _values(encoder: Any, place: int, known: Sequence[Any]) -> list[Any]:
 
 
 def _made(transformer: Any, source: Source, known: Sequence[Sequence[Any]]) -> NDArray[Any]:
-    """The numbers for each value of each column; shorter lists begin anew."""
+    """Return the numbers for each value of each column; shorter lists are repeated."""
     most = max(map(len, known))
     if not all(map(len, known)):
-        raise NotLowered("a column has no value that is known")
+        raise NotLowered("a column has no known value")
     return _transformed(transformer, source, [[values[row % len(values)] for row in range(most)] for values in known])
 
 
 def _unknown(transformer: Any, source: Source, known: Sequence[Sequence[Any]]) -> tuple[NDArray[Any], bool]:
-    """The numbers for what is not known, and whether the encoder refuses it."""
+    """Return the numbers for an unknown value, and whether the encoder refuses it."""
     cells = [[_strange(column, values)] for column, values in zip(source.columns, known, strict=True)]
     try:
         return _transformed(transformer, source, cells)[0], False
@@ -130,7 +130,7 @@ def _unknown(transformer: Any, source: Source, known: Sequence[Sequence[Any]]) -
 
 
 def _strange(column: Column, values: Sequence[Any]) -> Any:
-    """A value that is none of them, where there can be one."""
+    """Return an unknown value, if there can be one."""
     if column.kind == "boolean":
         return values[0]
     return _UNKNOWN if isinstance(values[0], str) else max(values) + 1

@@ -1,4 +1,4 @@
-"""Try every candidate: replay the model, prove it, measure it, and choose."""
+"""Try every candidate program: compile the model, prove it equal, measure it, and choose the fastest."""
 
 import warnings
 from collections.abc import Sequence
@@ -14,13 +14,14 @@ from artifacts.runtimes.program import Program, pack, unpack
 from artifacts.runtimes.sklearn_runtime import SKLEARN, SklearnRuntime
 from artifacts.signature import Signature, Table
 from train.compile.errors import NotLowered
-from train.compile.models import Form, Lowered, lower
+from train.compile.models import Lowered, lower
 from train.compile.parity import Parity
 from train.compile.proof import Proof
 from train.compile.sources import Source
 from train.compile.timing import choose, measure
-from train.examples import Asked
-from train.rows import Rows
+from train.compile.trees import Form
+from train.fitted_model import FittedModel
+from train.rows import Rows, native_values
 
 FORMS: Sequence[Form] = ("trees", "treelite")
 
@@ -28,63 +29,63 @@ FORMS: Sequence[Form] = ("trees", "treelite")
 @dataclass(frozen=True, slots=True)
 class Compilation:
     """
-    What came of it.
+    The result of compiling.
 
     Attributes:
-        execution: What the manifest tells of it.
-        programs: The file of those that were chosen; None where scikit-learn itself answers.
+        execution: What the manifest records of it.
+        programs: The file of the chosen programs; None if the estimator itself is fastest.
     """
 
     execution: Execution
     programs: bytes | None
 
 
-def compile_model(asked: Asked, rows: Rows, *, tolerance: float) -> Compilation:
+def compile_model(model: FittedModel, rows: Rows, *, tolerance: float) -> Compilation:
     """
-    Make what is quickest and exact.
+    Compile a model to the fastest programs that are equal to it.
 
     Args:
-        asked: The fitted estimator, with its columns.
-        rows: The rows of training.
+        model: The fitted estimator, with its signature.
+        rows: The training rows.
         tolerance: How far a number may differ.
     """
-    # One thread, as a server has it: on few rows several only wait for each other.
+    # One thread, as in a server: on few rows several threads are slower.
     with threadpool_limits(1), warnings.catch_warnings():
-        # Parts of a pipeline that was fitted on a frame are asked with arrays.
+        # Steps of a pipeline that was fitted on a frame are called with arrays.
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
-        return _compiled(asked, as_table(asked.signature, rows), tolerance)
+        return _compiled(model, as_table(model.signature, rows), tolerance)
 
 
-def _compiled(asked: Asked, table: Table, tolerance: float) -> Compilation:
+def _compiled(model: FittedModel, table: Table, tolerance: float) -> Compilation:
     proof: Proof | None = None
-    original = SklearnRuntime(asked.estimator, asked.signature, classifies=asked.labels is not None)
+    original = SklearnRuntime(model.estimator, model.signature, classifies=model.is_classifier)
     tried: list[Candidate] = []
     programs: dict[str, Program] = {}
-    names = tuple(asked.signature.names)
-    for name, lowered in _candidates(asked):
+    names = tuple(model.signature.names)
+    for name, lowered in _candidates(model):
         if isinstance(lowered, NotLowered):
             tried.append(Candidate(name=name, refused=str(lowered)))
             continue
-        proof = proof or Proof(asked, table, tolerance=tolerance)
+        proof = proof or Proof(model, table, tolerance=tolerance)
         try:
-            # As a server will have it: from its file.
+            # As a server gets it: from its file.
             program = unpack(pack({name: Program(lowered.source.step, lowered.head, names)}))[name]
-            found, refused = proof.try_out(program, lowered.trees)
-        except Exception as error:  # noqa: BLE001  # whatever an estimator is made of, it can be published as it is
-            found, refused = Parity(), f"its replay cannot be tried: {type(error).__name__}: {error}"
-        tried.append(_told(name, found, refused))
+            parity, refused = proof.compare(program, lowered.trees)
+        except Exception as error:  # noqa: BLE001  # an estimator that cannot be compiled can still be published
+            parity, refused = Parity(), f"its program cannot be tried: {type(error).__name__}: {error}"
+        tried.append(_candidate(name, parity, refused))
         if not refused:
             programs[name] = program
-    times = measure({SKLEARN: original, **programs}, table, columns=len(asked.signature.columns))
+    times = measure({SKLEARN: original, **programs}, table, columns=len(model.signature.columns))
     choice = choose(times)
-    told = [each.model_copy(update={"microseconds": times.get(each.name, {})}) for each in tried]
-    execution = Execution(candidates=(Candidate(name=SKLEARN, microseconds=times[SKLEARN]), *told), choice=choice)
+    measured = [each.model_copy(update={"microseconds": times.get(each.name, {})}) for each in tried]
+    execution = Execution(candidates=(Candidate(name=SKLEARN, microseconds=times[SKLEARN]), *measured), choice=choice)
     chosen = {name: program for name, program in programs.items() if name in choice.values()}
     return Compilation(execution, pack(chosen) if chosen else None)
 
 
 def as_table(signature: Signature, rows: Rows) -> Table:
-    """The rows of training as a runtime is asked them."""
+    """Return the training rows as the table that a runtime predicts."""
     arrays = []
     for column in signature.columns:
         values = rows.frame[column.name]
@@ -92,25 +93,23 @@ def as_table(signature: Signature, rows: Rows) -> Table:
         if is_numpys and column.dtype != "U":
             arrays.append(values.to_numpy())
             continue
-        plain: NDArray[Any] = np.empty(len(values), dtype=object)
-        plain[:] = [
-            None if null else value for value, null in zip(values.tolist(), values.isna().tolist(), strict=True)
-        ]
-        arrays.append(plain.astype("U") if column.dtype == "U" else plain)
+        native: NDArray[Any] = np.empty(len(values), dtype=object)
+        native[:] = native_values(values)
+        arrays.append(native.astype("U") if column.dtype == "U" else native)
     return signature.table(arrays)
 
 
-def _candidates(asked: Asked) -> list[tuple[str, Lowered | NotLowered]]:
-    """Every candidate by its name; where there are no trees, all forms are one."""
+def _candidates(model: FittedModel) -> list[tuple[str, Lowered | NotLowered]]:
+    """Return every candidate by its name; without trees, all forms are the same."""
     found: list[tuple[str, Lowered | NotLowered]] = []
     for form in FORMS:
         try:
-            lowered = lower(asked.estimator, Source.of(asked.signature), form)
+            lowered = lower(model.estimator, Source.of(model.signature), form)
         except NotLowered as reason:
             found.append((form, reason))
             continue
-        except Exception as error:  # noqa: BLE001  # whatever an estimator is made of, it can be published as it is
-            found.append((form, NotLowered(f"its replay cannot be made: {type(error).__name__}: {error}")))
+        except Exception as error:  # noqa: BLE001  # an estimator that cannot be compiled can still be published
+            found.append((form, NotLowered(f"it cannot be compiled: {type(error).__name__}: {error}")))
             continue
         if not lowered.trees:
             return [("numpy", lowered)]
@@ -119,11 +118,11 @@ def _candidates(asked: Asked) -> list[tuple[str, Lowered | NotLowered]]:
     return [("numpy", found[0][1])] if len(reasons) == 1 and isinstance(found[0][1], NotLowered) else found
 
 
-def _told(name: str, found: Parity, refused: str) -> Candidate:
+def _candidate(name: str, parity: Parity, refused: str) -> Candidate:
     return Candidate(
         name=name,
         refused=refused,
-        rows=found.rows,
-        disagreements=found.disagreements,
-        largest_difference=found.largest,
+        rows=parity.rows,
+        disagreements=parity.disagreements,
+        largest_difference=parity.largest,
     )

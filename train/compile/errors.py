@@ -1,5 +1,5 @@
-"""Why a model stays with scikit-learn."""
+"""Why a model is not compiled."""
 
 
 class NotLowered(Exception):
-    """There is no exact replay of a part of the model; the message names it."""
+    """A part of the model has no exact program; the message names it."""

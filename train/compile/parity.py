@@ -1,4 +1,4 @@
-"""Whether a program answers like the estimator that it was made of: row by row, and by one definition of the same."""
+"""Compare a program with its estimator, row by row, by one definition of equality."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from artifacts.predictions import NO_CLASS, Predictions
 
-Ask: TypeAlias = Callable[[Any], Predictions]
-"""What answers for a table, or for an array in the middle of a pipeline."""
+Predict: TypeAlias = Callable[[Any], Predictions]
+"""Predicts a table, or an array in the middle of a pipeline."""
 
 BATCH = 10_000
 
@@ -18,12 +18,12 @@ BATCH = 10_000
 @dataclass(frozen=True, slots=True)
 class Parity:
     """
-    What was compared.
+    The result of a comparison.
 
     Attributes:
-        rows: How many rows.
-        disagreements: How many of them got another class, or a number further away than the tolerance.
-        largest: How far two numbers were apart at most; beyond 1, in parts of their size.
+        rows: How many rows were compared.
+        disagreements: How many of them differ in the class, or in a number by more than the tolerance.
+        largest: The largest difference of two numbers; beyond 1, relative to their size.
     """
 
     rows: int = 0
@@ -39,67 +39,67 @@ class Parity:
 @dataclass(frozen=True, slots=True)
 class ParityCase:
     """
-    Rows in batches, and what the estimator says of each batch.
+    Rows in batches, with the estimator's predictions for each batch.
 
     Attributes:
-        batches: Tables, or arrays in the middle of a pipeline; they may be made each time they are taken.
-        told: The answer to each.
+        batches: Tables, or arrays in the middle of a pipeline; they may be created on each access.
+        expected: The predictions for each.
     """
 
     batches: Sequence[Any]
-    told: tuple[Predictions, ...]
+    expected: tuple[Predictions, ...]
 
     @classmethod
-    def of(cls, ask: Ask, rows: Any, *, batch: int = BATCH) -> "ParityCase":
-        """Ask the estimator for rows, so many at once."""
-        return cls.of_batches(ask, tuple(rows[start : start + batch] for start in range(0, len(rows), batch)))
+    def of(cls, predict: Predict, rows: Any, *, batch: int = BATCH) -> "ParityCase":
+        """Call the estimator with rows, in batches."""
+        return cls.of_batches(predict, tuple(rows[start : start + batch] for start in range(0, len(rows), batch)))
 
     @classmethod
-    def of_batches(cls, ask: Ask, batches: Sequence[Any]) -> "ParityCase":
+    def of_batches(cls, predict: Predict, batches: Sequence[Any]) -> "ParityCase":
         """Call the estimator with each batch."""
-        return cls(batches, tuple(_answered(ask, each) for each in batches))
+        return cls(batches, tuple(_predicted(predict, each) for each in batches))
 
-    def put(self, ask: Ask, *, tolerance: float) -> Parity:
-        """Ask a program for the same batches, and compare; a number may be so far away."""
-        pairs = zip(self.batches, self.told, strict=True)
-        return sum((_put(ask, rows, told, tolerance) for rows, told in pairs), Parity())
+    def compare(self, predict: Predict, *, tolerance: float) -> Parity:
+        """Call a program with the same batches, and compare; a number may differ by the tolerance."""
+        pairs = zip(self.batches, self.expected, strict=True)
+        return sum((_compare_batch(predict, rows, expected, tolerance) for rows, expected in pairs), Parity())
 
 
-def _put(ask: Ask, rows: Any, told: Predictions, tolerance: float) -> Parity:
+def _compare_batch(predict: Predict, rows: Any, expected: Predictions, tolerance: float) -> Parity:
     try:
-        got = ask(rows)
-    except Exception:  # noqa: BLE001  # a candidate that fails, however it does, is one that answers otherwise
-        if not np.isnan(_number(told.values)).any():
+        got = predict(rows)
+    except Exception:  # noqa: BLE001  # a candidate that fails differs from the estimator, whatever it raises
+        if not np.isnan(_number(expected.values)).any():
             return Parity(len(rows), len(rows))
-        got = _answered(ask, rows)
-    return _compared(told, got, tolerance)
+        got = _predicted(predict, rows)
+    return _compared(expected, got, tolerance)
 
 
-def _answered(ask: Ask, rows: Any) -> Predictions:
-    """The answer; where a batch is refused, that to its parts, and nothing where a row by itself is refused."""
+def _predicted(predict: Predict, rows: Any) -> Predictions:
+    """Return the predictions; of a batch that fails, those of its halves, and NaN for a single row that fails."""
     try:
-        return ask(rows)
-    except Exception:  # noqa: BLE001  # third-party estimators may raise anything at a row that they do not like
+        return predict(rows)
+    except Exception:  # noqa: BLE001  # third-party estimators may raise anything
         if len(rows) == 1:
             return Predictions(np.array([np.nan]))
     middle = len(rows) // 2
-    return _joined(_answered(ask, rows[:middle]), _answered(ask, rows[middle:]))
+    return _joined(_predicted(predict, rows[:middle]), _predicted(predict, rows[middle:]))
 
 
 def _joined(first: Predictions, second: Predictions) -> Predictions:
-    spreads = [told.probabilities for told in (first, second)]
+    spreads = [part.probabilities for part in (first, second)]
     width = max((spread.shape[1] for spread in spreads if spread is not None), default=0)
     if not width:
         return Predictions(np.concatenate([first.values, second.values]))
     filled = [
-        np.full((len(told.values), width), np.nan) if told.probabilities is None else told.probabilities
-        for told in (first, second)
+        np.full((len(part), width), np.nan) if part.probabilities is None else part.probabilities
+        for part in (first, second)
     ]
     return Predictions(np.concatenate([first.values, second.values]), np.concatenate(filled))
 
 
 def _compared(expected: Predictions, got: Predictions, tolerance: float) -> Parity:
-    # A refused row is told by a number that is none, whatever is predicted.
+    # A row that failed has the prediction NaN, for classes too.
     is_class = "f" not in {expected.values.dtype.kind, got.values.dtype.kind} or _spread(expected, got) is not None
     wrong, largest = _apart(expected.values, got.values, 0.0 if is_class else tolerance)
     spreads = _spread(expected, got)
@@ -110,7 +110,7 @@ def _compared(expected: Predictions, got: Predictions, tolerance: float) -> Pari
 
 
 def _spread(expected: Predictions, got: Predictions) -> tuple[NDArray[Any], NDArray[Any]] | None:
-    """The probabilities of both; where only one has them, the other's are none."""
+    """Return the probabilities of both; NaN for one that has none."""
     there, here = expected.probabilities, got.probabilities
     if there is None and here is None:
         return None
@@ -119,7 +119,7 @@ def _spread(expected: Predictions, got: Predictions) -> tuple[NDArray[Any], NDAr
 
 
 def _apart(expected: NDArray[Any], got: NDArray[Any], tolerance: float) -> tuple[NDArray[np.bool_], float]:
-    """Which numbers are too far apart, and how far at most; what is nothing on both sides is the same."""
+    """Return which numbers differ too much, and the largest difference; two NaN are equal."""
     there, here = _number(expected), _number(got)
     with np.errstate(all="ignore"):
         same = (there == here) | (np.isnan(there) & np.isnan(here))
@@ -128,5 +128,5 @@ def _apart(expected: NDArray[Any], got: NDArray[Any], tolerance: float) -> tuple
 
 
 def _number(predicted: NDArray[Any]) -> NDArray[np.float64]:
-    """Numbers, of which none is NaN; a class by its place."""
+    """Return numbers; a class is its place, and no class is NaN."""
     return np.where(predicted == NO_CLASS, np.nan, predicted) if predicted.dtype.kind == "i" else predicted

@@ -1,4 +1,4 @@
-"""Rows that nobody chose: drawn from what each column may hold, its nulls, its edges and what it has not met."""
+"""Random and extreme rows: values that callers may send in each column, with nulls and unknown categories."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,11 +13,11 @@ from artifacts.values import Array, builder
 _SEED = 0
 _STRANGE = 0.1
 _NOTHING = 0.2
-# What no training has seen and a caller may send all the same.
+# Numbers that training hardly has, and callers may send.
 _EXTREMES = (0.0, -0.0, 5e-324, -1.0, 1e-30, 1e6, -1e6, 1e12)
-# What no double holds: it would become its neighbour.
+# Integers that a double cannot represent.
 _LONG = (2**53 + 1, -(2**53) - 1)
-# Up to so many columns get their extremes one by one; of more columns, several share a row.
+# With up to so many columns each has a row per extreme; with more columns, several share a row.
 _GROUPS = 32
 _BENT = 8
 _TOO_LARGE = (1e39, -1e39, 1e300, -1e300, 1e308)
@@ -27,13 +27,13 @@ _TEXT_LENGTH = 8
 
 def drawn(signature: Signature, rows: int, *, strange: bool = False, seed: int = _SEED) -> Table:
     """
-    So many rows, each value drawn for itself: within the range of training, a little beyond, or null.
+    Return random rows, each value drawn independently: within the range of training, slightly beyond, or null.
 
     Args:
-        signature: Of the model.
+        signature: The columns of the model.
         rows: How many.
-        strange: Whether categories that no training had are among them, where they may be sent.
-        seed: Of the draw.
+        strange: Whether unknown categories are among them, in columns that pass them.
+        seed: Of the random generator.
     """
     draw = np.random.default_rng(seed)
     return signature.table([_values(column, draw, rows, strange=strange) for column in signature.columns])
@@ -41,28 +41,28 @@ def drawn(signature: Signature, rows: int, *, strange: bool = False, seed: int =
 
 def extreme(signature: Signature) -> Table:
     """
-    Rows with extreme numbers: zeros of both signs, the smallest there is, integers at their bounds.
+    Return rows with extreme numbers: zeros of both signs, the smallest number, integers at their bounds.
 
     Every extreme of every column is in one row. Up to 32 columns of numbers, a row has one extreme; more columns are
     divided into 32 groups, by kind, and a row has an extreme in each column of a group: so the number of rows does
     not grow with the columns.
     """
     places = [place for place, column in enumerate(signature.columns) if _extremes(column)]
-    # A row that is refused for its integers must not hide what becomes of the fractions in it.
+    # Sorted by kind: a row that fails because of its integers must not hide how its fractions are predicted.
     places.sort(key=lambda place: signature.columns[place].kind)
     groups = np.array_split(np.array(places, dtype=np.intp), min(_GROUPS, len(places))) if places else []
     return _bent(signature, [group.tolist() for group in groups], _extremes)
 
 
 def too_large(signature: Signature) -> Table:
-    """Rows with one number each that no single precision holds, at which some models refuse a row; in a few columns."""
+    """Return rows with a number beyond single precision, which some models refuse, in each of a few columns."""
     floats = [place for place, column in enumerate(signature.columns) if column.kind == "float"]
     chosen = np.unique(np.linspace(0, len(floats) - 1, min(_BENT, len(floats))).astype(int)).tolist()
     return _bent(signature, [[floats[place]] for place in chosen], _largest)
 
 
 def _bent(signature: Signature, groups: Sequence[Sequence[int]], values_of: Callable[[Column], Sequence[Any]]) -> Table:
-    """Drawn rows, the first of them unchanged; of the others each with one such value in every column of a group."""
+    """Return random rows; all except the first have one of the values in every column of a group."""
     values = [[values_of(signature.columns[place]) for place in group] for group in groups]
     starts = np.cumsum([1, *(max(map(len, each), default=0) for each in values)]).tolist()
     draw = np.random.default_rng(_SEED)
@@ -98,7 +98,7 @@ def _bounds(column: Column) -> tuple[int, int]:
 
 
 def _values(column: Column, draw: np.random.Generator, rows: int, *, strange: bool = False) -> Array:
-    """Shape (rows,): values of one column, as its check would cast them."""
+    """Return shape (rows,), values of one column, cast as for a request."""
     values = _drawn(column, draw, rows, strange=strange)
     if column.nullable:
         values = values.astype(object)
@@ -142,5 +142,5 @@ def _numbers(column: Column, draw: np.random.Generator, rows: int) -> NDArray[An
         is_single = (draw.random(rows) < _STRANGE) & np.isfinite(single)
         return np.where(is_single, single.astype(np.float64), values)
     least, most = _bounds(column)
-    # Whole numbers beyond 2**53 are exact in Python only.
+    # Integers beyond 2**53 are exact only in Python.
     return np.array([min(max(round(value), least), most) for value in values.tolist()], dtype=object)

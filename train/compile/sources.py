@@ -1,4 +1,4 @@
-"""What a step of a fitted pipeline is handed: columns of the table, or an array that a step before it made."""
+"""The input of a step of a fitted pipeline: columns of the table, or the array of the step before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +16,14 @@ from train.compile.errors import NotLowered
 @dataclass(frozen=True, slots=True)
 class Source:
     """
-    Some columns on their way through a pipeline.
+    Some columns at one place in a pipeline.
 
     Attributes:
-        width: How many columns there are by now.
-        steps: What was done so far.
-        signature: Of the columns of the table, where they still are such; None for an array.
-        places: Where each of these stands in the table.
-        may_overflow: Whether a step before may have made a number infinite.
+        width: The number of columns at this place.
+        steps: The steps so far.
+        signature: The columns of the table, before any step; None for an array.
+        places: The place of each of these columns in the table.
+        may_overflow: Whether an earlier step may have made a number infinite.
     """
 
     width: int
@@ -34,37 +34,37 @@ class Source:
 
     @classmethod
     def of(cls, signature: Signature) -> "Source":
-        """All columns of a table."""
+        """Return all columns of a table."""
         return cls(len(signature.columns), (), signature, tuple(range(len(signature.columns))))
 
     @property
     def columns(self) -> Sequence[Column]:
-        """The columns of the table; of an array, none."""
+        """The columns of the table; none for an array."""
         return () if self.signature is None else self.signature.columns
 
     @property
     def step(self) -> Any:
-        """All that was done, as one step."""
+        """All steps as one."""
         return self.steps[0] if len(self.steps) == 1 else Chain(self.steps)
 
     @property
     def is_numeric(self) -> bool:
-        """Whether an array of numbers can be made of it."""
+        """Whether it can be converted to an array of numbers."""
         return self.signature is None or all(_is_number(column) for column in self.columns)
 
     def fork(self) -> "Source":
-        """Where several steps begin that are handed the same: the columns of the table, or an array made by now."""
+        """Return the common input of several parallel steps."""
         return self if self.signature else Source(self.width, may_overflow=self.may_overflow)
 
     def join(self, parts: Sequence["Source"]) -> "Source":
-        """What these steps, which began at `fork`, have made, side by side."""
+        """Return the outputs of parallel steps, which began at `fork`, side by side."""
         width = sum(part.width for part in parts)
         beside = parts[0].step if len(parts) == 1 else Beside(tuple(part.step for part in parts))
         joined = Source(width, (beside,)) if self.signature else self.then(beside, width)
         return replace(joined, may_overflow=any(part.may_overflow for part in parts))
 
     def take(self, places: Sequence[int]) -> "Source":
-        """Some of the columns."""
+        """Return some of the columns."""
         if self.signature is None:
             return self.then(Take(tuple(places)), len(places))
         known = self.signature.model_copy(update={"columns": tuple(self.columns[place] for place in places)})
@@ -72,10 +72,10 @@ class Source:
 
     def as_array(self, *, keep: bool = False) -> "Source":
         """
-        The same as an array of numbers.
+        Return the columns as an array of numbers.
 
         Args:
-            keep: Whether integers stay what they are, as far as all are of one dtype: for what rounds them by itself.
+            keep: Whether integers of one dtype stay integers, for a model that rounds them itself.
 
         Raises:
             NotLowered: Not all of them are numbers.
@@ -84,20 +84,20 @@ class Source:
             return self
         strange = [column for column in self.columns if not _is_number(column)]
         if strange:
-            raise NotLowered(f"column {strange[0].name!r} is of dtype {strange[0].dtype}, and no number of numpy's")
+            raise NotLowered(f"column {strange[0].name!r} has dtype {strange[0].dtype}, not a numeric one of numpy")
         common = np.result_type(*(column.dtype for column in self.columns))
-        # As scikit-learn takes numbers: single precision stays, everything else becomes double.
+        # As scikit-learn converts numbers: single precision stays, everything else becomes double.
         is_kept = common == np.float32 or (keep and common.kind in "iu")
         return Source(self.width, (Numbers(self.places, common.name if is_kept else "float64"),))
 
     def then(self, step: Any, width: int) -> "Source":
-        """What the next step makes of an array."""
+        """Return the output of the next step."""
         array = self.as_array()
         overflows = array.may_overflow or isinstance(step, Arithmetic | Project)
         return Source(width, (*array.steps, step), may_overflow=overflows)
 
-    def met_by(self, transformer: Any) -> "Source":
-        """The same, refused where scikit-learn's transformers refuse it: when a number has become infinite."""
+    def checked_for(self, transformer: Any) -> "Source":
+        """Return the input of a transformer, with the check of scikit-learn's transformers for infinite numbers."""
         if not self.may_overflow:
             return self
         takes_nulls = bool(get_tags(transformer).input_tags.allow_nan)
@@ -105,6 +105,6 @@ class Source:
 
 
 def _is_number(column: Column) -> bool:
-    # The dtypes of pandas begin with a capital letter, or are these two.
+    # Dtypes of pandas begin with a capital letter, or are these two.
     is_numpys = column.dtype[0].islower() and column.dtype not in {"boolean", "object"}
     return is_numpys and column.kind in {"float", "integer", "boolean"}

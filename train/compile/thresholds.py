@@ -1,4 +1,4 @@
-"""Rows that come to every split of every tree: on its threshold, one unit in the last place beside it, and null."""
+"""Rows that reach every split of every tree: at its threshold, one unit in the last place next to it, and null."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,25 +12,25 @@ from numpy.typing import NDArray
 from artifacts.runtimes.heads import Compiled
 from train.compile.errors import NotLowered
 
-# A forest of more splits is not proved, and so stays with scikit-learn.
+# A forest with more splits is not proved, and therefore not compiled.
 MOST_SPLITS = 100_000
-# So many rows are filled at once, fewer where a row has many columns.
+# So many rows are created at once, fewer if a row has many columns.
 _BLOCK_ROWS = 1_024
 _BLOCK_CELLS = 2_000_000
 _FEWEST_BLOCK_ROWS = 16
 
 Cells: TypeAlias = Mapping[int, float]
-"""What a row must hold to come to a split: values by column."""
+"""The values that a row must have to reach a split, by column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Splits:
     """
-    The nodes of one tree, in the form that all libraries share.
+    The nodes of one tree, in one form for all libraries.
 
     Attributes:
         columns: Shape (nodes,), which column is compared; -1 in a leaf.
-        thresholds: Shape (nodes,), up to which a row goes left; NaN where the split is one of categories.
+        thresholds: Shape (nodes,), up to which a row goes left; NaN for a split by categories.
         left, right: Shape (nodes,), where it goes; -1 in a leaf.
     """
 
@@ -42,22 +42,22 @@ class Splits:
 
 class Adversarial(Sequence[NDArray[np.float64]]):
     """
-    Rows that come to every split of every tree, in blocks that are made when they are asked for.
+    Rows that reach every split of every tree, in blocks that are created on access.
 
-    For every split, one row comes to it with each of: the value at the threshold, one unit beside it in double and in
-    single precision, and a null. Splits whose paths have no column in common share a row: for a wide table, the number
-    of rows follows from the column that is used most, and not from the sum over all columns.
+    For every split, one row reaches it with each of: the threshold, its neighbours in double and in single precision,
+    and a null. Splits whose paths have no column in common share a row: for a wide table, the number of rows depends on
+    the most used column, and not on the sum over all columns.
     """
 
     def __init__(self, model: Any, head: Any, base: NDArray[Any], *, nulls: bool) -> None:
         """
-        Find the splits, and divide them among rows.
+        Find the splits, and distribute them over rows.
 
         Args:
             model: A fitted model of trees.
-            head: What replays it.
-            base: Shape (rows, columns), rows as it meets them, from which the others are made.
-            nulls: Whether it takes them.
+            head: Its program.
+            base: Shape (rows, columns), rows of its input, from which the others are made.
+            nulls: Whether it accepts them.
 
         Raises:
             NotLowered: There are too many splits to try.
@@ -65,7 +65,7 @@ class Adversarial(Sequence[NDArray[np.float64]]):
         trees = list(_splits(model, head))
         count = sum(int(((tree.columns >= 0) & ~np.isnan(tree.thresholds)).sum()) for tree in trees)
         if count > MOST_SPLITS:
-            raise NotLowered(f"it has {count:,} splits, and {MOST_SPLITS:,} can be proved")
+            raise NotLowered(f"it has {count:,} splits, and at most {MOST_SPLITS:,} can be proved")
         self._base = base.astype(np.float64)
         found = (
             cells
@@ -95,7 +95,7 @@ class Adversarial(Sequence[NDArray[np.float64]]):
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """So many rows, and what is special in them: shape (cells,) each."""
+    """The number of rows, and the cells that differ from the base: shape (cells,) each."""
 
     size: int
     rows: NDArray[np.int32]
@@ -104,9 +104,9 @@ class _Block:
 
 
 def _shared(found: Iterator[Cells], most: int) -> Iterator[_Block]:
-    """Put each into the first row of a block in which its columns are free; a new block begins where there is none."""
+    """Put each into the first row of a block in which its columns are free; begin a new block if there is none."""
     full = (1 << most) - 1
-    # By column, the rows in which it is taken, a bit a row.
+    # By column, the rows in which it is used, one bit per row.
     taken: dict[int, int] = {}
     rows: list[list[tuple[int, float]]] = []
     for cells in found:
@@ -136,7 +136,7 @@ def _block(rows: Sequence[Sequence[tuple[int, float]]]) -> _Block:
 
 
 def _reaching(tree: Splits, base: NDArray[np.float64], *, nulls: bool) -> Iterator[Cells]:
-    """Walk down to every split, with a row that is bent as little as the way there asks."""
+    """Yield the cells for every split, changing the base row only as far as its path requires."""
     columns, thresholds = tree.columns.tolist(), tree.thresholds.tolist()
     left, right = tree.left.tolist(), tree.right.tolist()
     pending: list[tuple[int, dict[int, float], dict[int, tuple[float, float]]]] = [(0, {}, {})]
@@ -146,11 +146,11 @@ def _reaching(tree: Splits, base: NDArray[np.float64], *, nulls: bool) -> Iterat
             continue
         column, threshold = columns[node], thresholds[node]
         if np.isnan(threshold):
-            # Which way the category leads is not known here; it is kept, so that all of one way is reached.
+            # It is unknown which way the category goes; it is kept, so that one side is reached.
             kept = {**cells, column: float(base[column])}
             pending += [(left[node], kept, bounds), (right[node], kept, bounds)]
             continue
-        for value in [*_beside(threshold), *([np.nan] if nulls else [])]:
+        for value in [*_neighbours(threshold), *([np.nan] if nulls else [])]:
             yield {**cells, column: value}
         low, high = bounds.get(column, (-np.inf, np.inf))
         at = cells.get(column, float(base[column]))
@@ -159,20 +159,20 @@ def _reaching(tree: Splits, base: NDArray[np.float64], *, nulls: bool) -> Iterat
             pending.append((child, bent, {**bounds, column: (least, most)}))
 
 
-def _beside(threshold: float) -> Sequence[float]:
+def _neighbours(threshold: float) -> Sequence[float]:
     single = np.float32(threshold)
-    neighbours = [np.nextafter(single, np.float32(towards)) for towards in (-np.inf, np.inf)]
+    singles = [np.nextafter(single, np.float32(towards)) for towards in (-np.inf, np.inf)]
     return [
         threshold,
         float(np.nextafter(threshold, -np.inf)),
         float(np.nextafter(threshold, np.inf)),
         float(single),
-        *map(float, neighbours),
+        *map(float, singles),
     ]
 
 
 def _within(value: float, low: float, high: float) -> float:
-    """The value, or one that is above the one bound and not above the other."""
+    """Return the value, or one above the lower bound and not above the upper one."""
     if low < value <= high:
         return value
     if np.isinf(low):

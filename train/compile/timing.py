@@ -1,4 +1,4 @@
-"""How long a call takes, and what is the quickest for how many rows."""
+"""Measure how long a call takes, and choose the fastest runtime for each number of rows."""
 
 from collections.abc import Mapping
 from time import perf_counter
@@ -11,41 +11,41 @@ from artifacts.signature import Table
 
 SIZES = (1, 64, 1_000, 100_000)
 _SEED = 0
-# What a second program must gain before a server is to keep two, and scikit-learn before one is to unpickle as well.
+# How much faster a second program must be, so that a server keeps two; and scikit-learn, so that one unpickles too.
 _WORTH = 1.25
 _WORTH_UNPICKLING = 2.0
-# The rounds of a measurement, how long each goes on at least, and from where on a size is not measured any more.
+# The rounds of a measurement, how long each takes at least, and from which duration on a size is not measured.
 _ROUNDS = 3
 _ROUND_S = 0.01
 _LONGEST_S = 3.0
-# Nor is a size measured that takes more memory than so many values.
+# A size with more values is not measured either, because of its memory.
 _MOST_CELLS = 4_000_000
-# What takes longer is measured once only.
+# A call that takes longer is measured only once.
 _ONCE_S = 0.1
 
 
 def measure(runtimes: Mapping[str, Runtime], table: Table, *, columns: int) -> dict[str, dict[int, float]]:
     """
-    How long one call takes with so many rows, in microseconds: the least of three rounds, taken in turn.
+    Return how long one call takes by number of rows, in microseconds: the least of three interleaved rounds.
 
-    One thread each, as a server has it; a size that would take too long, or too much memory, is left out.
+    Sizes that would take too long, or too much memory, are left out.
     """
     draw = np.random.default_rng(_SEED)
     times: dict[str, dict[int, float]] = {name: {} for name in runtimes}
     for size in (size for size in SIZES if size == 1 or size * columns <= _MOST_CELLS):
         rows = table[draw.integers(len(table), size=size)]
         for turn in range(_ROUNDS):
-            # Noise is a small part of what takes long, which is measured once.
+            # Noise is a small part of a long call, which is measured once.
             longest_s = _ONCE_S if turn else _LONGEST_S
-            asked = {name: each for name, each in runtimes.items() if _expected_s(times[name], size) < longest_s}
-            for name, runtime in asked.items():
+            timed = {name: each for name, each in runtimes.items() if _expected_s(times[name], size) < longest_s}
+            for name, runtime in timed.items():
                 took = _timed(runtime, rows)
                 times[name][size] = round(min(took, times[name].get(size, took)), 2)
     return times
 
 
 def _expected_s(times: Mapping[int, float], size: int) -> float:
-    """How long a call should take, from that with fewer rows: no longer than in proportion."""
+    """Extrapolate how long a call takes at most from one with fewer rows."""
     last = max(times, default=0)
     return times[last] / 1e6 * size / last if last else 0.0
 
@@ -59,7 +59,7 @@ def _timed(runtime: Runtime, rows: Table) -> float:
 
 
 def choose(times: Mapping[str, Mapping[int, float]]) -> dict[int, str]:
-    """For each size the quickest; another one than before, or scikit-learn itself, only where that is worth it."""
+    """Choose the fastest for each size; change the program, or use scikit-learn itself, only for a clear gain."""
     programs = [name for name in times if name != SKLEARN]
     if not programs:
         return {1: SKLEARN}

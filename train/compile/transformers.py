@@ -1,4 +1,4 @@
-"""What stands before a model, step by step: from scikit-learn's fitted transformers to their replay in numpy."""
+"""Replay fitted transformers of scikit-learn, step by step, in numpy."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,7 +31,7 @@ def replay(transformer: Any, source: Source) -> Source:
     Replay a fitted transformer.
 
     Raises:
-        NotLowered: There is no replay of it, or of a part of it.
+        NotLowered: There is no exact replay of it, or of a part of it.
     """
     if transformer is None or transformer == "passthrough":
         return source
@@ -47,19 +47,19 @@ def replay(transformer: Any, source: Source) -> Source:
         return source
     make = next((make for kind, make in _STEPS.items() if isinstance(transformer, kind)), None)
     if make is None or not type(transformer).__module__.startswith("sklearn."):
-        raise NotLowered(f"there is no replay of {type(transformer).__name__}")
-    return make(transformer, source.as_array().met_by(transformer))
+        raise NotLowered(f"cannot compile {type(transformer).__name__}")
+    return make(transformer, source.as_array().checked_for(transformer))
 
 
 def _is_of_integers(transformer: Any, source: Source) -> bool:
-    """An encoder compares integers as integers; as floats, two of many digits may be one."""
+    """Return whether an encoder compares long integers; as floats, two of them may be equal."""
     steps = [step for _, step in transformer.steps] if isinstance(transformer, Pipeline) else [transformer]
     begins = isinstance(steps[0], ENCODERS)
     return begins and any(column.kind == "integer" and "64" in column.dtype for column in source.columns)
 
 
 def _columns(transformer: ColumnTransformer, source: Source) -> Source:
-    source = source.met_by(transformer)
+    source = source.checked_for(transformer)
     places = transformer._transformer_to_input_indices  # noqa: SLF001  # names, masks and slices are resolved there
     start = source.fork()
     parts = [
@@ -68,13 +68,13 @@ def _columns(transformer: ColumnTransformer, source: Source) -> Source:
         if part != "drop" and len(places[name])
     ]
     if not parts:
-        raise NotLowered("the ColumnTransformer keeps no column")
+        raise NotLowered("the ColumnTransformer drops every column")
     return source.join(parts)
 
 
 def _union(union: FeatureUnion, source: Source) -> Source:
     if union.transformer_weights:
-        raise NotLowered("there is no replay of a FeatureUnion with weights")
+        raise NotLowered("cannot compile a FeatureUnion with weights")
     start = source.fork()
     return source.join([replay(part, start).as_array() for _, part in union.transformer_list if part != "drop"])
 
@@ -85,10 +85,10 @@ def _selector(selector: SelectorMixin, source: Source) -> Source:
 
 def _imputer(imputer: SimpleImputer, source: Source) -> Source:
     if not (isinstance(imputer.missing_values, float) and np.isnan(imputer.missing_values)):
-        raise NotLowered("there is no replay of a SimpleImputer whose missing values are not NaN")
+        raise NotLowered("cannot compile a SimpleImputer whose missing values are not NaN")
     values = np.asarray(imputer.statistics_, dtype=np.float64)
     if np.isnan(values).any():
-        raise NotLowered("there is no replay of a SimpleImputer that leaves a column out")
+        raise NotLowered("cannot compile a SimpleImputer that drops a column")
     features = tuple(np.asarray(imputer.indicator_.features_).tolist()) if imputer.add_indicator else ()
     if not features:
         return source.then(Fill(values), source.width)
@@ -96,7 +96,7 @@ def _imputer(imputer: SimpleImputer, source: Source) -> Source:
 
 
 def _scaler(*parts: tuple[str, str, str]) -> Callable[[Any, Source], Source]:
-    """What a scaler does, in its order: a sign, the attribute that holds the operand, and the switch that it has."""
+    """Return the replay of a scaler: each part is an operator, the attribute of its operand, and its switch."""
 
     def make(scaler: Any, source: Source) -> Source:
         used = [(sign, getattr(scaler, operand)) for sign, operand, switch in parts if getattr(scaler, switch, True)]
@@ -112,14 +112,14 @@ def _scaler(*parts: tuple[str, str, str]) -> Callable[[Any, Source], Source]:
 
 def _pca(pca: PCA, source: Source) -> Source:
     if pca.whiten:
-        raise NotLowered("there is no replay of a PCA that whitens")
+        raise NotLowered("cannot compile a PCA that whitens")
     offset = np.reshape(pca.mean_, (1, -1)) @ pca.components_.T
     return source.then(Project(pca.components_, offset), len(pca.components_))
 
 
 def _function(transformer: FunctionTransformer, source: Source) -> Source:
     if transformer.func is not None:
-        raise NotLowered("there is no replay of a function")
+        raise NotLowered("cannot compile a FunctionTransformer with a function")
     return source
 
 

@@ -1,4 +1,4 @@
-"""The recipes: each a short file with a model's data and its estimator."""
+"""Recipes: one short file per model, with its data and its estimator."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ import pandas as pd
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """
-    How one model is made.
+    How one model is trained.
 
     Attributes:
         name: The model's name in the store.
-        load: Gives the columns, a row an observation, and what is to be predicted for each row.
-        estimator: Gives a new, unfitted estimator, its randomness seeded.
-        thresholds: The least value of each score on held-back rows; below it nothing is published.
+        load: Returns the columns and the target.
+        estimator: Returns a new, unfitted, seeded estimator.
+        thresholds: The least value of each score on held-back rows; below it, nothing is published.
         source: Where the rows are from.
-        labels: What the caller is told for each class, in ascending order of the classes; None keeps the classes.
-        csv_nulls: Cells that mean null where this table is a CSV, besides the empty one.
+        labels: The label of each class, in ascending order of the classes; None keeps the classes.
+        csv_nulls: Cells that mean null if this table is a CSV, in addition to the empty one.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Recipe:
 
 
 def all_recipes() -> dict[str, Recipe]:
-    """Every recipe by its name; a new one is added here."""
+    """Return every recipe by its name; a new one is added here."""
     from train.recipes import breast_cancer, diabetes, iris, penguins
 
     return {recipe.name: recipe for recipe in (m.RECIPE for m in (iris, breast_cancer, diabetes, penguins))}

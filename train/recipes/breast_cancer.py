@@ -16,7 +16,7 @@ def load() -> tuple[pd.DataFrame, "pd.Series[Any]"]:
 
 
 def estimator() -> HistGradientBoostingClassifier:
-    """Histogram boosting, its randomness seeded."""
+    """Seeded histogram boosting."""
     return HistGradientBoostingClassifier(random_state=0)
 
 

@@ -1,4 +1,4 @@
-"""Diabetes: how far the disease goes in a year, from ten measures (Efron et al. 2004, carried by scikit-learn)."""
+"""Diabetes: how far it progresses in a year, from ten measures (Efron et al. 2004, carried by scikit-learn)."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def load() -> tuple[pd.DataFrame, "pd.Series[Any]"]:
 
 
 def estimator() -> Pipeline:
-    """A scaler and a ridge regression that chooses its own penalty; nothing in it is random."""
+    """A scaler and a ridge regression with a cross-validated penalty; nothing in it is random."""
     return make_pipeline(StandardScaler(), RidgeCV(alphas=(0.1, 1.0, 10.0, 100.0)))
 
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from train.recipes import Recipe
 
-# As the file of the palmerpenguins package says it; other copies of the same table leave these cells empty.
+# As in the file of the palmerpenguins package; other copies of the same table have empty cells instead.
 _NULL = "NA"
 
 
@@ -24,7 +24,7 @@ def load() -> tuple[pd.DataFrame, "pd.Series[Any]"]:
 
 
 def estimator() -> Pipeline:
-    """Medians and most frequent values for the nulls, texts one-hot, then a forest, its randomness seeded."""
+    """Medians and most frequent values for the nulls, texts one-hot, then a seeded forest."""
     texts = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder())
     columns = ColumnTransformer(
         [("texts", texts, make_column_selector(dtype_include="str"))], remainder=SimpleImputer(strategy="median")

@@ -5,11 +5,10 @@ from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from typing import BinaryIO
 
-from artifacts.csv_names import distinct_names
+from artifacts.csv_names import DELIMITERS, distinct_names
 from artifacts.number_formats import number_of
 from artifacts.signature import Signature
 from artifacts.text import printable
-from serve.dialects.csv.options import DELIMITERS
 from serve.errors import InvalidInput
 
 _CHUNK = 2**20

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-DELIMITERS = ",;\t"
 # What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"): four signs, in full width too, and
 # the characters that it skips before one.
 FORMULA_SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"

@@ -21,7 +21,7 @@ from sklearn.svm import OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier, XGBRegressor
 
-from train.admission import check_target, container_of, lines_of, task_of
+from train.admission import check_target, container_of, labels_of, task_of
 from train.errors import NotPublishable
 from train.rows import as_rows
 
@@ -63,21 +63,21 @@ def booster(**known: Any) -> Any:
     ids=lambda case: type(case).__name__ if not isinstance(case, str) else "",
 )
 def test_classifiers_and_regressors_are_admitted(estimator: Any, task: str) -> None:
-    """Whatever fits and predicts one class or one number a row is told apart by what it says of itself."""
+    """The task of any estimator with one output is recognised by its tags."""
     assert task_of(estimator.fit(X, Y)) == task
 
 
 @pytest.mark.parametrize(
     ("estimator", "advice"),
     [
-        (KMeans(2, n_init=1).fit(X), "KMeans is a clusterer, .*: train a classifier on the clusters"),
+        (KMeans(2, n_init=1).fit(X), "KMeans is a clusterer, .*: train a classifier on its clusters"),
         (
             IsolationForest(n_estimators=5).fit(X),
-            "IsolationForest is an outlier detector, .* classifier on its answers",
+            "IsolationForest is an outlier detector, .* classifier on its predictions",
         ),
         (LocalOutlierFactor(2).fit(X), "LocalOutlierFactor is an outlier detector"),
         (OneClassSVM().fit(X), "OneClassSVM is an outlier detector"),
-        (PCA(1).fit(X), "PCA is a transformer, .*: put it before a model, in a Pipeline"),
+        (PCA(1).fit(X), "PCA is a transformer, .*: put it in a Pipeline, before a model"),
         (StandardScaler().fit(X), "StandardScaler is a transformer"),
         (make_pipeline(StandardScaler(), PCA(1)).fit(X), "Pipeline is a transformer"),
         (KernelDensity().fit(X), "KernelDensity is not a classifier or a regressor"),
@@ -94,8 +94,8 @@ def test_classifiers_and_regressors_are_admitted(estimator: Any, task: str) -> N
         (RandomForestClassifier(2).fit(X, BOTH), "RandomForestClassifier has several outputs: publish one model"),
         (MultiOutputClassifier(LogisticRegression()).fit(X, BOTH), "MultiOutputClassifier has several outputs"),
         (ClassifierChain(LogisticRegression()).fit(X, BOTH), "ClassifierChain has several outputs"),
-        (GridSearchCV(LogisticRegression(), {}, cv=2, refit=False).fit(X, Y), "GridSearchCV does not tell .* refit"),
-        (Descending().fit(X, Y), "Descending has classes that do not ascend"),
+        (GridSearchCV(LogisticRegression(), {}, cv=2, refit=False).fit(X, Y), "GridSearchCV has no classes_: .* refit"),
+        (Descending().fit(X, Y), "Descending .* not in ascending order"),
     ],
     ids=lambda case: case.split()[0] if isinstance(case, str) else type(case).__name__,
 )
@@ -129,17 +129,17 @@ def test_the_container_is_what_it_was_fitted_on(estimator: Any, rows: Any, conta
 @pytest.mark.parametrize(
     ("fitted", "rows", "advice"),
     [
-        (X, X[["width", "length"]], "in their order: it was fitted on a DataFrame of length, width$"),
-        (X, X[["length"]], "not those that the estimator was fitted on"),
-        (X, X.rename(columns={"width": "depth"}), "not those that the estimator was fitted on"),
-        (X, X.to_numpy(), "not those that the estimator was fitted on"),
+        (X, X[["width", "length"]], "in the same order: it was fitted on a DataFrame of length, width$"),
+        (X, X[["length"]], "must be those that the estimator was fitted on"),
+        (X, X.rename(columns={"width": "depth"}), "must be those that the estimator was fitted on"),
+        (X, X.to_numpy(), "must be those that the estimator was fitted on"),
         (X.to_numpy(), X[["length"]], "X has 1 columns and the estimator was fitted on 2"),
         (X.to_numpy(), X.to_numpy()[:, :1], "X has 1 columns and the estimator was fitted on 2"),
     ],
     ids=str.split("order fewer renamed array narrow-frame narrow-array"),
 )
 def test_a_table_of_other_columns_is_refused(fitted: Any, rows: Any, advice: str) -> None:
-    """X has the columns that the estimator was fitted on, in their order, as far as the estimator tells."""
+    """X must have the columns that the estimator was fitted on, in the same order, as far as it knows them."""
     estimator = DecisionTreeClassifier().fit(fitted, Y)
 
     with pytest.raises(NotPublishable, match=advice):
@@ -152,7 +152,7 @@ def test_a_table_of_other_columns_is_refused(fitted: Any, rows: Any, advice: str
     ids=str.split("none series list column frame int8 category one"),
 )
 def test_a_target_may_be_passed_in_any_shape(y: Any) -> None:
-    """A class a row, in whatever it is kept, or nothing at all."""
+    """One class per row, in any container, or no target."""
     check_target(LogisticRegression().fit(X, Y), "classification", as_rows(X), y)
 
 
@@ -161,17 +161,20 @@ def test_a_target_may_be_passed_in_any_shape(y: Any) -> None:
     [
         (Y[:-1], "X has 40 rows and y has 39"),
         (1, "X has 40 rows and y has 1"),
-        (BOTH, "y has 2 outputs: publish one model an output"),
-        (Y.replace(1, 2), "y holds 2, which is no class of the estimator: pass the classes that it learned, or no y"),
-        (Y.astype(str), "y holds '0', which is no class"),
-        ([None, *Y[1:]], "y has 1 nulls: leave out the rows that have no target"),
+        (BOTH, "y has 2 outputs: publish one model per output"),
+        (
+            Y.replace(1, 2),
+            "y holds 2, which is not a class of the estimator: pass the y that",
+        ),
+        (Y.astype(str), "y holds '0', which is not a class"),
+        ([None, *Y[1:]], "y has 1 nulls: remove the rows without a target"),
         (Y.astype("Int64").mask(X.index == 0), "y has 1 nulls"),
-        (["a", *Y[1:]], "y holds '0', which is no class"),
+        (["a", *Y[1:]], "y holds '0', which is not a class"),
     ],
     ids=str.split("short one both unknown texts none null mixed"),
 )
-def test_a_target_that_is_not_the_estimators_is_refused(y: Any, advice: str) -> None:
-    """Each row has one class, and it is one that the estimator knows."""
+def test_a_target_that_does_not_fit_is_refused(y: Any, advice: str) -> None:
+    """Each row must have one class, which the estimator knows."""
     with pytest.raises(NotPublishable, match=advice):
         check_target(LogisticRegression().fit(X, Y), "classification", as_rows(X), y)
 
@@ -191,9 +194,9 @@ def test_a_target_that_is_not_the_estimators_is_refused(y: Any, advice: str) -> 
     ],
     ids=str,
 )
-def test_labels_are_one_a_class(labels: Any, told: list[Any]) -> None:
-    """Labels come in ascending order of the classes or by class; without them callers are told the class."""
-    lines = lines_of(np.array([0, 1]), labels)
+def test_labels_are_one_per_class(labels: Any, told: list[Any]) -> None:
+    """Labels are in ascending order of the classes or by class; without labels, callers get the class."""
+    lines = labels_of(np.array([0, 1]), labels)
 
     assert [(line.value, repr(line.label)) for line in lines] == list(zip([0, 1], map(repr, told), strict=True))
 
@@ -204,8 +207,8 @@ def test_labels_are_one_a_class(labels: Any, told: list[Any]) -> None:
     ids=str,
 )
 def test_classes_keep_their_type(classes: Any) -> None:
-    """A class is told as Python knows it: booleans, integers of any width and sign, texts."""
-    lines = lines_of(np.array(classes), None)
+    """Classes are native booleans, integers of any width and sign, or texts."""
+    lines = labels_of(np.array(classes), None)
 
     assert [repr(line.label) for line in lines] == list(map(repr, np.array(classes).tolist()))
 
@@ -213,15 +216,15 @@ def test_classes_keep_their_type(classes: Any) -> None:
 @pytest.mark.parametrize(
     ("labels", "advice"),
     [
-        (["one"], "2 classes need as many different labels, and 1 were given"),
-        (["same", "same"], r"2 classes need as many different labels, and some of \['same', 'same'\] are the same"),
-        ({0: "same", 1: "same"}, "2 classes need as many different labels"),
-        ([1, "1"], "2 classes need as many different labels"),
-        ([True, "true"], "2 classes need as many different labels"),
+        (["one"], "2 classes need as many labels, and there are 1"),
+        (["same", "same"], r"2 classes need as many distinct labels, and some of \['same', 'same'\] are the same"),
+        ({0: "same", 1: "same"}, "2 classes need as many distinct labels"),
+        ([1, "1"], "2 classes need as many distinct labels"),
+        ([True, "true"], "2 classes need as many distinct labels"),
         ({0: "no"}, r"labels must name exactly the classes \[0, 1\]"),
         ({"0": "no", "1": "yes"}, "labels must name exactly the classes"),
         ({0: "no", 1: "yes", 2: "maybe"}, "labels must name exactly the classes"),
-        ("ab", "labels is one text: pass a list, one text a class"),
+        ("ab", "labels must be a list of one text per class"),
         ([None, "yes"], "classes and labels must be texts, integers or booleans"),
         ([0.5, 1.5], "classes and labels must be texts, integers or booleans"),
         ([["a"], ["b"]], "classes and labels must be texts, integers or booleans"),
@@ -231,10 +234,10 @@ def test_classes_keep_their_type(classes: Any) -> None:
 def test_labels_that_do_not_fit_the_classes_are_refused(labels: Any, advice: str) -> None:
     """Each class has one label, and no two have the same."""
     with pytest.raises(NotPublishable, match=advice):
-        lines_of(np.array([0, 1]), labels)
+        labels_of(np.array([0, 1]), labels)
 
 
 def test_classes_that_are_floats_are_refused() -> None:
-    """A y that became floats on its way, by a null that was dropped, is one to convert, not to round."""
+    """A y that became floats because of nulls must be converted; it is not rounded."""
     with pytest.raises(NotPublishable, match="texts, integers or booleans: convert y before fitting"):
-        lines_of(np.array([0.0, 1.0]), None)
+        labels_of(np.array([0.0, 1.0]), None)

@@ -89,7 +89,7 @@ CASES = {
     ),
     "stray": Case(
         [HEADER, *with_stray(PLAIN)],
-        "warning: column 'weight' is text, and would be numbers but for 'n.d.' on line 18 (if this means null: --null "
+        "warning: column 'weight' is text, and would be numbers without 'n.d.' on line 18 (if this means null: --null "
         "n.d.)",
         accuracy=0.85,
     ),
@@ -102,7 +102,7 @@ CASES = {
     ),
     "total": Case(
         [HEADER, *PLAIN, "Total,,"],
-        "rows that teach nothing and do not fit their columns, such as totals or units: 1, on line 62",
+        "rows without a target that do not fit their columns, such as totals or units: 1, on line 62",
         errors=(f"line 62: {NUMBER}; town: expected a value: training saw no null here",),
     ),
     "units": Case(
@@ -173,7 +173,7 @@ def test_the_command_reports_how_it_reads_a_table(name: str, reports: dict[str, 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_file_is_predicted(name: str, api: Api, folder: Path) -> None:
-    """The very file that a model was trained on is read as it was then; a row is refused only for what is wrong."""
+    """A server reads the training file as training did; a row is refused only for its own mistake."""
     case = CASES[name]
     content = (folder / f"{name}.csv").read_bytes()
 
@@ -209,16 +209,16 @@ def test_the_printed_curl_works(name: str, api: Api, reports: dict[str, str]) ->
     assert not [line for line in told.stdout.splitlines() if "expected" in line]
 
 
-def test_types_come_from_the_rows_that_teach(api: Api) -> None:
-    """A footer, units or a second header make no text of a column of numbers: JSON takes numbers."""
+def test_types_come_from_the_rows_with_a_target(api: Api) -> None:
+    """A footer, units or a second header do not turn a column of numbers into texts."""
     for name in ("total", "units", "header-twice"):
         answer = api.predict([[83, "Ulm"], [13.5, "Ulm"]], f"/api/v1/models/{name}/predict")
 
         assert answer.json()["predictions"] == ["heavy", "light"]
 
 
-def test_json_has_numbers_however_a_csv_writes_them(api: Api) -> None:
-    """A spelling is the CSV's: a percentage is a fraction, and a text is none."""
+def test_json_has_numbers_whatever_the_csv_format(api: Api) -> None:
+    """The number format is that of the CSV: JSON has a fraction for a percentage, and refuses a text."""
     path = "/api/v1/models/percent/predict"
 
     assert api.predict([[0.8, "Ulm"], [0.2, "Ulm"]], path).json()["predictions"] == ["heavy", "light"]
@@ -240,10 +240,10 @@ def test_json_has_numbers_however_a_csv_writes_them(api: Api) -> None:
         ("currency", ["€5", "$5$", "5 USD"], False),
     ],
 )
-def test_other_spellings_are_read_only_where_they_mean_one_thing(
+def test_other_number_formats_are_read_only_if_unambiguous(
     name: str, cells: list[str], is_read: bool, api: Api
 ) -> None:
-    """Plain numbers are read too; what could be two numbers is refused, never guessed."""
+    """JSON's numbers are read too; a cell that could be two numbers is refused."""
     body = "weight\ttown\n" + "".join(f"{cell}\tUlm\n" for cell in cells)
 
     answer = api.post_csv(body.encode(), f"/api/v1/models/{name}/predict/csv")
@@ -276,8 +276,8 @@ def test_several_columns_without_a_name_have_names_in_ndjson(api: Api) -> None:
     assert list(answer.json())[:6] == ["weight", "town", "y", "Unnamed: 3", "Unnamed: 4", "prediction"]
 
 
-def test_a_counter_alone_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    """A refusal says what to do, and what was read as null; with that option it is published."""
+def test_a_counter_alone_is_refused_with_advice(tmp_path: Path) -> None:
+    """The refusal names the option that publishes it, and what was read as null."""
     years = [f"{1960 + row},{'early' if row < 30 else 'late'}" for row in range(ROWS)]
     (tmp_path / "years.csv").write_text("\n".join(["year,y", *years, "2030,NA"]) + "\n")
     arguments = ["--csv", str(tmp_path / "years.csv"), "--target", "y"]
@@ -287,6 +287,6 @@ def test_a_counter_alone_is_refused_with_the_way_out(tmp_path: Path) -> None:
 
     assert (refused.returncode, kept.returncode) == (1, 0)
     assert refused.stderr == (
-        "not published: no column is left to learn from: column 'year' tells one row from another, as an id does, and "
-        "is left out (if it is none: --keep year); read as null: an empty cell, 'NA'\n"
+        "not published: no column is left to predict the target from: column 'year' identifies rows, as an id does, "
+        "and is left out (if it is not an id: --keep year); read as null: an empty cell, 'NA'\n"
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from artifacts.number_formats import PLAIN, NumberFormat
-from train.cells import CellRules, Cells, reading_of
+from train.cells import CellRules, Cells, column_format_of
 
 COMMA, SEMICOLON = CellRules(), CellRules(comma_separates=False)
 
@@ -20,7 +20,7 @@ def column(cells: Sequence[str]) -> Cells:
 
 def values(cells: Sequence[str], rules: CellRules) -> list[Any]:
     """What they are read as."""
-    held: list[Any] = reading_of(column(cells), rules).values(column(cells)).tolist()
+    held: list[Any] = column_format_of(column(cells), rules).values(column(cells)).tolist()
     return held
 
 
@@ -51,11 +51,11 @@ def values(cells: Sequence[str], rules: CellRules) -> list[Any]:
         (["9223372036854775808", "1"], COMMA, [2**63, 1], PLAIN),
     ],
 )  # fmt: skip
-def test_numbers_are_read_as_all_of_them_are_written(
+def test_numbers_are_read_in_the_format_of_all_cells(
     cells: list[str], rules: CellRules, expected: list[float], numbers: NumberFormat
 ) -> None:
-    """A comma is decimal only where none separates columns; what is plain stays plain; options overrule."""
-    reading = reading_of(column(cells), rules)
+    """A comma is decimal only if it is not the delimiter; JSON's format is preferred; options override."""
+    reading = column_format_of(column(cells), rules)
 
     assert (reading.kind, reading.numbers) == ("number", numbers)
     assert values(cells, rules) == expected
@@ -81,7 +81,7 @@ def test_numbers_are_read_as_all_of_them_are_written(
 )
 def test_texts_stay_texts(cells: list[str], is_nearly: bool) -> None:
     """Codes, dates, times, ranges and whatever does not agree; some of it is nearly a number."""
-    reading = reading_of(column(cells), COMMA)
+    reading = column_format_of(column(cells), COMMA)
 
     assert (reading.kind, reading.is_nearly_numbers) == ("text", is_nearly)
     assert values(cells, COMMA) == cells
@@ -93,22 +93,22 @@ def test_nulls_have_no_say_in_what_a_column_is() -> None:
     assert np.isnan(values(["", " NA ", "1,5"], SEMICOLON)[:2]).all()
     assert values(["true", "NA", "False"], COMMA)[::2] == [True, False]
     assert values(["a", " NA", "b"], COMMA) == ["a", " NA", "b"]
-    assert reading_of(column(["", "NA"]), COMMA).kind == "number"
-    assert reading_of(column(["a", "NA", ""]), COMMA).found_nulls(column(["a", "NA", ""])) == {"NA"}
+    assert column_format_of(column(["", "NA"]), COMMA).kind == "number"
+    assert column_format_of(column(["a", "NA", ""]), COMMA).found_nulls(column(["a", "NA", ""])) == {"NA"}
 
 
 def test_the_commonest_strays_come_first() -> None:
     """They are what is named first."""
     cells = [*map(str, range(30)), "?", "n.d.", "?"]
 
-    assert reading_of(column(cells), COMMA).strays == ("?", "n.d.")
+    assert column_format_of(column(cells), COMMA).strays == ("?", "n.d.")
 
 
-def test_a_long_column_of_texts_is_soon_known_to_be_none_of_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sample of its cells rules every format out."""
+def test_a_long_column_of_texts_is_recognised_by_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample of its cells rules every number format out."""
     read: list[str] = []
     monkeypatch.setattr(NumberFormat, "read", lambda _, cell, **_more: read.append(cell))
 
-    reading_of(column([f"text {row}" for row in range(5_000)]), COMMA)
+    column_format_of(column([f"text {row}" for row in range(5_000)]), COMMA)
 
     assert len(read) <= 8 * 1_000

@@ -1,4 +1,4 @@
-"""A model that answers no better than chance for the rows that it is published with is a warning."""
+"""A model that is no better than chance on the rows that it is published with gets a warning."""
 
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def test_an_estimator_of_scaled_rows_that_is_published_with_raw_ones_is_a_warnin
     (warning,) = manifest.publication.warnings
     assert warning.startswith(
         "the model is no better than chance on the 178 rows of X: balanced accuracy is 0.333, and chance reaches "
-        "0.333; it answers far better for these rows once they are standardized: was it fitted on scaled rows?"
+        "0.333; its predictions are far better for these rows once they are standardized: was it fitted on scaled rows?"
     )
     assert f"warning: {warning}" in capsys.readouterr().out
     assert store.manifest("wine", 1).warnings == (warning,)
@@ -70,21 +70,21 @@ def test_a_regressor_of_scaled_rows_is_a_warning(store: Store) -> None:
 
     (warning,) = publish(model, X, y, name="sick", store=store).warnings
 
-    assert "and always the mean reaches 0; it answers far better for these rows once they are standardized" in warning
+    assert "and always predicting the mean reaches 0; its predictions are far better for these rows once" in warning
 
 
 def test_other_codes_for_the_classes_are_named(store: Store) -> None:
-    """Answers that suit y under other codes are no worse than chance: they are encoded otherwise."""
+    """Predictions that fit y under other codes are encoded differently."""
     iris = load_iris()
     model = LogisticRegression(max_iter=1000).fit(iris.data, iris.target)
 
     (warning,) = publish(model, iris.data, (iris.target + 1) % 3, name="iris", store=store).warnings
 
-    assert "its answers suit y far better under other codes for the classes" in warning
+    assert "its predictions fit y far better with other codes for the classes" in warning
 
 
 def test_columns_in_another_order_are_a_warning(store: Store) -> None:
-    """Without names nobody else could notice."""
+    """Without names, only the scores show it."""
     draw = np.random.default_rng(0)
     X = draw.normal(size=(300, 6))
     y = X[:, 0] > 0

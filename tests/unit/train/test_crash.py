@@ -18,7 +18,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[st
 
 
 def test_a_killed_publish_leaves_the_former_state_or_the_next(killed: tuple[Path, list[dict[str, Any]]]) -> None:
-    """Killed in training's own code, in the fresh process's or in the store's: the champion loads, nothing is half."""
+    """Killed at any step, the champion loads, and no version is incomplete."""
     root, (first, *states) = killed
 
     assert [state["died_of"] for state in states] == [signal.SIGKILL] * 5

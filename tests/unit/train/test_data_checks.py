@@ -1,4 +1,4 @@
-"""What would mislead a model is told by name, with advice, and nothing else is."""
+"""Columns that would mislead a model are reported with advice, and no others."""
 
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from train.cells import CellRules
-from train.data_checks import Hazard, suspicion, unfit
+from train.csv_file import read_csv
+from train.data_checks import DataWarning, near_number_warning, unusable_columns
 from train.recipes import all_recipes
-from train.tables import read
 
 ROWS = 40
 SHUFFLED = np.random.default_rng(0).permutation(ROWS)
@@ -19,7 +19,7 @@ SHUFFLED = np.random.default_rng(0).permutation(ROWS)
 def told(**columns: Any) -> list[tuple[str, str]]:
     """What is said of these columns, and the advice."""
     frame = pd.DataFrame({"other": np.linspace(0, 1, ROWS), **columns})
-    return [(hazard.what, hazard.advice) for hazard in unfit(frame)]
+    return [(warning.what, warning.advice) for warning in unusable_columns(frame)]
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_ids_are_left_out(name: str, values: Any) -> None:
     """Numbers that count the rows, numbers of such a name, and codes of one word, of which no two are alike."""
     [(what, advice)] = told(**{name: values})
 
-    assert what == f"column {name!r} tells one row from another, as an id does, and is left out"
-    assert advice == f"if it is none: --keep {name}"
+    assert what == f"column {name!r} identifies rows, as an id does, and is left out"
+    assert advice == f"if it is not an id: --keep {name}"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_ids_are_left_out(name: str, values: Any) -> None:
         [f"X-{number // 2}" for number in range(ROWS)],
         SHUFFLED % 2 == 0,
     ],
-    ids=["different numbers", "floats", "twice each", "sentences", "codes that come twice", "booleans"],
+    ids=["distinct numbers", "floats", "twice each", "sentences", "codes that come twice", "booleans"],
 )
 def test_what_differs_is_not_an_id_for_that(values: Any) -> None:
     """Measures and sentences may all be different and still mean something."""
@@ -61,7 +61,7 @@ def test_what_differs_is_not_an_id_for_that(values: Any) -> None:
 
 def test_few_rows_have_no_ids() -> None:
     """Of few rows a measure may well count one up to the next."""
-    assert unfit(pd.DataFrame({"size": [3, 1, 2, 4], "name": ["a", "b", "c", "d"]})) == []
+    assert unusable_columns(pd.DataFrame({"size": [3, 1, 2, 4], "name": ["a", "b", "c", "d"]})) == []
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_few_rows_have_no_ids() -> None:
         ([np.nan] * ROWS, "has no value at all"),
     ],
 )
-def test_what_never_differs_is_left_out(values: Any, what: str) -> None:
-    """A column of one value, or of none, teaches nothing; callers need not send it."""
+def test_constant_columns_are_left_out(values: Any, what: str) -> None:
+    """A column with one value, or none, is left out; callers need not send it."""
     assert told(same=values) == [(f"column 'same' {what}, and is left out", "callers need not send it")]
 
 
@@ -84,7 +84,7 @@ def test_one_value_and_nulls_differ() -> None:
 
 
 def test_dates_are_left_out() -> None:
-    """The advice is to make numbers of them, or to judge by the latest rows; names are quoted to be pasted."""
+    """The advice is to derive numbers, or to hold back the latest rows; names are quoted for the shell."""
     [(what, advice)] = told(**{"day of sale": [f"2026-01-{1 + row % 28:02}" for row in range(ROWS)]})
 
     assert what == "column 'day of sale' holds dates, and is left out"
@@ -95,14 +95,14 @@ def test_what_has_no_name_is_left_out() -> None:
     """The index that pandas writes could not be sent."""
     [(what, _)] = told(**{"Unnamed: 0": SHUFFLED * 7.5})
 
-    assert what.startswith("column 'Unnamed: 0' has no name, so that no caller could send it")
+    assert what.startswith("column 'Unnamed: 0' has no name, so that callers cannot send it")
 
 
-def test_what_is_to_be_kept_is_kept() -> None:
-    """--keep overrules what a column looks like, but not that it holds nothing."""
+def test_keep_overrides_the_checks() -> None:
+    """--keep keeps a column that looks like an id, but not one without values."""
     frame = pd.DataFrame({"year": np.arange(ROWS) + 1980, "same": 1, "id": np.arange(ROWS)})
 
-    assert [hazard.column for hazard in unfit(frame, keep=["year", "same"])] == ["same", "id"]
+    assert [warning.column for warning in unusable_columns(frame, keep=["year", "same"])] == ["same", "id"]
 
 
 @pytest.mark.parametrize("name", list(all_recipes()))
@@ -110,15 +110,15 @@ def test_real_tables_lose_nothing(name: str) -> None:
     """No column of the recipes' tables is taken for what it is not."""
     X, _ = all_recipes()[name].load()
 
-    assert unfit(X) == []
+    assert unusable_columns(X) == []
 
 
-def suspected(folder: Path, *cells: str, delimiter: str = ",") -> Hazard | None:
+def suspected(folder: Path, *cells: str, delimiter: str = ",") -> DataWarning | None:
     """What is said of a column with these cells."""
     path = folder / "rows.csv"
     path.write_text(f"x{delimiter}y\n" + "".join(f'"{cell}"{delimiter}0\n' for cell in cells))
-    table = read(path, rules=CellRules())
-    return suspicion(table, "x", table.reading("x"))
+    table = read_csv(path, rules=CellRules())
+    return near_number_warning(table, "x", table.column_format("x"))
 
 
 @pytest.mark.parametrize(
@@ -132,24 +132,24 @@ def suspected(folder: Path, *cells: str, delimiter: str = ",") -> Hazard | None:
 )
 def test_nearly_numbers_are_named(tmp_path: Path, cells: list[str], what: str, advice: str) -> None:
     """A few cells make texts of a column of numbers: which, where, and the option that makes nulls of them."""
-    hazard = suspected(tmp_path, *(f"{row},000" for row in range(1, 21)), *cells)
+    warning = suspected(tmp_path, *(f"{row},000" for row in range(1, 21)), *cells)
 
-    assert hazard is not None
-    assert hazard.what == f"column 'x' is text, and would be numbers but for {what}"
-    assert advice in hazard.advice
-    assert hazard.column is None
+    assert warning is not None
+    assert warning.what == f"column 'x' is text, and would be numbers without {what}"
+    assert advice in warning.advice
+    assert warning.column is None
 
 
-def test_decimal_commas_are_named_where_commas_separate_columns(tmp_path: Path) -> None:
-    """They are read if an option says so."""
-    hazard = suspected(tmp_path, *(f"{row},50" for row in range(20)))
+def test_decimal_commas_are_reported_if_the_delimiter_is_a_comma(tmp_path: Path) -> None:
+    """The advice names the option that reads them."""
+    warning = suspected(tmp_path, *(f"{row},50" for row in range(20)))
 
-    assert hazard is not None
-    assert hazard.what == "column 'x' is text: its numbers have a decimal comma, where a comma separates the columns"
-    assert hazard.advice == "--decimal ,"
+    assert warning is not None
+    assert warning.what == "column 'x' is text: its numbers have a decimal comma, and the delimiter is a comma"
+    assert warning.advice == "--decimal ,"
 
 
 @pytest.mark.parametrize("cells", [["a", "b"] * 20, ["1", "x"] * 20, ["1.5", "2"], ["true", ""], ["01", "02"]])
-def test_texts_are_not_suspected(tmp_path: Path, cells: list[str]) -> None:
-    """Texts, a mixture of both, numbers, booleans and codes are what they are."""
+def test_texts_are_not_reported(tmp_path: Path, cells: list[str]) -> None:
+    """Texts, mixed columns, numbers, booleans and codes have no warning."""
     assert suspected(tmp_path, *cells) is None

@@ -1,4 +1,4 @@
-"""Dates are told from other texts, and put into their order."""
+"""Dates are recognised among texts, and rows are ordered by them."""
 
 import pandas as pd
 import pytest
@@ -23,7 +23,7 @@ from train.errors import NothingToLearn
         " 2026-01-31 ",
     ],
 )
-def test_dates_are_told(text: str) -> None:
+def test_dates_are_recognised(text: str) -> None:
     """The usual ways to write a day, with or without a time."""
     assert is_date(pd.Series([text] * 3))
     assert moments(pd.Series([text] * 3)).notna().all()
@@ -32,18 +32,18 @@ def test_dates_are_told(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["1.5", "20260131", "10.0.0.1", "1-2", "555-1234", "may", "12:30", "2026", "A-1-2020", "x"]
 )
-def test_other_texts_are_none(text: str) -> None:
-    """Numbers, addresses, versions and words are not taken for dates."""
+def test_other_texts_are_not_dates(text: str) -> None:
+    """Numbers, addresses, versions and words are not dates."""
     assert not is_date(pd.Series([text] * 3))
 
 
-def test_numbers_are_no_dates() -> None:
-    """A number may be a time, and nobody can tell."""
+def test_numbers_are_not_dates() -> None:
+    """A number may be a time, but it need not be."""
     assert not is_date(pd.Series([20260131, 20260201]))
 
 
 def test_a_few_other_cells_do_not_matter() -> None:
-    """A column holds dates if nearly all of its cells are some."""
+    """A column holds dates if nearly all of its cells are dates."""
     assert is_date(pd.Series(["2026-01-31"] * 39 + ["unknown"]))
     assert not is_date(pd.Series(["2026-01-31"] * 9 + ["unknown"]))
 

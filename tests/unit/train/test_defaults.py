@@ -47,8 +47,8 @@ def table() -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("classes", [2, 3, 0])
-def test_it_learns_from_every_kind_of_column(table: pd.DataFrame, classes: int) -> None:
-    """Numbers, booleans, categories and texts, for classes and for amounts; the same twice, and after a pickle."""
+def test_it_is_fitted_on_every_kind_of_column(table: pd.DataFrame, classes: int) -> None:
+    """Numbers, booleans, categories and texts, for classes and for numbers; reproducible, also after pickling."""
     y = pd.Series(np.arange(ROWS) % classes if classes else CHANCE.normal(size=ROWS))
     task: Any = "classification" if classes else "regression"
 
@@ -60,8 +60,8 @@ def test_it_learns_from_every_kind_of_column(table: pd.DataFrame, classes: int) 
     assert np.array_equal(pickle.loads(pickle.dumps(model)).predict(table), model.predict(table))
 
 
-def test_it_answers_for_what_it_has_never_seen(table: pd.DataFrame) -> None:
-    """Nulls where training had none, unknown categories and empty texts get an answer."""
+def test_it_predicts_unseen_values(table: pd.DataFrame) -> None:
+    """Nulls where training had none, unknown categories and empty texts are predicted."""
     model = pipeline("classification", table).fit(table, np.arange(ROWS) % 2)
     strange = table.head(3).copy()
     strange[["whole", "number", "same"]] = np.nan
@@ -83,7 +83,7 @@ def test_it_answers_for_what_it_has_never_seen(table: pd.DataFrame) -> None:
     ids=["no number", "no text", "no letters", "one letter"],
 )
 def test_one_poor_column_is_enough(column: Any) -> None:
-    """A column that tells nothing makes a poor model and no failure."""
+    """An uninformative column makes a poor model and no failure."""
     X = column.to_frame("poor")
 
     model = pipeline("classification", X).fit(X, np.arange(ROWS) % 2)
@@ -93,15 +93,15 @@ def test_one_poor_column_is_enough(column: Any) -> None:
 
 @pytest.mark.parametrize(("name", "least"), [("iris", 0.93), ("penguins", 0.97), ("diabetes", 0.42)])
 def test_it_is_good_on_small_tables(name: str, least: float) -> None:
-    """Of a few hundred rows it learns what the recipes' own models do."""
+    """On a few hundred rows it is as good as the recipes' own models."""
     X, y = all_recipes()[name].load()
 
     assert cross_val_score(pipeline("regression" if name == "diabetes" else "classification", X), X, y).mean() > least
 
 
 @pytest.mark.parametrize(("rows", "model"), [(2_000, "VotingRegressor"), (2_001, "HistGradientBoostingRegressor")])
-def test_many_rows_need_no_line(rows: int, model: str) -> None:
-    """Of a large table, trees learn by themselves what a line knows."""
+def test_many_rows_have_no_linear_model(rows: int, model: str) -> None:
+    """On a large table, only the trees are fitted."""
     assert type(pipeline("regression", pd.DataFrame({"number": np.arange(rows)}))[-1]).__name__ == model
 
 

@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
 from train.errors import BelowThreshold
-from train.evaluate import demand, evaluate
+from train.evaluate import check_thresholds, evaluate
 
 X = pd.DataFrame({"length": [1.0, 2.0, 8.0, 9.0]})
 Y = pd.Series(["short", "short", "long", "long"])
@@ -27,8 +27,8 @@ def test_a_perfect_model_scores_one() -> None:
     assert seen.confusion.tolist() == [[2, 0], [0, 2]]
 
 
-def test_only_the_held_rows_judge() -> None:
-    """What is asked about is what is passed, whatever the model learnt from; lists and arrays will do."""
+def test_scores_are_those_of_the_given_rows() -> None:
+    """Only the passed rows are scored; lists and arrays are accepted."""
     held = ["long", "short", "short", "short"]
 
     seen = evaluate(
@@ -42,13 +42,13 @@ def test_only_the_held_rows_judge() -> None:
 
 
 def test_a_model_without_probabilities_has_no_log_loss() -> None:
-    """What needs probabilities is left out where there are none."""
+    """Scores that need probabilities are left out without them."""
     seen = evaluate(LinearSVC().fit(X, Y), "classification", X, Y)
 
     assert seen.scores.keys() == {"accuracy", "balanced_accuracy", "f1_macro"}
 
 
-def test_a_class_that_is_not_held_back_still_has_its_line() -> None:
+def test_a_class_without_held_back_rows_is_in_the_confusion() -> None:
     """The confusion has a row and a column for every class of the model, in its order."""
     three = pd.Series(["long", "middle", "short", "short"])
 
@@ -73,7 +73,7 @@ def test_a_perfect_regressor_makes_no_error() -> None:
 
 
 def test_errors_are_in_the_unit_of_the_target() -> None:
-    """Of 0, 0, 0, 4 the mean misses by 1, 1, 1 and 3; shape (rows, 1) is judged as shape (rows,)."""
+    """For 0, 0, 0, 4 the mean is off by 1, 1, 1 and 3; shape (rows, 1) is scored like shape (rows,)."""
     amounts = np.array([[0.0], [0.0], [0.0], [4.0]])
 
     seen = evaluate(DummyRegressor().fit(X, amounts), "regression", X, amounts)
@@ -85,21 +85,21 @@ def test_errors_are_in_the_unit_of_the_target() -> None:
 
 @pytest.mark.parametrize("reached", [0.9, 0.95, 1.0])
 def test_a_score_at_its_threshold_is_enough(reached: float) -> None:
-    """The threshold is the least value that is published; a score that nobody demands does not matter."""
+    """The threshold is the least value that is published; other scores do not matter."""
     thresholds = {"accuracy": 0.9}
 
-    demand(thresholds, {"accuracy": reached, "f1_macro": 0.0})
+    check_thresholds(thresholds, {"accuracy": reached, "f1_macro": 0.0})
 
     assert reached >= thresholds["accuracy"]
 
 
 @pytest.mark.parametrize("reached", [0.8999, 0.0, math.nan])
 def test_a_score_below_its_threshold_is_refused(reached: float) -> None:
-    """The error says which score, what it reached and what was demanded; a score that is no number never passes."""
+    """The error has the score, its value and the threshold; NaN never passes."""
     with pytest.raises(
-        BelowThreshold, match=r"accuracy on held-back rows is .*, and the recipe demands 0\.9"
+        BelowThreshold, match=r"accuracy on held-back rows is .*, below the recipe's threshold of 0\.9"
     ) as refused:
-        demand({"f1_macro": 0.5, "accuracy": 0.9}, {"accuracy": reached, "f1_macro": 1.0})
+        check_thresholds({"f1_macro": 0.5, "accuracy": 0.9}, {"accuracy": reached, "f1_macro": 1.0})
 
-    assert (refused.value.score, refused.value.demanded) == ("accuracy", 0.9)
+    assert (refused.value.score, refused.value.threshold) == ("accuracy", 0.9)
     assert refused.value.reached == pytest.approx(reached, nan_ok=True)

@@ -1,21 +1,15 @@
-"""The rows that a manifest shows, and what the model said of them."""
+"""The example rows of a manifest, and their predictions."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LogisticRegression
 
 from artifacts import Predictions
-from tests.support.published import ENCODED, MIXED, WEIGHT, X, Y, asked_of
-from train.errors import NotPublishable
-from train.examples import (
-    EXAMPLES,
-    choose,
-    examples_of,
-    invented,
-)
+from tests.support.published import ENCODED, MIXED, X, Y, model_of
+from train.examples import EXAMPLES, choose, examples_of, invented
 
 CHANCE = np.random.default_rng(0)
 
@@ -29,8 +23,8 @@ CHANCE = np.random.default_rng(0)
     ],
     ids=["texts", "numbers", "booleans"],
 )
-def test_examples_are_spread_over_the_answers(told: Any) -> None:
-    """Of many rows 32 are shown, the least and the greatest answer and every frequent class among them."""
+def test_examples_are_spread_over_the_predictions(told: Any) -> None:
+    """Of many rows 32 are kept, with the least and the greatest prediction and every frequent class."""
     table: list[list[Any]] = [list(range(len(told))), [f"row {place}" for place in range(len(told))]]
 
     places, rows = choose(table, Predictions(told, None))
@@ -41,26 +35,26 @@ def test_examples_are_spread_over_the_answers(told: Any) -> None:
 
 
 def test_few_rows_are_all_examples() -> None:
-    """A small table is shown whole, each row once and in its order."""
+    """All rows of a small table are examples, in their order."""
     table: list[list[object]] = [[5, 6, 7]]
 
     assert choose(table, Predictions(np.array(["a", "b", "a"], dtype=object), None)) == table
 
 
-def test_examples_are_answered_in_one_call() -> None:
-    """What stands beside the examples is what the model says of exactly these rows together."""
-    asked, rows = asked_of(LogisticRegression().fit(X, Y), X)
+def test_examples_are_predicted_in_one_call() -> None:
+    """The predictions are those of exactly these rows in one call."""
+    model, rows = model_of(LogisticRegression().fit(X, Y), X)
 
-    examples = examples_of(asked, [column[:3] for column in rows.values()])
+    examples = examples_of(model, [column[:3] for column in rows.values()])
 
     assert examples.instances == tuple(map(tuple, X[:3].to_numpy().tolist()))
-    assert examples.predictions == tuple(asked.estimator.predict(X[:3]).tolist())
-    assert examples.probabilities == tuple(map(tuple, asked.estimator.predict_proba(X[:3]).tolist()))
+    assert examples.predictions == tuple(model.estimator.predict(X[:3]).tolist())
+    assert examples.probabilities == tuple(map(tuple, model.estimator.predict_proba(X[:3]).tolist()))
 
 
-def test_what_is_invented_is_the_same_every_time() -> None:
-    """Rows that nobody is differ from each other, and are no accident of the day."""
-    signature = asked_of(ENCODED.fit(MIXED, Y), MIXED)[0].signature
+def test_invented_rows_are_reproducible() -> None:
+    """Invented rows differ from each other, and are the same in every run."""
+    signature = model_of(ENCODED.fit(MIXED, Y), MIXED)[0].signature
 
     table = invented(signature)
 
@@ -68,19 +62,11 @@ def test_what_is_invented_is_the_same_every_time() -> None:
     assert len(set(zip(*table, strict=True))) == EXAMPLES
 
 
-def test_a_level_that_no_row_had_is_not_invented() -> None:
-    """An encoder that was fitted on texts knows only those that it saw; the other levels of pandas are news to it."""
+def test_a_level_without_rows_is_not_invented() -> None:
+    """An encoder knows only the texts in the rows, not the other levels of pandas."""
     unseen = MIXED.assign(colour=pd.Categorical(MIXED["colour"], categories=["red", "green", "blue"]))
-    asked, _ = asked_of(ENCODED.fit(unseen, Y), unseen)
+    model, _ = model_of(ENCODED.fit(unseen, Y), unseen)
 
-    examples = examples_of(asked, invented(asked.signature))
+    examples = examples_of(model, invented(model.signature))
 
     assert {row[2] for row in examples.instances} == {"red", "green"}
-
-
-def test_a_fault_names_its_row() -> None:
-    """A value of training that no caller could send is told by its column and its row."""
-    asked, _ = asked_of(LinearRegression().fit(X, WEIGHT), X)
-
-    with pytest.raises(NotPublishable, match="column 'width', row 1 of training: expected a number"):
-        asked.answer([[0.5, 1.5], [0.5, "x"]])

@@ -1,4 +1,4 @@
-"""Rows that teach and rows that judge never mix, and are the same every time."""
+"""Fitted and held-back rows are never mixed, and are the same in every run."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -37,12 +37,12 @@ def in_time() -> Split:
 
 
 def quiet(folds: Iterable[Any], total: int) -> Iterable[Any]:
-    """Progress that nobody watches."""
+    """Progress without output."""
     return folds
 
 
-def test_split_parts_every_row_once(rows: Split) -> None:
-    """Each row is either learnt from or held back, with its own class."""
+def test_each_row_is_in_one_part(rows: Split) -> None:
+    """Each row is either fitted on or held back, with its own class."""
     together = pd.concat([rows.X, rows.X_held]).sort_index()
 
     assert together.equals(X)
@@ -71,17 +71,17 @@ def test_amounts_are_split_by_chance(amounts: Split) -> None:
 
 
 @pytest.mark.parametrize(("rows", "held"), [(50, 10), (12, 2), (13, 3)])
-def test_the_latest_are_held_back(rows: int, held: int) -> None:
-    """In time nothing is mixed: the last fifth judges what the rows before it taught."""
-    parted = split("classification", X.head(rows), Y.head(rows), in_time=True)
+def test_the_latest_rows_are_held_back(rows: int, held: int) -> None:
+    """In time nothing is shuffled: the last fifth is held back."""
+    split_rows = split("classification", X.head(rows), Y.head(rows), in_time=True)
 
-    assert parted.X.index.tolist() == list(range(rows - held))
-    assert parted.y_held.index.tolist() == list(range(rows - held, rows))
+    assert split_rows.X.index.tolist() == list(range(rows - held))
+    assert split_rows.y_held.index.tolist() == list(range(rows - held, rows))
 
 
 @pytest.mark.parametrize("folds", [2, 5])
 def test_each_fold_is_scored_once(rows: Split, folds: int) -> None:
-    """A tree that can know the answer gets a number a fold, and progress hears how many are to come."""
+    """Each fold has one score, and progress gets the number of folds."""
     heard: list[int] = []
 
     def listen(parts: Iterable[Any], total: int) -> Iterable[Any]:
@@ -104,8 +104,8 @@ def test_amounts_are_scored_by_r2(amounts: Split) -> None:
     assert max(blunt) < 0.9
 
 
-def test_in_time_each_fold_is_later_than_what_taught(in_time: Split) -> None:
-    """A tree cannot go beyond what it has seen, so of amounts that grow every later fold is worse than a guess."""
+def test_in_time_each_fold_is_later_than_its_training_rows(in_time: Split) -> None:
+    """A tree cannot extrapolate, so that every later fold of growing numbers scores worse than a guess."""
     scores = cross_validate(DecisionTreeRegressor(random_state=0), in_time, folds=4, progress=quiet)
 
     assert len(scores) == 4
@@ -123,7 +123,7 @@ def test_cross_validation_leaves_the_estimator_unfitted(rows: Split) -> None:
 
 
 def test_more_folds_than_rows_of_a_class_are_refused(rows: Split) -> None:
-    """The rarest class must be in every fold; the message says how many rows it has."""
+    """The rarest class must be in every fold; the message has its number of rows."""
     with pytest.raises(TooFewRows, match="has 16 rows to learn from, too few for 17 folds") as refused:
         cross_validate(DecisionTreeClassifier(), rows, folds=17, progress=quiet)
 
@@ -132,13 +132,13 @@ def test_more_folds_than_rows_of_a_class_are_refused(rows: Split) -> None:
 
 @pytest.mark.parametrize("fixture", ["amounts", "in_time"])
 def test_more_folds_than_rows_are_refused(request: pytest.FixtureRequest, fixture: str) -> None:
-    """Without classes every row but one can be a fold of its own."""
+    """Without classes, all rows except one can be a fold each."""
     with pytest.raises(TooFewRows, match="has 39 rows to learn from, too few for 40 folds"):
         cross_validate(DecisionTreeRegressor(), request.getfixturevalue(fixture), folds=40, progress=quiet)
 
 
-def test_fit_learns_from_the_other_rows_alone(rows: Split) -> None:
-    """The fitted estimator has seen each row that is not held back, and knows the columns by name."""
+def test_fit_uses_only_rows_that_are_not_held_back(rows: Split) -> None:
+    """The fitted estimator has seen each other row, and knows the columns by name."""
     fitted = fit(DecisionTreeClassifier(random_state=0), rows)
 
     assert fitted.tree_.n_node_samples[0] == len(rows.X) == 40

@@ -1,4 +1,4 @@
-"""A model must load where nobody has heard of the code that made it."""
+"""A model must load in a process without the code that trained it."""
 
 import sys
 from importlib.metadata import version
@@ -57,14 +57,14 @@ def test_a_model_that_does_not_load_in_time_is_refused() -> None:
     ],
     ids=["no pickle", "script", "not installed", "train", "dies"],
 )
-def test_what_does_not_travel_is_refused(pickled: bytes, reason: str) -> None:
-    """A class of a script, of train or of nowhere is refused, with the reason and what to do."""
+def test_code_that_cannot_be_published_is_refused(pickled: bytes, reason: str) -> None:
+    """A class of a script, of train or of a missing module is refused, with the reason and advice."""
     with pytest.raises(NotPublishable, match=f"a fresh process cannot .*{reason}"):
         load_elsewhere(pickled)
 
 
 def test_own_code_may_print_when_it_is_imported() -> None:
-    """What a module writes to stdout is not taken for the answer, and the module is not listed as a requirement."""
+    """Output of a module is not mistaken for the reply, and the module is not listed as a requirement."""
     own = OwnModules({"chatty.py": b'print("hello")\nclass Estimator:\n    predict = len\n'})
 
     assert load_elsewhere(b"cchatty\nEstimator\n.", own, rows=()) == named("joblib")
@@ -82,7 +82,7 @@ def test_a_module_is_not_found_where_it_happens_to_lie(tmp_path: Path, monkeypat
 
 
 def test_a_module_that_is_missing_in_a_prediction_is_named() -> None:
-    """A function may import as late as it is called: with own code, the fresh process predicts as well."""
+    """A function may import when it is called: with own code, the fresh process also predicts."""
     own = OwnModules({"lazy.py": b"class Estimator:\n    def predict(self, X):\n        import helpers_of_mine\n"})
 
     with pytest.raises(NotPublishable, match=r"cannot predict .*'helpers_of_mine', lazy.py line 3.*helpers_of_mine.py"):

@@ -1,4 +1,4 @@
-"""A column that knows the answer is named, and one that is only good is not."""
+"""A column that leaks the target is reported, and one that is only good is not."""
 
 from typing import Any
 
@@ -26,20 +26,20 @@ NOISE = CHANCE.normal(size=300)
     ids=["codes", "null is a class", "texts", "texts and nulls"],
 )
 def test_another_name_for_the_class_is_a_leak(values: Any) -> None:
-    """Whatever it is written as, a column from which a tree tells every class is named."""
-    [hazard] = leaks(pd.DataFrame({"noise": NOISE, "the code": values}), Y, "classification")
+    """A column from which a tree predicts every class is reported, whatever its type."""
+    [warning] = leaks(pd.DataFrame({"noise": NOISE, "the code": values}), Y, "classification")
 
-    assert hazard.what == "column 'the code' by itself predicts 'kind' with a score of 1.0000"
-    assert hazard.advice == "if it is known only together with 'kind', --drop 'the code'"
-    assert hazard.column is None
+    assert warning.what == "column 'the code' alone predicts 'kind' with a score of 1.0000"
+    assert warning.advice == "if it is known only together with 'kind', --drop 'the code'"
+    assert warning.column is None
 
 
 @pytest.mark.parametrize("values", [AMOUNT * 1.19, AMOUNT.round(), -AMOUNT + NOISE])
 def test_another_measure_of_the_amount_is_a_leak(values: Any) -> None:
     """A line finds what a tree of few rows would not."""
-    [hazard] = leaks(pd.DataFrame({"gross": values, "noise": NOISE}), AMOUNT, "regression")
+    [warning] = leaks(pd.DataFrame({"gross": values, "noise": NOISE}), AMOUNT, "regression")
 
-    assert hazard.what.startswith("column 'gross' by itself predicts 'amount'")
+    assert warning.what.startswith("column 'gross' alone predicts 'amount'")
 
 
 @pytest.mark.parametrize("name", list(all_recipes()))
@@ -51,7 +51,7 @@ def test_real_tables_have_no_leak(name: str) -> None:
 
 
 def test_a_rare_class_is_no_leak() -> None:
-    """Where nearly all rows are of one class, a column that knows nothing is right nearly always."""
+    """If nearly all rows are of one class, an uninformative column is nearly always right."""
     rare = pd.Series([1] * 5 + [0] * 1495, name="fraud")
 
     assert leaks(pd.DataFrame({"noise": CHANCE.normal(size=1500)}), rare, "classification") == []
@@ -67,6 +67,6 @@ def test_many_rows_are_sampled() -> None:
     y = pd.Series(np.array(["a", "b"])[np.arange(6_000) % 2], name="kind")
     y[17] = "c"
 
-    [hazard] = leaks(pd.DataFrame({"code": (y == "a").astype(int)}), y, "classification")
+    [warning] = leaks(pd.DataFrame({"code": (y == "a").astype(int)}), y, "classification")
 
-    assert hazard.what.startswith("column 'code'")
+    assert warning.what.startswith("column 'code'")

@@ -56,7 +56,7 @@ def _answers(store: Store, rows: list[Any]) -> list[Any]:
     ids=["texts", "three-classes", "booleans", "categories", "pandas-categories", "regressor"],
 )
 def test_a_bare_catboost_model_is_published(store: Store, estimator: Any, X: Any, y: Any) -> None:
-    """It answers rows of plain values as it answered the table, after it was pickled and loaded too."""
+    """It returns rows of plain values as it answered the table, after it was pickled and loaded too."""
     estimator.fit(X, y)
 
     publish(estimator, X, y, name="model", store=store)
@@ -69,7 +69,7 @@ def test_catboost_knows_the_order_of_its_columns(store: Store) -> None:
     """CatBoost itself answers for columns in any order; a caller's vector has one."""
     estimator = CatBoostClassifier(**QUIET).fit(X, LONG)
 
-    with pytest.raises(NotPublishable, match="are not those that the estimator was fitted on, in their order"):
+    with pytest.raises(NotPublishable, match="must be those that the estimator was fitted on, in the same order"):
         publish(estimator, X[["width", "leaf length"]], LONG, name="model", store=store)
 
 
@@ -138,7 +138,7 @@ def test_a_polars_table_without_rows_yet_is_refused(store: Store) -> None:
     """A LazyFrame is a plan, and the message says how to make a table of it."""
     lazy: Any = pl.from_pandas(X).lazy()
 
-    with pytest.raises(NotPublishable, match=r"X is a LazyFrame, which has no rows yet: pass X\.collect\(\)"):
+    with pytest.raises(NotPublishable, match=r"X is a LazyFrame, which is lazy: pass X\.collect\(\)"):
         publish(LogisticRegression().fit(X, LONG), lazy, name="model", store=store)
 
 
@@ -152,9 +152,9 @@ def _is_polars(table: Any) -> Any:
 
 @pytest.mark.parametrize("function", [_squared, _is_polars])
 def test_a_pipeline_that_needs_polars_is_refused_with_the_reason(store: Store, function: Any) -> None:
-    """A server has pandas' tables: one that fails on them, or answers otherwise, is not published."""
+    """A server has pandas' tables: one that fails on them, or predicts something else, is not published."""
     table, y = pl.from_pandas(X), 3 * X["width"]
     estimator = make_pipeline(FunctionTransformer(function), LinearRegression(fit_intercept=False)).fit(table, y + 1)
 
-    with pytest.raises(NotPublishable, match=r"what pandas makes of a table of polars: fit it on X\.to_pandas\(\)"):
+    with pytest.raises(NotPublishable, match=r"a table of polars converted to pandas: fit it on X\.to_pandas\(\)"):
         publish(estimator, table, name="model", store=store)

@@ -17,9 +17,9 @@ from artifacts.pointers import POINTERS
 from tests.support.server import ROOT, environment, run
 from train import __main__, report
 from train.__main__ import main
-from train.arguments import parse, parser
+from train.arguments import create_parser, parse
 from train.errors import BelowThreshold, TrainError
-from train.plans import of_recipe
+from train.experiments import of_recipe
 from train.recipes import Recipe, all_recipes
 
 IRIS = all_recipes()["iris"]
@@ -150,17 +150,17 @@ def test_the_other_recipes_publish_too(
     [
         (["tulip"], "unknown recipe 'tulip'; the recipes are breast_cancer, diabetes, iris, penguins"),
         (["irsi"], "unknown recipe 'irsi'; did you mean iris?"),
-        ([], "say one of: a recipe, --csv FILE or --model FILE"),
-        (["iris", "--csv", "rows.csv"], "say one of: a recipe, --csv FILE or --model FILE"),
-        (["--csv", "rows.csv", "--model", "model.joblib"], "say one of"),
+        ([], "give one of: a recipe, --csv FILE or --model FILE"),
+        (["iris", "--csv", "rows.csv"], "give one of: a recipe, --csv FILE or --model FILE"),
+        (["--csv", "rows.csv", "--model", "model.joblib"], "give one of"),
         (["iris", "--folds", "1"], "--folds must be at least 2"),
         (["iris", "--folds", "many"], "invalid int value: 'many'"),
-        (["iris", "--time-column", "day"], "--time-column is not for a recipe"),
-        (["--csv", "rows.csv", "--target", "kind", "--yes"], "--yes is not for --csv"),
+        (["iris", "--time-column", "day"], "--time-column is not an option of a recipe"),
+        (["--csv", "rows.csv", "--target", "kind", "--yes"], "--yes is not an option of --csv"),
         (["--csv", "rows.csv"], "--csv needs --target too"),
         (["--model", "m", "--sample", "rows.csv"], "--model needs --name too"),
         (["--model", "m", "--name", "m"], "--model needs --sample too"),
-        (["--model", "m", "--name", "m", "--sample", "s", "--folds", "2"], "--folds is not for --model"),
+        (["--model", "m", "--name", "m", "--sample", "s", "--folds", "2"], "--folds is not an option of --model"),
     ],
 )
 def test_a_wrong_command_is_explained(
@@ -188,7 +188,9 @@ def test_every_option_is_documented() -> None:
     """docs/training.md names each option of the command line, and no other."""
     named = set(re.findall(r"`(--[a-z-]+)", (ROOT / "docs" / "training.md").read_text()))
 
-    options = {option for action in parser()._actions for option in action.option_strings if option.startswith("--")}
+    options = {
+        option for action in create_parser()._actions for option in action.option_strings if option.startswith("--")
+    }
     assert named == options - {"--help"}
 
 
@@ -211,7 +213,7 @@ def demanding(monkeypatch: pytest.MonkeyPatch) -> Recipe:
 
 def test_below_its_threshold_nothing_is_published(demanding: Recipe, tmp_path: Path) -> None:
     """A model that is worse than its recipe demands leaves no trace in the store."""
-    with pytest.raises(BelowThreshold, match=r"accuracy .* the recipe demands 1\.01"):
+    with pytest.raises(BelowThreshold, match=r"accuracy .* below the recipe's threshold of 1\.01"):
         __main__.run(of_recipe(demanding, folds=2), Store(tmp_path), promote=True)
 
     assert list(tmp_path.iterdir()) == []
@@ -249,8 +251,8 @@ def test_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytest.Capture
     assert last.startswith(f"published iris version 1 in {store.root}, signed with key ")
 
 
-def test_every_recipe_is_on_the_list() -> None:
-    """A file in train/recipes is a recipe that the command knows, under its own name."""
+def test_every_recipe_is_listed() -> None:
+    """A file in train/recipes is a recipe of the command, under its own name."""
     files = {path.stem for path in (ROOT / "train" / "recipes").glob("[a-z]*.py")}
 
     assert set(all_recipes()) == files
@@ -265,8 +267,8 @@ def test_iris_has_four_lengths_and_three_species() -> None:
     assert y.value_counts().to_dict() == {0: 50, 1: 50, 2: 50}
 
 
-def test_what_is_told_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Columns and labels that come from a table are told without what a terminal, or the console, would obey."""
+def test_output_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    """Columns and labels of a table are printed without control characters and markup."""
     report.warning("a\x1b[2J\r\npublished\u202e[red]", "b\x9b")
     report.refusal(TrainError("c\x1b]0;d\x07\npublished"))
 
@@ -275,8 +277,8 @@ def test_what_is_told_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert told.err == "not published: c\\u001b]0;d\\u0007 published\n"
 
 
-def test_a_reader_that_goes_away_does_not_stop_a_publication(tmp_path: Path) -> None:
-    """With `| head -1` the model is published all the same, and the exit code says so."""
+def test_a_closed_pipe_does_not_stop_a_publication(tmp_path: Path) -> None:
+    """With `| head -1` the model is published all the same, and the exit code is that of a success."""
     env = environment(artifacts=tmp_path / "store", state=tmp_path / "state")
     reading, writing = os.pipe()
     os.close(reading)

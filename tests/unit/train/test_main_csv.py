@@ -52,13 +52,13 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return told
 
 
-def test_the_command_tells_what_it_found(store: Path) -> None:
-    """The task, the nulls, scores a fold, the version, and a command to try."""
+def test_the_command_prints_what_it_found(store: Path) -> None:
+    """The task, the nulls, a score per fold, the version, and a command to try."""
     lines = (store.parent / f"{store.name}.txt").read_text().splitlines()
 
     assert lines[:3] == [
         "penguins: 344 rows, 7 columns, 69 rows held back",
-        "  classification: 'species' holds 3 different texts",
+        "  classification: 'species' holds 3 distinct texts",
         "  read as null, here and by the server: an empty cell, 'NA'",
     ]
     assert sum("accuracy, fold" in line for line in lines) == 5
@@ -97,7 +97,7 @@ def test_the_server_reads_the_same_file(api: Api) -> None:
 
 
 @pytest.fixture
-def hazards(tmp_path: Path) -> Path:
+def misleading(tmp_path: Path) -> Path:
     """A table, separated by semicolons, with everything that can be wrong with one and still be learned from."""
     rows = 90
     noise = CHANCE.normal(size=rows)
@@ -120,23 +120,21 @@ def hazards(tmp_path: Path) -> Path:
     return path
 
 
-def test_hazards_are_told_before_they_are_learned(
-    root: Path, hazards: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Each is named with advice; what is left out callers need not send."""
-    assert main(["--csv", str(hazards), "--target", "sold", "--folds", "2", "--no-promote", "--no-examples"]) == 0
+def test_warnings_are_printed_before_fitting(root: Path, misleading: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each has advice; callers need not send what is left out."""
+    assert main(["--csv", str(misleading), "--target", "sold", "--folds", "2", "--no-promote", "--no-examples"]) == 0
 
     told = capsys.readouterr().out
     warnings = [line.removeprefix("warning: ").split(" (")[0] for line in told.splitlines() if "warning: " in line]
     assert warnings == [
         "rows without 'sold' are left out: 1 of 90",
-        "class 'perhaps' is left out: with 2 of 89 rows it is too rare to be both learned and judged",
-        "column 'invoice' tells one row from another, as an id does, and is left out",
+        "class 'perhaps' is left out: with 2 of 89 rows it is too rare to fit and to evaluate on",
+        "column 'invoice' identifies rows, as an id does, and is left out",
         "column 'day' holds dates, and is left out",
         "column 'currency' is always 'EUR', and is left out",
         "column 'empty' has no value at all, and is left out",
-        "column 'visits' is text, and would be numbers but for '?' in 3 rows, first on line 2",
-        "column 'state' by itself predicts 'sold' with a score of 1.0000",
+        "column 'visits' is text, and would be numbers without '?' in 3 rows, first on line 2",
+        "column 'state' alone predicts 'sold' with a score of 1.0000",
     ]
     for advice in ("--keep invoice", "--time-column day", "callers need not send it", "--null '?'", "--drop state"):
         assert f"{advice})\n" in told
@@ -154,11 +152,11 @@ def test_hazards_are_told_before_they_are_learned(
     assert columns[2].example == "some text"
 
 
-def test_options_overrule_what_is_found_out(root: Path, hazards: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Names, nulls, columns to drop and to keep, the order in time, and what becomes of unknown categories."""
+def test_options_override_what_is_detected(root: Path, misleading: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names, nulls, columns to drop and to keep, the order in time, and unknown categories."""
     options = "--name sales --nulls ? --drop state note --drop new --keep invoice --time-column day --unknown pass"
 
-    assert main(["--csv", str(hazards), "--target", "sold", "--folds", "2", *options.split()]) == 0
+    assert main(["--csv", str(misleading), "--target", "sold", "--folds", "2", *options.split()]) == 0
 
     manifest = Store(root).manifest("sales", 1)
     assert [column.name for column in manifest.signature.columns] == ["invoice", "visits", "size"]
@@ -167,18 +165,20 @@ def test_options_overrule_what_is_found_out(root: Path, hazards: Path, capsys: p
     assert "warning: column 'invoice'" not in capsys.readouterr().out
 
 
-def test_amounts_are_predicted(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Many different numbers are a regression, judged by R²; with --task classification they are refused."""
+def test_numbers_are_predicted(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Many distinct numbers are a regression, scored by R²; with --task classification they are refused."""
     load_diabetes(as_frame=True, scaled=False).frame.to_csv(tmp_path / "diabetes.csv")
     arguments = ["--csv", str(tmp_path / "diabetes.csv"), "--target", "target", "--folds", "2"]
 
     assert main(arguments) == 0
     told = capsys.readouterr().out
-    assert "  regression: 'target' holds 214 different whole numbers" in told.splitlines()
+    assert "  regression: 'target' holds 214 distinct integers" in told.splitlines()
     assert "warning: column 'Unnamed: 0' has no name" in told
     assert Store(root).manifest("diabetes", 1).scores["r2"] > 0.2
 
-    assert "too few to hold back one of each of 62 classes" in refused(capsys, *arguments, "--task", "classification")
+    assert "too few to hold back one row of each of 62 classes" in refused(
+        capsys, *arguments, "--task", "classification"
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,12 +187,12 @@ def test_amounts_are_predicted(root: Path, tmp_path: Path, capsys: pytest.Captur
         ("knid", [], "rows.csv has no column 'knid'; it has size, kind. Did you mean 'kind'?"),
         ("kind", ["--drop", "sizes"], "has no column 'sizes'; it has size, kind. Did you mean 'size'?"),
         ("kind", ["--time-column", "kind"], "column 'kind' holds neither dates nor numbers"),
-        ("kind", ["--drop", "size"], "no column is left to learn from"),
+        ("kind", ["--drop", "size"], "no column is left to predict the target from"),
         ("kind", ["--name", "No Name"], "invalid name 'No Name'"),
         ("kind", ["--task", "regression"], "'kind' holds 'a', and regression predicts numbers"),
     ],
 )
-def test_what_cannot_be_is_explained(
+def test_a_refusal_is_explained(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, more: list[str], reason: str
 ) -> None:
     """The command ends with code 1 and the reason on stderr; nothing is published."""
@@ -202,14 +202,14 @@ def test_what_cannot_be_is_explained(
     assert not root.exists()
 
 
-def test_a_broken_file_is_no_traceback(tmp_path: Path) -> None:
-    """A user's command on a file that is none says so in one line, and the exit code is 1."""
+def test_a_broken_file_is_reported_in_one_line(tmp_path: Path) -> None:
+    """A file that is not a CSV ends the command with code 1."""
     (tmp_path / "rows.csv").write_text("size,kind\n1,a\n2\n")
 
     told = run("train", "--csv", str(tmp_path / "rows.csv"), "--target", "kind", env=environment(artifacts=tmp_path))
 
     assert (told.returncode, told.stdout) == (1, "")
     assert told.stderr == (
-        "not published: rows.csv has 1 cells on line 3, and its header has 2: fill up the line, or quote cells "
-        "that hold what separates them\n"
+        "not published: rows.csv has 1 cells on line 3, and its header has 2: add the missing cells, or quote cells "
+        "that contain the delimiter\n"
     )

@@ -1,4 +1,4 @@
-"""A model that somebody brings in a file: python -m train --model FILE --sample ROWS --name NAME."""
+"""A model from a file: python -m train --model FILE --sample ROWS --name NAME."""
 
 import csv
 import io
@@ -45,7 +45,7 @@ def clean(X):
     return X
 joblib.dump(make_pipeline(FunctionTransformer(clean), LogisticRegression(max_iter=1000)).fit(X, y), "main.joblib")
 """
-DANGER = "warning: loading a model runs code that is in its file"
+LOAD_WARNING = "warning: loading a model runs code from its file"
 
 
 @pytest.fixture
@@ -74,15 +74,15 @@ class Payload:
         return Path.touch, (self.sentinel,)
 
 
-def test_a_model_that_was_brought_is_served(tmp_path: Path, brought: list[str]) -> None:
-    """Published by a user's command, it predicts fractions too, though its sample had none."""
+def test_a_model_from_a_file_is_served(tmp_path: Path, brought: list[str]) -> None:
+    """Published by the command, it predicts fractions too, though its sample has none."""
     env = environment(artifacts=tmp_path / "store", state=tmp_path / "state", log_format="json")
 
     told = run("train", *brought, "--target", "species", "--yes", env=env)
 
     assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout.startswith(DANGER)
-    assert "Scores on the sample, from which it may have learned" in told.stdout
+    assert told.stdout.startswith(LOAD_WARNING)
+    assert "Scores on the sample, which the model may have been fitted on" in told.stdout
     with Server(env) as server:
         body = IRIS.data.to_csv(index=False).encode()
         answer = Api(server, server.bearer()).post_csv(body)
@@ -92,7 +92,7 @@ def test_a_model_that_was_brought_is_served(tmp_path: Path, brought: list[str]) 
 
 
 def test_the_scores_are_those_of_the_sample(root: Path, brought: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """With a target the sample is scored under names of its own, and the source says what the rows are."""
+    """With a target the sample is scored under separate names, and the source says what the rows are."""
     assert main([*brought, "--target", "species", "--yes", "--no-promote"]) == 0
 
     manifest = Store(root).manifest("brought", 1)
@@ -126,8 +126,8 @@ def test_without_a_target_there_are_no_scores(root: Path, tmp_path: Path, capsys
     assert "Scores" not in capsys.readouterr().out
 
 
-def test_a_model_of_texts_takes_its_column(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A vectorizer at the front gets the one column of texts; unknown words are its own affair."""
+def test_a_model_of_texts_gets_its_column(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A vectorizer gets the one column of texts, and handles unknown words itself."""
     reviews = ["a good film", "a bad film", "so good", "so bad"] * 5
     joblib.dump(make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(reviews, [1, 0] * 10), tmp_path / "m.pkl")
     (tmp_path / "rows.csv").write_text("review\n" + "\n".join(reviews))
@@ -139,8 +139,8 @@ def test_a_model_of_texts_takes_its_column(root: Path, tmp_path: Path, capsys: p
     assert (signature.container, signature.names) == ("series", ["review"])
 
 
-def test_nobody_loads_a_file_unasked(tmp_path: Path) -> None:
-    """Without a terminal and without --yes the danger is told, the file is not loaded, and the exit code is 1."""
+def test_a_file_is_not_loaded_without_confirmation(tmp_path: Path) -> None:
+    """Without a terminal and without --yes a warning is printed, the file is not loaded, and the exit code is 1."""
     (tmp_path / "model.joblib").write_bytes(pickle.dumps(Payload(tmp_path / "sentinel")))
     (tmp_path / "rows.csv").write_text("a\n1\n")
     arguments = ["--model", str(tmp_path / "model.joblib"), "--sample", str(tmp_path / "rows.csv"), "--name", "m"]
@@ -148,16 +148,16 @@ def test_nobody_loads_a_file_unasked(tmp_path: Path) -> None:
     told: CompletedProcess[str] = run("train", *arguments, env=environment(artifacts=tmp_path / "store"))
 
     assert told.returncode == 1
-    assert told.stdout.startswith(DANGER)
+    assert told.stdout.startswith(LOAD_WARNING)
     assert told.stderr == (
-        "not published: nobody is at a terminal to agree that model.joblib is loaded: --yes agrees beforehand\n"
+        "not published: loading model.joblib must be confirmed, and there is no terminal: confirm it with --yes\n"
     )
     assert not (tmp_path / "sentinel").exists()
     assert not (tmp_path / "store").exists()
 
 
 @pytest.mark.parametrize(("answer", "code"), [("Yes", 0), ("n", 1), (EOFError, 1)])
-def test_at_a_terminal_it_is_asked(
+def test_at_a_terminal_the_command_asks(
     root: Path,
     brought: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -165,7 +165,7 @@ def test_at_a_terminal_it_is_asked(
     answer: object,
     code: int,
 ) -> None:
-    """Only yes is yes; the end of the input is not."""
+    """Only yes confirms; the end of the input does not."""
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr("builtins.input", Mock(side_effect=[answer]))
 
@@ -183,14 +183,17 @@ def test_another_scikit_learn_is_refused(root: Path, brought: list[str], capsys:
     assert main([*brought, "--yes"]) == 1
 
     told = capsys.readouterr().err
-    assert f"fitted by scikit-learn {'0' * len(here)}, and here is {here}: fit it anew here" in told
+    assert (
+        f"fitted by scikit-learn {'0' * len(here)}, and the installed version is {here}: fit it again with this one"
+        in told
+    )
     assert not root.exists()
 
 
-def test_a_missing_file_is_told_before_any_danger(
+def test_a_missing_file_is_reported_before_the_question(
     root: Path, brought: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither model nor sample are looked for after the question."""
+    """Model and sample are looked for before the question."""
     Path(brought[3]).unlink()
     assert main([*brought, "--yes"]) == 1
     assert "there is no file" in capsys.readouterr().err
@@ -203,8 +206,8 @@ def test_a_missing_file_is_told_before_any_danger(
     assert told.out == ""
 
 
-def test_what_is_known_from_a_sample_says_so(tmp_path: Path) -> None:
-    """Of 50 rows of 1,500 nothing is said of training: not in the card, not in `show`, OpenAPI, or an error."""
+def test_facts_from_a_sample_are_marked(tmp_path: Path) -> None:
+    """With a sample of 50 of 1,500 rows, card, `show`, OpenAPI and errors speak of the sample, not of training."""
     draw = np.random.default_rng(0)
     table = pd.DataFrame({"age": draw.integers(0, 100, 1_500) * 1.0, "town": draw.choice(["Rome", "Bonn"], 1_500)})
     table.loc[:1, "age"] = [11.0, 70.0]
@@ -229,9 +232,9 @@ def test_what_is_known_from_a_sample_says_so(tmp_path: Path) -> None:
     assert (told.returncode, told.stderr) == (0, "")
     assert "learned     from an unknown number of rows; columns are described by a sample of 50 rows" in shown
     assert "age   float (float64), in the sample 11 to 70" in shown
-    assert "Learned fromnot known Described bya sample of 50 rows" in page
-    assert "A number outside the range that the sample has is answered like any other" in page
-    assert "It was fitted elsewhere, and whether rows were held back from it is not known" in page
+    assert "Fitted onnot known Described bya sample of 50 rows" in page
+    assert "A number outside the range that the sample has is predicted like any other" in page
+    assert "The model was fitted elsewhere, and whether rows were held back is not known" in page
     assert '"description":"The sample that it was published with has 11 to 70."' in schema
     assert null.startswith("expected a value: the sample that it was published with has no null here")
     assert other.startswith("expected one of the categories that the sample that it was published with has: Bonn, Rome")
@@ -260,7 +263,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (
             "main.joblib",
             "petals.py",
-            r"uses what the notebook or script .* itself \(.*'clean'.*: --code features",
+            r"uses code from the notebook or script .* \(.*'clean'.*: --code features",
         ),
     ],
     ids=["not named", "not there", "of a script"],

@@ -78,8 +78,8 @@ def test_pandas_categories_and_texts_of_digits_come_back_as_they_were(root: Path
     )
 
 
-def test_categories_come_from_the_model_where_the_sample_lacks_them(root: Path, tmp_path: Path) -> None:
-    """So that they are not refused, with --unknown refuse."""
+def test_categories_come_from_the_model_if_the_sample_lacks_them(root: Path, tmp_path: Path) -> None:
+    """They are accepted with --unknown refuse."""
     assert _bring(tmp_path, "onehot", X[X["colour"] != "blue"].head(8), "--unknown", "refuse") == 0
 
     signature = Store(root).manifest("brought", 1).signature
@@ -100,7 +100,7 @@ def test_categories_come_from_the_model_where_the_sample_lacks_them(root: Path, 
 def test_a_category_that_the_model_does_not_know_is_named_with_its_row(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, reason: str
 ) -> None:
-    """A pandas category that is unknown would become a null in silence."""
+    """Otherwise an unknown pandas category would silently become a null."""
     assert _bring(tmp_path, model, X.assign(colour=X["colour"].where(X.index != 2, "pink"))) == 1
 
     told = capsys.readouterr().err
@@ -109,10 +109,10 @@ def test_a_category_that_the_model_does_not_know_is_named_with_its_row(
     assert not root.exists()
 
 
-def test_a_null_that_the_model_does_not_take_is_named_with_its_row(
+def test_a_null_that_the_model_refuses_is_named_with_its_row(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The row, the column, the model's own reason and what to do."""
+    """The message has the row, the column, the model's own error and advice."""
     joblib.dump(MODELS["onehot"](), tmp_path / "model.joblib")
     X.assign(size=X["size"].where(X.index != 9), y=Y).to_csv(tmp_path / "rows.csv", index=False)
 
@@ -120,43 +120,39 @@ def test_a_null_that_the_model_does_not_take_is_named_with_its_row(
     assert main([*files, "--name", "brought", "--target", "y", "--yes"]) == 1
 
     told = capsys.readouterr().err
-    assert told.startswith(
-        "not published: the model does not predict row 10 of rows.csv, which has no value in 'size':"
-    )
+    assert told.startswith("not published: the model cannot predict row 10 of rows.csv, which has no value in 'size':")
     assert "contains NaN" in told
-    assert "Leave out of the sample what it does not take" in told
+    assert "Remove such rows from the sample" in told
 
 
 @pytest.mark.usefixtures("root")
-def test_a_first_step_without_names_is_handed_the_whole_table(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It gets the columns of the file in their order, and says itself what it misses."""
+def test_a_first_step_without_names_gets_the_whole_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It gets the columns of the file in their order, and reports what is missing itself."""
     assert _bring(tmp_path, "nameless", X) == 1
     assert "takes one column of texts" not in (told := capsys.readouterr().err)
-    assert "the file then travels with the model" in told
+    assert "the file is then published with the model" in told
 
     table = X.rename(columns={"size": "length"}).assign(y=Y)
     table.to_csv(tmp_path / "rows.csv", index=False)
     files = ["--model", str(tmp_path / "model.joblib"), "--sample", str(tmp_path / "rows.csv")]
     assert main([*files, "--name", "brought", "--target", "y", "--yes"]) == 1
     told = capsys.readouterr().err
-    assert told.startswith("not published: the model does not predict the rows of rows.csv, such as row 1 of rows.csv:")
+    assert told.startswith("not published: the model cannot predict the rows of rows.csv, such as row 1 of rows.csv:")
 
 
 @pytest.mark.parametrize(
     ("dtype", "code", "reason"),
     [
         ("zip=str", 0, ""),
-        ("zip=nonsense", 1, "column 'zip' is not made nonsense: "),
-        ("colour=float64", 1, "column 'colour' is not made float64: could not convert"),
+        ("zip=nonsense", 1, "column 'zip' cannot be cast to nonsense: "),
+        ("colour=float64", 1, "column 'colour' cannot be cast to float64: could not convert"),
         ("gone=str", 1, "rows.csv has no column 'gone'"),
     ],
 )
-def test_a_dtype_can_be_said(
+def test_a_dtype_can_be_given(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], dtype: str, code: int, reason: str
 ) -> None:
-    """What pandas cannot make of the column is refused by name."""
+    """A dtype to which pandas cannot cast the column is refused."""
     assert _bring(tmp_path, "onehot", X, "--dtype", dtype) == code
 
     assert reason in capsys.readouterr().err
@@ -166,11 +162,11 @@ def test_a_dtype_needs_a_column(tmp_path: Path, capsys: pytest.CaptureFixture[st
     """The command makes no sense without one."""
     with pytest.raises(SystemExit, match="2"):
         _bring(tmp_path, "onehot", X, "--dtype", "str")
-    assert "'str' is no COLUMN=DTYPE, such as zip=str" in capsys.readouterr().err
+    assert "'str' must be COLUMN=DTYPE, such as zip=str" in capsys.readouterr().err
 
 
-def test_encoders_behind_an_imputer_tell_their_categories(root: Path, tmp_path: Path) -> None:
-    """Also where the columns are chosen by place."""
+def test_encoders_behind_an_imputer_know_their_categories(root: Path, tmp_path: Path) -> None:
+    """Also if the columns are chosen by place."""
     del root
     model = make_pipeline(ColumnTransformer([("codes", OrdinalEncoder(), [1, 2])]), LogisticRegression()).fit(X, Y)
     joblib.dump(model, tmp_path / "model.joblib")

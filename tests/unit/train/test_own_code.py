@@ -1,4 +1,4 @@
-"""Which modules travel with a model, and what is said where they cannot."""
+"""Which modules are published with a model, and the refusals."""
 
 import importlib
 import json
@@ -79,8 +79,8 @@ X, Y = np.array([[0.5], [1.0], [5.0], [6.0]]), [0, 0, 1, 1]
     ],
     ids=["one", "helper", "lazy", "package", "folder", "installed", "name of an installed one"],
 )
-def test_modules_of_the_publisher_travel(folder: Path, files: Any, named: str, travels: list[str]) -> None:
-    """The module of a pickled function travels with those of its own that it imports, and nothing else does."""
+def test_the_publishers_own_modules_are_collected(folder: Path, files: Any, named: str, travels: list[str]) -> None:
+    """The module of a pickled function is collected with the own modules that it imports, and no others."""
     write(folder, files)
 
     _, modules = pickled(FunctionTransformer(function_of(named)))
@@ -89,7 +89,7 @@ def test_modules_of_the_publisher_travel(folder: Path, files: Any, named: str, t
 
 
 def test_installed_packages_that_own_code_imports_are_required(folder: Path) -> None:
-    """They are not in the pickle, and the version needs them all the same."""
+    """They are not in the pickle, and the version needs them too."""
     write(folder, {"features.py": f"import lightgbm, no_such_module_here\n{CLEAN}"})
 
     assert collect(["sklearn.svm"], code=["features.py"]).imports >= {"lightgbm"}
@@ -105,8 +105,8 @@ def test_installed_packages_that_own_code_imports_are_required(folder: Path) -> 
     ],
     ids=["file", "file of a package", "package", "folder that is not on the path"],
 )
-def test_named_files_and_folders_travel(folder: Path, code: Any, travels: list[str]) -> None:
-    """Under the names that they are imported by, with what they import from next to them."""
+def test_named_files_and_folders_are_collected(folder: Path, code: Any, travels: list[str]) -> None:
+    """Under the names by which they are imported, with their imports from next to them."""
     write(
         folder,
         {
@@ -127,8 +127,8 @@ def test_named_files_and_folders_travel(folder: Path, code: Any, travels: list[s
     assert sorted(collect([], code=code).sources) == travels
 
 
-def test_a_named_folder_is_called_as_it_was_imported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder on the path gives its modules their names, and not its own name."""
+def test_a_named_folder_has_the_name_of_its_import(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder on the path gives names to its modules, and is not a package itself."""
     write(folder, {"src/clean.py": CLEAN, "src/more.py": ""})
     monkeypatch.syspath_prepend(folder / "src")
     function_of("clean")
@@ -149,10 +149,10 @@ def _install(folder: Path, name: str, *, editable: Path | None = None, top_level
 
 
 @pytest.mark.parametrize("top_level", ["mine", None], ids=["tells its modules", "tells a folder"])
-def test_an_editable_install_does_not_travel(
+def test_an_editable_install_is_not_collected(
     folder: Path, monkeypatch: pytest.MonkeyPatch, top_level: str | None
 ) -> None:
-    """A module of a project that is installed from its folder is installed, however the install tells that."""
+    """A module of an editable install is installed, however the install records that."""
     write(folder, {"src/mine/__init__.py": CLEAN, "site/x": ""})
     _install(folder / "site", "mine-project", editable=folder / "src", top_level=top_level)
     monkeypatch.syspath_prepend(folder / "site")
@@ -162,8 +162,8 @@ def test_an_editable_install_does_not_travel(
     assert not collect(["mine"]).sources
 
 
-def test_a_module_next_to_an_editable_install_travels(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A notebook's folder within a project is not the project's package."""
+def test_a_module_next_to_an_editable_install_is_collected(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook's folder within a project is not part of the project's package."""
     write(folder, {"src/mine/__init__.py": "", "site/x": "", "features.py": CLEAN})
     _install(folder / "site", "mine-project", editable=folder / "src")
     monkeypatch.syspath_prepend(folder / "site")
@@ -172,8 +172,8 @@ def test_a_module_next_to_an_editable_install_travels(folder: Path, monkeypatch:
     assert list(collect(["features"]).sources) == ["features.py"]
 
 
-def test_a_file_in_the_folder_of_this_project_travels(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Installed from its folder, the project owns its three packages there, and no script that is kept next to them."""
+def test_a_file_in_the_folder_of_this_project_is_collected(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An editable install of this project owns three packages, and no scripts next to them."""
     write(folder, {"site/x": ""})
     _install(folder / "site", "sepal-of-mine", editable=ROOT)
     monkeypatch.syspath_prepend(folder / "site")
@@ -184,14 +184,14 @@ def test_a_file_in_the_folder_of_this_project_travels(folder: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
-        ("features.py", r'code is a list of files and folders: code=\["features.py"\]'),
+        ("features.py", r'code must be a list of files and folders: code=\["features.py"\]'),
         (["gone.py"], "code: gone.py does not exist"),
         (["data.csv"], "code: data.csv is not a Python file"),
         (["empty"], "code: the folder empty has no .py file"),
-        (["broken.py"], "broken.py is not Python code that runs here: invalid syntax"),
-        (["train.py"], "train.py has the name of one of the packages of this project, train: rename it"),
-        (["a/same.py", "b/same.py"], "another module 'same' travels already"),
-        (["large.py"], r"more than 8 MiB, with .*large.py: name in code=\[...\] the modules that the model needs"),
+        (["broken.py"], "broken.py is not valid Python code: invalid syntax"),
+        (["train.py"], "train.py has the name of a package of this project, train: rename it"),
+        (["a/same.py", "b/same.py"], "another module 'same' is already included"),
+        (["large.py"], r"exceeds 8 MiB, with .*large.py: name only the modules that the model needs"),
     ],
     ids=str.split("text gone data empty broken train twice large"),
 )
@@ -215,7 +215,7 @@ def test_what_is_no_code_is_refused(folder: Path, code: Any, advice: str) -> Non
 
 
 def test_a_module_without_a_source_is_refused(folder: Path) -> None:
-    """Compiled files belong to one Python and one processor, and do not travel."""
+    """Compiled files depend on the Python and the processor, and are not collected."""
     write(folder, {"lib/__init__.py": ""})
     function_of("lib", "__name__")
 
@@ -246,7 +246,7 @@ def test_a_pickle_is_what_joblib_writes() -> None:
 
 
 def test_own_code_is_published_and_verified(folder: Path) -> None:
-    """A version says what travels with it, and loads where nobody can import that."""
+    """A version lists its own code, and loads where that cannot be imported."""
     write(folder, {"features.py": f"import helpers\n{CLEAN}", "helpers.py": ""})
     store = Store(folder / "store")
 
@@ -262,7 +262,7 @@ def test_own_code_is_published_and_verified(folder: Path) -> None:
 
 
 def test_own_code_that_imports_train_is_refused(folder: Path) -> None:
-    """A server never imports train, and the file and line that does is named."""
+    """The message has the file and the line of the import."""
     write(folder, {"features.py": f"from train import publish\n{CLEAN}"})
     model = fitted(function_of("features"))
 

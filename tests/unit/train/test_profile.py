@@ -1,4 +1,4 @@
-"""What training saw, told without loss."""
+"""The description of a column by the training rows."""
 
 import datetime as dt
 import decimal
@@ -63,7 +63,7 @@ def objects(*values: Any) -> "pd.Series[Any]":
         "str string only-nulls category no-category"
     ),
 )
-def test_a_column_is_told_as_it_was(values: Any, expected: tuple[object, ...]) -> None:
+def test_a_column_is_described_exactly(values: Any, expected: tuple[object, ...]) -> None:
     """Kind, dtype, nulls, range and a first example are those of the data, integers to the last digit."""
     column = told(values)
 
@@ -91,8 +91,8 @@ def test_texts_that_come_back_are_categories(distinct: int, each: float, kind: s
     assert len(column.categories) == (distinct if kind == "category" else 0)
 
 
-def test_what_a_vectorizer_reads_is_text() -> None:
-    """However few different texts there were, none of them is a category if none may be."""
+def test_the_input_of_a_vectorizer_is_text() -> None:
+    """Even few distinct texts are not categories if most_categories is 0."""
     assert told(["a", "b"] * 9, most_categories=0).kind == "text"
 
 
@@ -111,7 +111,7 @@ def test_what_a_vectorizer_reads_is_text() -> None:
     ids=str.split("texts objects unobserved integers floats booleans Int64 string"),
 )
 def test_categories_are_counted(values: Any, categories: list[tuple[Any, int]], levels: str) -> None:
-    """Texts are listed in their own order, the levels of pandas in theirs, those that no row had included."""
+    """Texts are listed in their own order, the levels of pandas in theirs, including levels without rows."""
     column = told(values)
 
     assert [(repr(one.value), one.count) for one in column.categories] == [(repr(v), count) for v, count in categories]
@@ -120,7 +120,7 @@ def test_categories_are_counted(values: Any, categories: list[tuple[Any, int]], 
 
 
 def test_unknown_categories_may_pass_and_order_is_kept() -> None:
-    """Whether the order of the levels means something is pandas' to say; what becomes of others, the publisher's."""
+    """Pandas decides whether levels are ordered, and the publisher how unknown ones are handled."""
     column = told(pd.Categorical(["b"], categories=["b", "a"], ordered=True), unknown="pass")
 
     assert (column.ordered, column.unknown) == (True, "pass")
@@ -129,30 +129,30 @@ def test_unknown_categories_may_pass_and_order_is_kept() -> None:
 @pytest.mark.parametrize(
     ("values", "advice"),
     [
-        (pd.to_datetime(["2026-01-01"]), "dtype datetime64.*: make numbers of it before .* days since a date"),
-        (pd.to_datetime(["2026-01-01"], utc=True), "dtype datetime64.*: make numbers of it"),
+        (pd.to_datetime(["2026-01-01"]), "dtype datetime64.*: derive numbers from it before .* days since a date"),
+        (pd.to_datetime(["2026-01-01"], utc=True), "dtype datetime64.*: derive numbers from it"),
         (pd.to_timedelta([1]), "dtype timedelta64.*: convert it to numbers"),
         (pd.period_range("2026", periods=2), "dtype period.*: convert it to numbers"),
         (pd.interval_range(0, 2), "dtype interval.*: convert it to numbers"),
         (pd.arrays.SparseArray([0.0, 1.0]), r"dtype Sparse.*: make it dense, \.sparse\.to_dense\(\)"),
-        (np.array([1.5], dtype=">f4"), r"dtype >f4.*: put its bytes into .* order, \.astype\('float32'\)"),
+        (np.array([1.5], dtype=">f4"), r"dtype >f4.*: convert it to native byte order, \.astype\('float32'\)"),
         ([1j], "dtype complex128.*: convert it to numbers"),
         (np.array([1], dtype=np.longdouble), "dtype float128.*: convert it to numbers"),
-        (objects(b"a"), "holds bytes: make it one kind of value"),
-        (objects(decimal.Decimal(1)), "holds Decimal: make it one kind"),
-        (objects(dt.date(2026, 1, 1)), "holds date: make it one kind"),
-        (objects([1], [2]), "holds list: make it one kind"),
-        (objects(1, "a"), "holds int and str: make it one kind"),
-        (objects(1, True), "holds bool and int: make it one kind"),
-        (objects("a", None, np.nan), "holds both None and nan: make all of its nulls one kind"),
-        (objects("a", pd.NA), "holds <NA> among objects: make its nulls None or NaN"),
+        (objects(b"a"), "holds bytes: convert it to one type"),
+        (objects(decimal.Decimal(1)), "holds Decimal: convert it to one type"),
+        (objects(dt.date(2026, 1, 1)), "holds date: convert it to one type"),
+        (objects([1], [2]), "holds list: convert it to one type"),
+        (objects(1, "a"), "holds int and str: convert it to one type"),
+        (objects(1, True), "holds bool and int: convert it to one type"),
+        (objects("a", None, np.nan), "holds both None and nan: use only one of them"),
+        (objects("a", pd.NA), "holds <NA> among objects: replace it by None or NaN"),
         (objects(1, pd.NaT), "holds NaT among objects"),
-        (pd.Categorical(["a", 1]), "has categories of int and str: make them texts, numbers or booleans"),
+        (pd.Categorical(["a", 1]), "has categories of int and str: convert them to texts, numbers or booleans"),
         (pd.Categorical([True, 2], categories=objects(True, 2)), "has categories of bool and int"),
         (pd.cut(pd.Series([1, 2, 3]), 2), "has categories of Interval"),
         (pd.Series(pd.to_datetime(["2026-01-01"])).astype("category"), "has categories of dtype datetime64"),
-        (pd.Categorical([np.inf, 1.0]), "has an infinity for a category"),
-        ([1.0, np.inf, np.nan], "holds an infinity: .* clip or drop it"),
+        (pd.Categorical([np.inf, 1.0]), "has an infinite category"),
+        ([1.0, np.inf, np.nan], "holds an infinity, .* clip or drop it"),
         ([-np.inf], "holds an infinity"),
         (objects(10**400, 0.5), "holds an infinity"),
     ],
@@ -161,8 +161,8 @@ def test_unknown_categories_may_pass_and_order_is_kept() -> None:
         "bool-int two-nulls NA NaT mixed-levels bool-levels intervals dates inf-level inf minus-inf huge"
     ),
 )
-def test_a_column_that_no_caller_could_send_is_refused_by_name(values: Any, advice: str) -> None:
-    """The message names the column and what it holds, and says what to do."""
+def test_a_column_that_callers_cannot_send_is_refused(values: Any, advice: str) -> None:
+    """The message has the column, what it holds, and advice."""
     with pytest.raises(NotPublishable, match=f"^column 'length' (has dtype )?{advice.removeprefix('dtype ')}"):
         told(values)
 
@@ -170,7 +170,7 @@ def test_a_column_that_no_caller_could_send_is_refused_by_name(values: Any, advi
 @settings(deadline=None)
 @given(values=st.lists(floats, min_size=1, max_size=60))
 def test_every_row_is_counted_in_its_bin(values: list[float]) -> None:
-    """Bin i holds what lies above edge i-1 and not above edge i, the outer bins are open, nulls stand apart."""
+    """Bin i holds values above edge i-1 and not above edge i, the outer bins are open, nulls are separate."""
     spread = spread_of(pd.Series(values, dtype="float64"))
 
     known = np.array([value for value in values if not math.isnan(value)])
@@ -193,8 +193,8 @@ def test_edges_ascend(values: list[int]) -> None:
 
 @settings(deadline=None)
 @given(values=st.lists(st.integers(0, 50), min_size=1, max_size=60))
-def test_no_edge_is_the_cell_of_a_row(values: list[int]) -> None:
-    """The edges lie between the values; only the greatest one, which the range tells anyway, may be one."""
+def test_no_edge_is_a_value(values: list[int]) -> None:
+    """The edges lie between the values; only the greatest value, which the range has anyway, may be an edge."""
     edges = spread_of(values).edges
 
     assert set(edges) & set(values) <= {max(values)}
@@ -202,7 +202,7 @@ def test_no_edge_is_the_cell_of_a_row(values: list[int]) -> None:
 
 @pytest.mark.parametrize(("rows", "counts"), [(100, (10,) * 10), (11, (2, *(1,) * 9)), (3, (1, 1, 1, 0)), (1, (1, 0))])
 def test_bins_are_deciles(rows: int, counts: tuple[int, ...]) -> None:
-    """A hundred different values fall into ten bins of ten; few fall into as many as there are, and none above."""
+    """A hundred distinct values fall into ten bins of ten; few values into as many bins, and none above."""
     assert spread_of(range(rows)).counts == counts
 
 

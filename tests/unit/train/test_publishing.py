@@ -1,4 +1,4 @@
-"""The one call: what it takes, what it refuses, and that what it writes answers as the estimator did."""
+"""What `publish` accepts and refuses, and that the version predicts as the estimator did."""
 
 from pathlib import Path
 from typing import Any
@@ -111,10 +111,10 @@ def assert_same(bundle: Bundle, estimator: Any, X: Any) -> None:
     ids=str.split("lists integers categories texts tfidf U threshold search float32 lightgbm xgboost"),
 )
 @pytest.mark.filterwarnings("ignore:Found whitespace in feature_names")
-def test_a_published_model_answers_as_the_estimator_did(
+def test_a_published_model_predicts_as_the_estimator_did(
     store: Store, estimator: Any, X: Any, y: Any, dtypes: list[str]
 ) -> None:
-    """Every kind of table and target is published, loaded, and gives each row the estimator's own answer, type kept."""
+    """Every kind of table and target is published and loaded, and predicts the estimator's values and types."""
     estimator.fit(X, y)
 
     manifest = publish(estimator, X, y, name="model", store=store)
@@ -151,10 +151,10 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     [(X, True), (X.set_index(X.index + 40), True), (X + 1, False), (X[:20], False)],
     ids=["the same object", "equal rows", "other rows", "fewer rows"],
 )
-def test_held_back_rows_that_are_those_of_training_are_a_warning(
+def test_held_back_rows_that_are_training_rows_are_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], held: pd.DataFrame, is_warned: bool
 ) -> None:
-    """In the output, the manifest and the card: their scores do not hold for new rows."""
+    """The warning is in the output, the manifest and the card."""
     store = Store(tmp_path)
 
     manifest = publish(FITTED, X, Y, name="leaf", held_back=(held, Y[: len(held)]), compiled=False, store=store)
@@ -177,8 +177,8 @@ def test_columns_of_an_array_have_the_names_that_they_were_given(manifest: Manif
     assert manifest.reference["length"].nulls == int(HOLED["length"].isna().sum())
 
 
-def test_examples_show_every_class_and_holes(manifest: Manifest) -> None:
-    """Up to 32 rows stand for all that the model answers; a hole is null, for JSON has no nan."""
+def test_examples_show_every_class_and_nulls(manifest: Manifest) -> None:
+    """Up to 32 rows represent all predictions; NaN becomes null."""
     examples = manifest.examples
 
     assert len(examples.instances) == len(examples.predictions) == EXAMPLES
@@ -193,8 +193,8 @@ def test_what_a_model_is_made_of_is_promised(manifest: Manifest) -> None:
     assert manifest.estimator.startswith("Pipeline(steps=[('histgradientboostingclassifier',")
 
 
-def test_what_it_learned_from_is_promised(manifest: Manifest) -> None:
-    """How many rows taught it and how many judged it, where they are from, what was asked, and how good it is."""
+def test_the_manifest_describes_the_training(manifest: Manifest) -> None:
+    """The numbers of training and held-back rows, their source, the target and the scores."""
     assert manifest.training is not None
     assert manifest.training.model_dump() == {
         "rows": 40,
@@ -205,8 +205,8 @@ def test_what_it_learned_from_is_promised(manifest: Manifest) -> None:
     assert manifest.scores.keys() > {"f1", "accuracy"}
 
 
-def test_labels_are_told_instead_of_classes(store: Store) -> None:
-    """Callers hear a class's label; a version that is not promoted leaves the champion where it is."""
+def test_labels_are_returned_instead_of_classes(store: Store) -> None:
+    """A version that is not promoted leaves the champion unchanged."""
     publish(FITTED, X, name="model", labels={1: "long", 0: "short"}, promote=False, store=store)
 
     told = store.load("model", 1).predict(X.to_numpy()).labels.tolist()
@@ -215,7 +215,7 @@ def test_labels_are_told_instead_of_classes(store: Store) -> None:
 
 
 def test_the_store_of_the_environment_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a store, SEPAL_ARTIFACTS says where to; what was fitted on X.to_numpy() is asked under X's names."""
+    """SEPAL_ARTIFACTS names the store; a model that was fitted on X.to_numpy() has the column names of X."""
     monkeypatch.setenv("SEPAL_ARTIFACTS", str(tmp_path / "named"))
     estimator = LogisticRegression().fit(X.to_numpy(), Y)
 
@@ -225,8 +225,8 @@ def test_the_store_of_the_environment_is_the_default(tmp_path: Path, monkeypatch
     assert (published.signature.container, published.signature.names) == ("array", ["length", "width"])
 
 
-def test_no_row_of_training_is_shown_where_none_may_be(store: Store) -> None:
-    """Without examples, nothing in the manifest is a cell of training but ranges and categories."""
+def test_no_training_row_is_shown_without_examples(store: Store) -> None:
+    """The manifest has no training values except ranges and categories."""
     patients = pd.DataFrame(
         {
             "weight": [61.23457, 72.34568, 83.45679, 94.56781, 55.67892, 66.78913, 77.89124, 88.91235, 99.12346, 51.1],

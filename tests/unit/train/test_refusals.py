@@ -1,4 +1,4 @@
-"""What `publish` does not write, and what it says instead."""
+"""What `publish` refuses, and the messages."""
 
 import subprocess
 import sys
@@ -55,20 +55,20 @@ def store(tmp_path: Path) -> Store:
     ("estimator", "X", "y", "advice"),
     [
         (None, X, Y, "NoneType is not a fitted scikit-learn estimator"),
-        (FITTED, X[["width", "length"]], Y, "not those that the estimator was fitted on, in their order"),
+        (FITTED, X[["width", "length"]], Y, "must be those that the estimator was fitted on, in the same order"),
         (FITTED, X.iloc[:39], Y, "X has 39 rows and y has 40"),
-        (FITTED, X, Y.where(X["length"] > 0), r"y has \d+ nulls: leave out the rows that have no target"),
+        (FITTED, X, Y.where(X["length"] > 0), r"y has \d+ nulls: remove the rows without a target"),
         (FITTED, X.assign(width=pd.to_datetime("2026-01-01")), Y, "column 'width' has dtype datetime64"),
         (FITTED, X.replace({"width": {X["width"][0]: np.inf}}), Y, "column 'width' holds an infinity"),
         (LogisticRegression().fit(X, Y.astype(float)), X, Y, "texts, integers or booleans: convert y before fitting"),
-        (tiny_models.Fickle().fit(X, Y), X, Y, "Fickle answers otherwise"),
+        (tiny_models.Fickle().fit(X, Y), X, Y, "Fickle predicts something else"),
         (Stubborn().fit(X, Y), X, Y, r"cannot be pickled \(I stay here\)"),
         (make_pipeline(FunctionTransformer(lambda X: X), LogisticRegression()).fit(X, Y), X, Y, "pickled .*: lambdas"),
     ],
     ids=str.split("none order short nulls datetime infinity floats fickle stubborn lambda"),
 )
-def test_what_cannot_be_served_is_refused(store: Store, estimator: Any, X: Any, y: Any, advice: str) -> None:
-    """Whatever stands in the way is named with what to do, and nothing is written."""
+def test_a_model_that_cannot_be_served_is_refused(store: Store, estimator: Any, X: Any, y: Any, advice: str) -> None:
+    """The reason is given with advice, and nothing is written."""
     with pytest.raises(NotPublishable, match=advice):
         publish(estimator, X, y, name="model", store=store)
 
@@ -80,24 +80,24 @@ def test_what_cannot_be_served_is_refused(store: Store, estimator: Any, X: Any, 
     [
         ({"tolerance": float("inf")}, "tolerance must be a finite number, 0 or more, and is inf"),
         ({"tolerance": -1.0}, "tolerance must be a finite number"),
-        ({"unknown": "maybe"}, "unknown is 'maybe', and must be one of refuse, pass"),
-        ({"csv_nulls": "NA"}, "csv_nulls is a list of cells"),
-        ({"csv_nulls": [-999]}, "csv_nulls is a list of cells"),
-        ({"columns": ["a", "b"]}, "columns are for arrays"),
-        ({"labels": "ab"}, "labels is one text: pass a list"),
+        ({"unknown": "maybe"}, "unknown must be one of refuse, pass, and is 'maybe'"),
+        ({"csv_nulls": "NA"}, "csv_nulls must be a list of texts"),
+        ({"csv_nulls": [-999]}, "csv_nulls must be a list of texts"),
+        ({"columns": ["a", "b"]}, "columns is for arrays"),
+        ({"labels": "ab"}, "labels must be a list of one text per class"),
         ({"held_back": (X, Y[1:])}, "held_back has 40 rows of X and 39 of y"),
         ({"held_back": (X[["length"]], Y)}, "held_back has other columns than X"),
     ],
     ids=str.split("infinite negative unknown text number columns labels short narrow"),
 )
-def test_what_was_not_meant_is_refused(store: Store, more: dict[str, Any], advice: str) -> None:
-    """A text where a list is asked for, or a word that means nothing here, is not taken for something else."""
+def test_arguments_of_the_wrong_type_are_refused(store: Store, more: dict[str, Any], advice: str) -> None:
+    """A text in place of a list, or an unknown option value, is refused."""
     with pytest.raises(NotPublishable, match=advice):
         publish(FITTED, X, Y, name="model", store=store, **more)
 
 
-def test_a_score_that_is_no_number_is_refused(store: Store) -> None:
-    """No manifest holds it, and it is named before anything is written."""
+def test_a_score_that_is_not_finite_is_refused(store: Store) -> None:
+    """A manifest cannot hold it, and it is refused before anything is written."""
     with pytest.raises(NotPublishable, match="scores: Input should be a finite number"):
         publish(FITTED, X, Y, name="model", store=store, scores={"auc": float("nan")})
 
@@ -114,17 +114,17 @@ def test_labels_are_not_for_regressors(store: Store) -> None:
     ("name", "y"),
     [("prediction", Y), ("error", Y), ("probability_1", Y), ("probability_true", Y.astype(bool))],
 )
-def test_a_column_that_an_answer_adds_is_refused(store: Store, name: str, y: Any) -> None:
-    """A CSV comes back with its own columns and those of the answer: none may be there twice."""
+def test_a_column_that_a_csv_response_adds_is_refused(store: Store, name: str, y: Any) -> None:
+    """A CSV response has the columns of the request and its own, without duplicates."""
     table = X.rename(columns={"width": name})
 
-    with pytest.raises(NotPublishable, match=f"a column is called '{name}', .*: rename it"):
+    with pytest.raises(NotPublishable, match=f"a CSV response adds a column '{name}', .*: rename it"):
         publish(LogisticRegression().fit(table, y), table, name="model", store=store)
 
 
 def test_half_a_character_is_refused(store: Store) -> None:
     """A label that was decoded with surrogates cannot be written to any JSON, nor a name or a text that was."""
-    with pytest.raises(NotPublishable, match=r"holds half a character, .*: mend its encoding"):
+    with pytest.raises(NotPublishable, match=r"half of a surrogate pair, .*: correct its encoding"):
         publish(FITTED, X, name="model", labels=["short", "\udfff"], store=store)
 
 
@@ -151,12 +151,12 @@ def test_a_class_of_a_script_is_refused(tmp_path: Path) -> None:
     )
 
     assert (told.returncode, told.stderr) == (0, "")
-    assert "the model uses Own, defined in the notebook or script" in told.stdout
+    assert "the model uses Own, defined in the running notebook or script" in told.stdout
     assert "move it to a file next to the notebook or script, such as features.py" in told.stdout
     assert Store(tmp_path).models() == []
 
 
-def test_a_bad_name_is_refused_first(store: Store) -> None:
-    """Nothing is looked at before the name is one."""
+def test_an_invalid_name_is_refused_first(store: Store) -> None:
+    """The name is checked before anything else."""
     with pytest.raises(NameInvalid):
         publish(None, X, Y, name="../model", store=store)

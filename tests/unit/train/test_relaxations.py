@@ -1,4 +1,4 @@
-"""What callers may send beyond what X shows, or leave out, is shown by predicting; else it is refused, or required."""
+"""What callers may send beyond X, or omit, is proved by predicting; otherwise it is refused, or required."""
 
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,8 @@ def test_a_column_without_nulls_takes_one_where_the_pipeline_imputes(store: Stor
     assert _asked(bundle, [30, None]) == ["null"]
 
 
-def test_booleans_and_texts_take_a_null_where_the_pipeline_does(store: Store) -> None:
-    """The encoder knows what to do with it, or the publisher hears that it does not."""
+def test_booleans_and_texts_accept_a_null_if_the_pipeline_does(store: Store) -> None:
+    """The encoder handles it, or publishing fails."""
     encoder = OneHotEncoder(handle_unknown="ignore")
     model = make_pipeline(
         make_column_transformer((encoder, ["member", "town"]), remainder="passthrough"), LogisticRegression()
@@ -90,18 +90,18 @@ def test_booleans_and_texts_take_a_null_where_the_pipeline_does(store: Store) ->
         (IMPUTED, {"fractions": ["gone"]}, "fractions names 'gone', and X has no such column"),
     ],
 )
-def test_what_the_pipeline_does_not_take_is_refused(
+def test_what_the_pipeline_does_not_accept_is_refused(
     store: Store, model: Any, options: dict[str, Any], reason: str
 ) -> None:
-    """With the pipeline's own reason, and what to do; nothing is written."""
+    """With the pipeline's own error and advice; nothing is written."""
     with pytest.raises(NotPublishable, match=reason):
         publish(model.fit(NUMBERS, Y), NUMBERS, Y, name="m", store=store, **options)
 
     assert store.models() == []
 
 
-def test_whole_numbers_get_fractions_where_that_is_asked_for(store: Store) -> None:
-    """Without it 30.5 is refused."""
+def test_integers_accept_fractions_on_request(store: Store) -> None:
+    """Without the option 30.5 is refused."""
     model = IMPUTED.fit(NUMBERS, Y)
     publish(model, NUMBERS, Y, name="m", store=store)
     publish(model, NUMBERS, Y, name="m", fractions=["age"], store=store)
@@ -112,14 +112,14 @@ def test_whole_numbers_get_fractions_where_that_is_asked_for(store: Store) -> No
 
 
 def test_fractions_are_for_numbers(store: Store) -> None:
-    """A text has none."""
+    """A column of texts is refused."""
     model = HistGradientBoostingClassifier(max_iter=2).fit(X.astype({"town": "category"}), Y)
-    with pytest.raises(NotPublishable, match="fractions names 'town', and its dtype is category: only whole numbers"):
+    with pytest.raises(NotPublishable, match="fractions names 'town', and its dtype is category: only integers"):
         publish(model, X.astype({"town": "category"}), Y, name="m", fractions=["town"], store=store)
 
 
-def test_an_encoder_of_whole_numbers_knows_them_next_to_nulls(store: Store) -> None:
-    """With room for a null they are floats, and the answers to them stay the same."""
+def test_an_encoder_of_integers_knows_them_next_to_nulls(store: Store) -> None:
+    """In a nullable column they are floats, and their predictions stay the same."""
     model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression()).fit(X[["age", "town"]], Y)
     manifest = publish(model, X[["age", "town"]], Y, name="m", nullable=["age"], store=store)
 
@@ -158,7 +158,7 @@ def test_columns_that_a_selector_leaves_out_are_not_required(store: Store) -> No
 
 
 def test_columns_that_are_used_elsewhere_are_required(store: Store) -> None:
-    """A column that one part drops and another takes, and every column of a pipeline that drops none."""
+    """A column that one part drops and another uses is required, and so are all of a pipeline that drops none."""
     model = make_pipeline(
         ColumnTransformer([("one", "drop", ["age", "weight"]), ("two", SimpleImputer(), ["age", "weight"])]),
         LogisticRegression(),

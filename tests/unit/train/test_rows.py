@@ -17,7 +17,7 @@ READ_ONLY.flags.writeable = False
 
 
 class Herbarium(pd.DataFrame):
-    """A frame of a library of one's own."""
+    """A frame of another library."""
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_what_people_bring_is_named_columns(X: Any, container: str, dtypes: list
     assert len(rows.frame) == len(X)
 
 
-def test_lists_that_hold_a_text_keep_their_numbers() -> None:
-    """Where numpy would make texts of the numbers beside a text, scikit-learn was fitted on numbers."""
+def test_lists_with_texts_keep_their_numbers() -> None:
+    """Numpy would convert numbers next to a text to texts; scikit-learn was fitted on numbers."""
     X: Any = [["a", 1.5], ["b", 2]]
 
     rows = as_rows(X)
@@ -83,7 +83,7 @@ def test_lists_that_hold_a_text_keep_their_numbers() -> None:
     ids=repr,
 )
 def test_columns_have_names(X: Any, columns: Any, names: list[str]) -> None:
-    """A frame has names of its own, an array gets them or x0, x1, ..., and one column of texts is a text."""
+    """Those of a frame; an array gets the given ones or x0, x1, ..., and one column of texts is called text."""
     assert list(as_rows(X, columns).frame.columns) == names
 
 
@@ -91,21 +91,21 @@ def test_columns_have_names(X: Any, columns: Any, names: list[str]) -> None:
     ("X", "columns", "advice"),
     [
         (NUMBERS, ["a"], "columns has 1 names, and X has 2 columns"),
-        (NUMBERS, ["a", "a"], "each of them once"),
+        (NUMBERS, ["a", "a"], "without duplicates"),
         (NUMBERS, [1, 2], "column names must be texts"),
-        (NUMBERS, "ab", r"columns is one text: pass a list of names, \['ab'\]"),
+        (NUMBERS, "ab", r"columns must be a list of names, \['ab'\]"),
         (NUMBERS, ["a", " b"], "column ' b' begins or ends with a blank"),
         (NUMBERS, ["a", ""], "column '' begins or ends with a blank"),
-        (FRAME, ["a", "b"], "columns are for arrays: a DataFrame has names of its own"),
+        (FRAME, ["a", "b"], "columns is for arrays: the columns of a DataFrame have names"),
         (["a"], ["a", "b"], "columns has 2 names, and X is one column"),
-        (FRAME.set_axis(["a", "a"], axis=1), None, "each of them once: rename the columns"),
-        (FRAME.set_axis([0, 1], axis=1), None, r"must be texts.*X\.to_numpy\(\) is what the estimator was fitted on"),
+        (FRAME.set_axis(["a", "a"], axis=1), None, "without duplicates: rename the columns"),
+        (FRAME.set_axis([0, 1], axis=1), None, r"must be texts.*X\.to_numpy\(\), which the estimator was fitted on"),
         (FRAME.set_axis(pd.MultiIndex.from_product([["a"], ["b", "c"]]), axis=1), None, "column names must be texts"),
     ],
     ids=str.split("few twice numbers text blank empty frame series duplicate integers levels"),
 )
-def test_names_that_no_caller_could_send_are_refused(X: Any, columns: Any, advice: str) -> None:
-    """Each column has one name, a text that JSON and CSV can hold."""
+def test_names_that_callers_cannot_send_are_refused(X: Any, columns: Any, advice: str) -> None:
+    """Each column must have one name, a text that JSON and CSV can represent."""
     with pytest.raises(NotPublishable, match=advice):
         as_rows(X, columns)
 
@@ -119,12 +119,12 @@ def test_names_that_no_caller_could_send_are_refused(X: Any, columns: Any, advic
         (csr_array(NUMBERS), "X is not a table: pass a DataFrame, or a dense array"),
         (np.zeros((2, 2, 2)), "X is not a table"),
         ((row for row in NUMBERS), "X is not a table"),
-        ([[1, 2], [3]], "X is not a table: its rows are not equally long"),
+        ([[1, 2], [3]], "X is not a table: its rows differ in length"),
         (FRAME.to_dict("records"), "not all of them are texts: pass a DataFrame, or an array of rows and columns"),
         (FRAME["length"], "not all of them are texts: pass a DataFrame"),
         (np.array([0.5, 1.5]), "not all of them are texts"),
         (["a", 1], "not all of them are texts"),
-        (pd.Series(["a", None]), 'holds nulls: a text is needed for each, such as ""'),
+        (pd.Series(["a", None]), 'holds nulls: replace them by a text, such as ""'),
         (["a", None], "holds nulls"),
         (pd.Series(["a", "b"], dtype="category"), r"pass the texts themselves, X\.astype\(str\)"),
         (FRAME.iloc[:0], "X has no row or no column: pass the rows that the estimator was fitted on"),
@@ -143,8 +143,8 @@ def test_what_is_no_table_is_refused(X: Any, advice: str) -> None:
         as_rows(X)
 
 
-def test_values_are_those_that_json_would_bring() -> None:
-    """Numbers are Python's, to the last digit, and whatever pandas takes for a null is None."""
+def test_values_are_native() -> None:
+    """Numbers are Python's, to the last digit, and every null of pandas is None."""
     columns = {
         "Int64": pd.array([2**53 + 1, None], dtype="Int64"),
         "float32": np.array([0.5, np.nan], dtype="float32"),

@@ -1,4 +1,4 @@
-"""Rows that taught nothing: what they hold is accepted where the estimator predicts it."""
+"""Rows without a usable target: their values are accepted where the estimator predicts them."""
 
 import pandas as pd
 import pytest
@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from tests.support.published import asked_of
+from tests.support.published import model_of
 from train.errors import NotPublishable
 from train.unlabelled import widened
 
@@ -27,11 +27,11 @@ TAKES_NOTHING = make_pipeline(
 )
 
 
-def test_what_the_estimator_predicts_is_accepted() -> None:
-    """A null makes a float of an integer, and a category is one that no row taught; ranges stay."""
-    asked, rows = asked_of(TAKES_ALL.fit(X, Y), X)
+def test_values_that_the_estimator_predicts_are_accepted() -> None:
+    """A null turns an integer column into floats, and an unseen category is added; ranges stay."""
+    model, rows = model_of(TAKES_ALL.fit(X, Y), X)
 
-    count, town, _ = widened(asked, rows, OTHERS).signature.columns
+    count, town, _ = widened(model, rows, OTHERS).signature.columns
 
     assert (count.kind, count.dtype, count.nullable, count.maximum) == ("float", "float64", True, 4)
     assert [(category.value, category.count) for category in town.categories] == [
@@ -42,23 +42,23 @@ def test_what_the_estimator_predicts_is_accepted() -> None:
     assert town.nullable
 
 
-def test_what_the_estimator_refuses_is_not_accepted() -> None:
-    """The columns stay what training saw."""
-    asked, rows = asked_of(TAKES_NOTHING.fit(X, Y), X)
+def test_values_that_the_estimator_refuses_are_not_accepted() -> None:
+    """The columns stay as training saw them."""
+    model, rows = model_of(TAKES_NOTHING.fit(X, Y), X)
 
-    assert widened(asked, rows, OTHERS).signature == asked.signature
+    assert widened(model, rows, OTHERS).signature == model.signature
 
 
-def test_rows_that_hold_nothing_new_change_nothing() -> None:
-    """Nothing is predicted for them."""
-    asked, rows = asked_of(TAKES_ALL.fit(X, Y), X)
+def test_rows_without_new_values_change_nothing() -> None:
+    """The model is returned unchanged, without a prediction."""
+    model, rows = model_of(TAKES_ALL.fit(X, Y), X)
 
-    assert widened(asked, rows, X.head(2)) is asked
+    assert widened(model, rows, X.head(2)) is model
 
 
 def test_other_columns_are_refused() -> None:
-    """They are rows like those of X."""
-    asked, rows = asked_of(TAKES_ALL.fit(X, Y), X)
+    """The rows must have the columns of X."""
+    model, rows = model_of(TAKES_ALL.fit(X, Y), X)
 
     with pytest.raises(NotPublishable, match="unlabelled has no column 'town'"):
-        widened(asked, rows, OTHERS[["count"]])
+        widened(model, rows, OTHERS[["count"]])

@@ -1,4 +1,4 @@
-"""What is said of a score: in plain words, with what chance would reach."""
+"""The explanation of a score, with what guessing would reach."""
 
 import numpy as np
 import pytest
@@ -13,28 +13,28 @@ EVALUATION = Evaluation(20, SCORES, np.array([[14, 1], [1, 4]]))
 @pytest.mark.parametrize(
     ("score", "value", "said"),
     [
-        ("accuracy", 0.9, "answered right: 90.0%. Always answering the most frequent class would reach 0.750."),
-        ("accuracy", 0.9, "With 20 rows, what it reaches in the long run may well be anything from 0.699 to 0.972."),
+        ("accuracy", 0.9, "predicted correctly: 90.0%. Always predicting the most frequent class would reach 0.750."),
+        ("accuracy", 0.9, "With 20 rows, the 95 % confidence interval is 0.699 to 0.972."),
         ("balanced_accuracy", 0.9, "Guessing reaches 0.500."),
         ("f1_macro", 0.9, "harmonic mean"),
-        ("neg_log_loss", -0.25, "it gives 77.9%. Giving every class the same probability would reach -0.693."),
-        ("r2", 0.5, "always answering the mean reaches 0"),
-        ("neg_mean_absolute_error", -46.12, "off by 46.12 on average"),
-        ("neg_root_mean_squared_error", -58.56, "off by 58.56"),
+        ("neg_log_loss", -0.25, "probabilities is 77.9%. Giving every class the same probability would reach -0.693."),
+        ("r2", 0.5, "always predicting the mean reaches 0"),
+        ("neg_mean_absolute_error", -46.12, "the mean absolute error is 46.12"),
+        ("neg_root_mean_squared_error", -58.56, "the root mean squared error is 58.56"),
         ("cv_accuracy_mean", 0.9, "The mean accuracy of the folds"),
-        ("cv_r2_std", 0.1, "How far r2 differed from fold to fold"),
-        ("profit", 7.0, "Given by whoever published the model."),
+        ("cv_r2_std", 0.1, "The standard deviation of r2 over the folds"),
+        ("profit", 7.0, "Passed by the publisher of the model."),
     ],
 )
 def test_a_score_is_explained(score: str, value: float, said: str) -> None:
-    """Every score that we measure has its own words, and others are said to be the publisher's."""
+    """Each of our own scores has its own explanation; others are described as passed by the publisher."""
     assert said in meaning(score, value, EVALUATION)
 
 
 @pytest.mark.parametrize("evaluation", [None, Evaluation(20, {"accuracy": 0.8}, np.array([[1]]))])
 def test_a_score_of_other_rows_is_not_compared(evaluation: Evaluation | None) -> None:
     """What was not measured on the held-back rows is not held against their chance."""
-    assert meaning("accuracy", 0.9, evaluation) == "The share of rows that are answered right: 90.0%."
+    assert meaning("accuracy", 0.9, evaluation) == "The share of rows that are predicted correctly: 90.0%."
 
 
 @pytest.mark.parametrize(

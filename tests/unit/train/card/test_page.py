@@ -52,7 +52,7 @@ def page() -> Page:
 
 
 def test_a_classifier_has_all_its_plots(page: Page) -> None:
-    """Confusion, ROC, calibration and importance are there, and said in words to those who do not see them."""
+    """Confusion, ROC, calibration and importance are drawn, each with an alternative text."""
     assert [alt.partition(".")[0].partition(":")[0] for alt in page.alts] == [
         "Confusion matrix",
         "ROC curves",
@@ -69,15 +69,15 @@ def test_a_classifier_has_all_its_plots(page: Page) -> None:
         "tiny@3",
         "Classifier",
         "2026-05-04",
-        "Tells which of 3 classes species is: short, middling, long.",
+        "Predicts which of 3 classes species is: short, middling, long.",
         "float (float64)",
         "never null",
         "45 rows",
         "a garden in Kent",
-        "The share of rows that are answered right",
-        "Always answering the most frequent class would reach 0.333",
-        "No column takes a null",
-        "A number outside the range that training saw is answered like any other",
+        "The share of rows that are predicted correctly",
+        "Always predicting the most frequent class would reach 0.333",
+        "No column accepts a null",
+        "A number outside the range that training saw is predicted like any other",
         "scikit-learn 1.9.1",
         "LogisticRegression()",
         "model.joblib",
@@ -85,13 +85,13 @@ def test_a_classifier_has_all_its_plots(page: Page) -> None:
         "?version=3",
     ],
 )
-def test_a_card_says(page: Page, said: str) -> None:
-    """What a reader needs to know stands in the text."""
+def test_a_card_has_its_facts(page: Page, said: str) -> None:
+    """The text has what a reader needs to know."""
     assert said in page.text
 
 
-def test_a_card_needs_nothing_but_itself(page: Page) -> None:
-    """No script, no form, no frame; every link leads into the page, every image is in it, and a policy says so."""
+def test_a_card_is_self_contained(page: Page) -> None:
+    """It has no script, form or frame; links stay within the page, images are embedded, and a policy enforces it."""
     tags = {tag for tag, _ in page.tags}
     links = [value for _, attributes in page.tags for name, value in attributes.items() if name in {"src", "href"}]
 
@@ -102,21 +102,21 @@ def test_a_card_needs_nothing_but_itself(page: Page) -> None:
     assert any("default-src 'none'" in str(attributes.get("content")) for tag, attributes in page.tags if tag == "meta")
 
 
-def test_few_rows_of_a_class_are_told() -> None:
-    """A reader learns which classes hardly anybody has judged."""
+def test_few_rows_of_a_class_are_reported() -> None:
+    """The card names classes with few held-back rows."""
     few = np.flatnonzero((Y < 2) | (np.arange(90) > 86))
 
     assert "Fewer than 10 are of class 2." in classifier(held_back=(X.iloc[few], Y[few])).page().text
 
 
 def test_a_regressor_has_its_own_plots() -> None:
-    """Actual over predicted, residuals and importance; no classes, but what the target was in training."""
+    """Actual over predicted, residuals and importance; no classes, but the distribution of the target in training."""
     y = 3 * X["length"].to_numpy() + Y
     page = Carded(LinearRegression().fit(X[FIT], y[FIT]), X[FIT], y[FIT], held_back=(X[HELD], y[HELD])).page()
 
     assert [alt.partition(" ")[0] for alt in page.alts] == ["Actual", "Residuals", "Importance"]
-    assert "Tells kind, a number; training saw" in page.text
-    assert "half of the rows lay within" in page.text
+    assert "Predicts kind, a number; training saw" in page.text
+    assert "half of the rows are between" in page.text
     assert "r2" in page.text
     assert "confusion" not in page.text.lower()
 
@@ -146,18 +146,18 @@ def test_hostile_names_are_only_text() -> None:
 
 
 def test_without_held_back_rows_there_are_no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that nobody judged says so, and its card takes no plotting library."""
+    """The card says that no rows were held back, and matplotlib is not imported."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
     page = classifier(held_back=None).page()
 
     assert page.alts == []
-    assert "No rows were held back from it" in page.text
+    assert "No rows were held back" in page.text
     assert "could not be drawn" not in page.text
 
 
-def test_what_training_saw_of_texts_and_nulls_is_described() -> None:
-    """Categories with their counts, nulls, cells of a CSV and unknown categories are all told."""
+def test_texts_and_nulls_are_described() -> None:
+    """Categories with their counts, nulls, null cells of a CSV and unknown categories are described."""
     frame = pd.DataFrame({"colour": ["red", "blue", "blue", None] * 10, "many": [f"m{n % 12:02}" for n in range(40)]})
     estimator = make_pipeline(OneHotEncoder(handle_unknown="ignore"), DecisionTreeClassifier(random_state=0))
     subject = Carded(estimator.fit(frame, [0, 1, 1, 0] * 10), frame, [0, 1, 1, 0] * 10, unknown="pass")
@@ -169,13 +169,13 @@ def test_what_training_saw_of_texts_and_nulls_is_described() -> None:
     assert "blue 20, red 10" in text
     assert "and 4 others in 12 rows" in text
     assert "m11 3" in text
-    assert "A null is taken in colour" in text
+    assert "A null is accepted in colour" in text
     assert "In a CSV an empty cell is a null, and so is NA" in text
-    assert "is left to the estimator, which knows nothing of it: colour, many" in text
+    assert "is left to the estimator, which was not fitted on it: colour, many" in text
 
 
 def test_a_model_of_one_text_has_a_card() -> None:
-    """A pipeline that begins with a vectorizer is described and judged; there is no second column to weigh it with."""
+    """A pipeline that begins with a vectorizer is described and evaluated; importance needs a second column."""
     texts = pd.Series([f"word{n % 4} and {'good' if n % 2 else 'bad'}" for n in range(40)], name="review")
     estimator = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, np.arange(40) % 2)
     back = (texts.tolist(), np.arange(40) % 2)
@@ -183,8 +183,11 @@ def test_a_model_of_one_text_has_a_card() -> None:
     page = Carded(estimator, texts, np.arange(40) % 2, held_back=back, promised={"scores": {}}).page()
 
     assert page.has_plot("Confusion matrix")
-    assert "A text of any length is taken" in page.text
-    assert "Importance of the columns could not be drawn: it shuffles a column" in page.text
+    assert "A text of any length is accepted" in page.text
+    assert (
+        "Importance of the columns could not be drawn: it needs at least two held-back rows and two columns"
+        in page.text
+    )
 
 
 def test_a_thousand_columns_are_folded_and_bounded() -> None:
@@ -194,7 +197,7 @@ def test_a_thousand_columns_are_folded_and_bounded() -> None:
     page = Carded(DummyClassifier().fit(X, y), X, y, held_back=(X, y)).page()
 
     assert "988 other columns" in page.text
-    assert "200 more columns stand in manifest.json" in page.text
+    assert "200 more columns are in manifest.json" in page.text
     assert page.size < 700_000
 
 
@@ -205,7 +208,7 @@ def test_a_hundred_classes_are_folded_and_bounded() -> None:
     page = Carded(estimator, X, y, held_back=(numbers(1_000, seed=1), y)).page()
 
     assert "88 other classes" in page.text
-    assert "Shown are the 20 of 100 classes that are mixed up most." in page.text
+    assert "Shown are the 20 of 100 classes with the most mistakes." in page.text
     assert "Shown are the 6 of 100 classes with the least area." in page.text
     assert page.size < 400_000
 
@@ -221,8 +224,8 @@ def test_a_row_that_is_too_long_is_not_shown() -> None:
     assert page.size < 100_000
 
 
-def test_an_endless_estimator_is_cut() -> None:
-    """The estimator as it prints itself is shown up to a length, and cannot steer a terminal."""
+def test_a_long_estimator_is_cut() -> None:
+    """The repr of the estimator is shown up to a maximum length, without control characters."""
     page = classifier(held_back=None, promised={"estimator": "A\x1b[2J" + "(x=1)\n" * 100_000}).page()
 
     assert page.size < 100_000
@@ -238,7 +241,7 @@ def test_the_same_model_has_the_same_card() -> None:
 
 
 def test_publishing_writes_the_card_with_its_digest(tmp_path: Path) -> None:
-    """A version brings its card along, which knows its number and is verified like every file."""
+    """A version contains its card, which has the version number and is verified like every file."""
     store = Store(tmp_path)
     fitted = LogisticRegression().fit(X[FIT], Y[FIT])
 
@@ -255,7 +258,7 @@ def test_publishing_writes_the_card_with_its_digest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_shows_the_card_offline(tmp_path: Path, width: int) -> None:
-    """On a phone and on a screen, without a network: no error, nothing asked for, nothing too wide, all images seen."""
+    """On a phone and on a screen, without a network: no error, no request, no overflow, all images visible."""
     path = tmp_path / "card.html"
     path.write_bytes(long_names().write())
     said: list[str] = []

@@ -1,4 +1,4 @@
-"""The plots of a card: what each shows, what it says where it cannot be drawn, and what it leaves as it was."""
+"""The plots of a card: what each shows, why one cannot be drawn, and that drawing has no side effects."""
 
 import base64
 import sys
@@ -19,11 +19,13 @@ from artifacts import Signature
 from artifacts.predictions import label_map
 from tests.support import tiny_models
 from tests.support.cards import Carded, Page, numbers
-from train.admission import Task, lines_of
-from train.card.figures import INK, Plot, Undrawn
+from train.admission import Task, labels_of
+from train.card.figures import INK, FailedPlot, Plot
 from train.card.plots import plots_of
 from train.evaluate import Evaluation, evaluate
-from train.examples import Asked
+from train.fitted_model import FittedModel
+from train.held_back import HeldBack
+from train.rows import as_rows
 
 X = pd.DataFrame(numbers(90), columns=["length", "width", "height"])
 Y = np.repeat([0, 1, 2], 30)
@@ -31,18 +33,24 @@ X.loc[:, "length"] += Y
 FITTED = LogisticRegression().fit(X, Y)
 
 
-def draw(estimator: Any, X: Any, y: Any, *, labels: list[str] | None = None, **more: Any) -> dict[str, Plot | Undrawn]:
+def draw(
+    estimator: Any, X: Any, y: Any, *, labels: list[str] | None = None, **more: Any
+) -> dict[str, Plot | FailedPlot]:
     """Every plot, by its title."""
     is_classifier = hasattr(estimator, "classes_")
-    lines = lines_of(estimator.classes_, labels) if is_classifier else ()
+    lines = labels_of(estimator.classes_, labels) if is_classifier else ()
     columns = tuple(tiny_models.column(name, "float64") for name in X.columns)
-    asked = Asked(estimator, label_map([line.label for line in lines]), Signature(container="frame", columns=columns))
+    model = FittedModel(
+        estimator, label_map([line.label for line in lines]), Signature(container="frame", columns=columns)
+    )
     task: Task = "classification" if is_classifier else "regression"
     evaluation = more.pop("evaluation", None) or evaluate(estimator, task, X, y)
-    return {plot.title: plot for plot in plots_of(asked, X, y, evaluation, **more)}
+    return {
+        plot.title: plot for plot in plots_of(model, HeldBack(as_rows(X), np.asarray(y).ravel()), evaluation, **more)
+    }
 
 
-def svg(plot: Plot | Undrawn) -> str:
+def svg(plot: Plot | FailedPlot) -> str:
     """The image of a plot, which must be XML."""
     assert isinstance(plot, Plot)
     text = base64.b64decode(plot.source.removeprefix("data:image/svg+xml;base64,")).decode()
@@ -50,9 +58,9 @@ def svg(plot: Plot | Undrawn) -> str:
     return text
 
 
-def reason(plot: Plot | Undrawn) -> str:
+def reason(plot: Plot | FailedPlot) -> str:
     """Why a plot was not drawn."""
-    assert isinstance(plot, Undrawn)
+    assert isinstance(plot, FailedPlot)
     return plot.reason
 
 
@@ -88,8 +96,8 @@ def test_a_label_is_drawn_as_it_is(label: str) -> None:
     assert all("currentColor" in svg(plot) for plot in plots.values())
 
 
-def test_drawing_leaves_matplotlib_as_it_was() -> None:
-    """No figure stays open, and the caller's own style is neither used nor changed."""
+def test_drawing_has_no_side_effects_on_matplotlib() -> None:
+    """No figure stays open, and the caller's style is neither used nor changed."""
     with mpl.rc_context({"axes.facecolor": "pink", "font.size": 30}):
         before = dict(mpl.rcParams)
         image = svg(draw(FITTED, X, Y)["Calibration"])
@@ -99,18 +107,18 @@ def test_drawing_leaves_matplotlib_as_it_was() -> None:
     assert "#ffc0cb" not in image
 
 
-def test_one_row_gives_what_it_can() -> None:
-    """A single held-back row has a confusion matrix; what needs more says how much."""
+def test_one_row_has_a_confusion_matrix_only() -> None:
+    """A single held-back row has a confusion matrix; the other plots report how many rows they need."""
     plots = draw(FITTED, X[:1], Y[:1], evaluation=Evaluation(1, {}, np.array([[1, 0, 0], [0, 0, 0], [0, 0, 0]])))
 
     assert isinstance(plots["Confusion matrix"], Plot)
-    assert "all of one class" in reason(plots["ROC curves"])
-    assert "takes 20 held-back rows or more, and there are 1" in reason(plots["Calibration"])
-    assert "takes two rows" in reason(plots["Importance of the columns"])
+    assert "of one class" in reason(plots["ROC curves"])
+    assert "needs at least 20 held-back rows, and there are 1" in reason(plots["Calibration"])
+    assert "needs at least two held-back rows" in reason(plots["Importance of the columns"])
 
 
-def test_a_class_that_no_held_back_row_has_is_left_out() -> None:
-    """A curve needs rows of its class; the card tells which class nobody has judged."""
+def test_a_class_without_held_back_rows_is_left_out() -> None:
+    """A curve needs rows of its class; the card names classes without held-back rows."""
     some = Y > 0
     evaluation = Evaluation(60, {}, np.diag([0, 30, 30]))
     subject = Carded(FITTED, X, Y, (X[some], Y[some]), labels=["none", "few", "many"], evaluation=evaluation)
@@ -120,7 +128,7 @@ def test_a_class_that_no_held_back_row_has_is_left_out() -> None:
     [roc] = [alt for alt in page.alts if alt.startswith("ROC")]
     assert "few" in roc
     assert "none" not in roc
-    assert "Not one of them is of class none." in page.text
+    assert "None of them is of class none." in page.text
 
 
 def test_a_classifier_without_probabilities_has_fewer_plots() -> None:
@@ -129,7 +137,7 @@ def test_a_classifier_without_probabilities_has_fewer_plots() -> None:
 
     assert [alt.partition(" ")[0] for alt in page.alts] == ["Confusion", "Importance"]
     assert "could not be drawn" not in page.text
-    assert "it has no probabilities" in page.text
+    assert "there are no probabilities" in page.text
 
 
 def test_classes_may_come_as_floats() -> None:
@@ -140,7 +148,7 @@ def test_classes_may_come_as_floats() -> None:
 
 
 def test_two_classes_have_one_curve() -> None:
-    """The second class stands for both; calibration is of its probability."""
+    """The curve and the calibration are those of the second class."""
     two = (Y > 0).astype(bool)
     plots = draw(LogisticRegression().fit(X, two), X, two, labels=["no", "yes"])
 
@@ -160,7 +168,7 @@ def test_a_regressor_that_is_always_right_is_drawn(y: list[float]) -> None:
 
 
 def test_many_rows_are_sampled_and_the_card_says_so() -> None:
-    """A hundred thousand held-back rows make neither a large file nor a long wait."""
+    """A hundred thousand held-back rows make neither a large file nor a slow publication."""
     X = numbers(100_000)
     y = X @ [1.0, 2.0, 3.0] + numbers(100_000, 1, seed=1).ravel()
     subject = Carded(LinearRegression().fit(X, y), X[:100], y[:100], held_back=(X, y))
@@ -175,15 +183,15 @@ def test_many_rows_are_sampled_and_the_card_says_so() -> None:
 
 
 def test_an_importance_that_takes_too_long_is_not_measured() -> None:
-    """A model that is too slow for its columns is published without, and the card says why."""
+    """A slow model with many columns is published without the plot, and the card says why."""
     plots = draw(FITTED, X, Y, limit_s=0)
 
     assert "3 columns at" in reason(plots["Importance of the columns"])
     assert isinstance(plots["ROC curves"], Plot)
 
 
-def test_a_plot_that_fails_is_named_and_the_others_stay() -> None:
-    """What an odd estimator does to one plot is told to the reader of the card, and spares the others."""
+def test_a_plot_that_fails_is_named_and_the_others_are_drawn() -> None:
+    """An error of the estimator in one plot is reported on the card."""
     odd = Odd().fit(X, Y)
     plots = draw(odd, X, Y, evaluation=Evaluation(90, {}, np.diag([30, 30, 30])))
 
@@ -192,8 +200,8 @@ def test_a_plot_that_fails_is_named_and_the_others_stay() -> None:
     assert isinstance(plots["Importance of the columns"], Plot)
 
 
-def test_a_model_that_cannot_be_asked_has_no_plots() -> None:
-    """Whatever it raises is told in one line of bounded length."""
+def test_a_model_that_cannot_predict_has_no_plots() -> None:
+    """Whatever it raises is reported in one line of bounded length."""
     plots = draw(Weary().fit(X, Y), X, Y, evaluation=Evaluation(90, {}, np.diag([30, 30, 30])))
 
     [(title, plot)] = plots.items()
@@ -203,24 +211,10 @@ def test_a_model_that_cannot_be_asked_has_no_plots() -> None:
 
 
 def test_without_matplotlib_the_card_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the plotting library is not installed a model can be published, and its card names what is missing."""
+    """Without matplotlib a model can be published, and its card names the missing package."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
     page: Page = Carded(FITTED, X, Y, held_back=(X, Y)).page()
 
     assert page.alts == []
     assert page.text.count("could not be drawn: ModuleNotFoundError") == 4
-
-
-def test_rows_may_come_in_another_container() -> None:
-    """A model that was fitted on an array is judged by a frame as well, without a word about names."""
-    fitted = LogisticRegression().fit(X.to_numpy(), Y)
-    signature = Signature(container="array", columns=())
-    evaluation = evaluate(fitted, "classification", X.to_numpy(), Y)
-
-    plots = plots_of(
-        Asked(fitted, label_map([line.label for line in lines_of(fitted.classes_, None)]), signature), X, Y, evaluation
-    )
-
-    assert all(isinstance(plot, Plot) for plot in plots)
-    assert "length" in svg(plots[-1])

@@ -1,4 +1,4 @@
-"""What a card says to paste: it asks a real server, and no column's name becomes a command."""
+"""The commands of a card call a real server, and names of columns cannot inject commands."""
 
 import ast
 import csv
@@ -66,8 +66,8 @@ def test_the_command_for_a_row_is_data_to_the_shell(folder: Path) -> None:
     assert not (folder / "pwned").exists()
 
 
-def test_the_command_for_a_csv_is_data_to_the_shell(folder: Path) -> None:
-    """The file that is made holds the header and the row, line breaks included."""
+def test_the_command_for_a_csv_is_quoted(folder: Path) -> None:
+    """The file that it writes has the header and the row, including line breaks."""
     *_, command, _ = nasty().page().code
 
     shell(command, folder, TOKEN="t")
@@ -87,8 +87,8 @@ def test_the_program_is_python() -> None:
     assert row == {NASTY: f"{NASTY}\nCSV\ntouch pwned", "amount": 0.0}
 
 
-def test_a_csv_that_steers_a_terminal_is_not_shown() -> None:
-    """What cannot be pasted in safety is left out; JSON and Python write such letters as escapes."""
+def test_a_csv_with_control_characters_is_not_shown() -> None:
+    """The CSV command is left out; JSON and Python have escapes for such characters."""
     frame = pd.DataFrame({"a\x1b[201~": np.arange(4.0), "b": np.arange(4.0)})
 
     code = Carded(LinearRegression().fit(frame, np.arange(4)), frame, np.arange(4)).page().code
@@ -101,14 +101,14 @@ def test_a_csv_that_steers_a_terminal_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("estimator", "y", "said"),
     [
-        (LogisticRegression(), ["no", "yes"] * 10, r"It answers (no|yes), with a probability of 0\.\d{3}\."),
-        (DecisionTreeClassifier(), [False, True] * 10, r"It answers (false|true), with a probability of 1\.000\."),
-        (LinearRegression(), np.arange(20.0), r"It answers -?[\d.]+\."),
+        (LogisticRegression(), ["no", "yes"] * 10, r"It returns (no|yes), with a probability of 0\.\d{3}\."),
+        (DecisionTreeClassifier(), [False, True] * 10, r"It returns (false|true), with a probability of 1\.000\."),
+        (LinearRegression(), np.arange(20.0), r"It returns -?[\d.]+\."),
     ],
     ids=["classifier", "booleans", "regressor"],
 )
-def test_the_answer_is_told(estimator: Any, y: Any, said: str) -> None:
-    """A reader knows what to expect."""
+def test_the_prediction_is_shown(estimator: Any, y: Any, said: str) -> None:
+    """The card shows the prediction that the commands return."""
     X = pd.DataFrame(numbers(20), columns=["a", "b", "c"])
 
     assert re.search(said, Carded(estimator.fit(X, y), X, y).page().text)
@@ -125,13 +125,13 @@ def test_a_wide_row_is_a_vector() -> None:
     assert "column_0,column_1" in table
 
 
-def test_what_a_card_says_works(api: Api, store: Path, tmp_path: Path) -> None:
-    """The command, the program and the CSV of the card of iris are answered by a server as the card says."""
+def test_the_commands_of_a_card_work(api: Api, store: Path, tmp_path: Path) -> None:
+    """The command, the program and the CSV of the iris card return what the card says."""
     page = Page((store / "iris" / "1" / CARD).read_bytes())
     here = f"http://127.0.0.1:{api.server.port}/"
     token = api.headers["Authorization"].removeprefix("Bearer ")
     _, _, command, program, table = (text.replace("http://127.0.0.1:8000/", here) for text in page.code[:5])
-    told = page.text.partition("It answers ")[2].partition(",")[0]
+    told = page.text.partition("It returns ")[2].partition(",")[0]
 
     (tmp_path / "ask.py").write_text(program)
 

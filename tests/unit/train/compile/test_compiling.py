@@ -1,4 +1,4 @@
-"""Every model that has a program answers by it as by itself, and one that has none says why."""
+"""A compiled model predicts like its estimator, and one that cannot be compiled has the reason."""
 
 from dataclasses import replace
 from functools import partial
@@ -42,7 +42,7 @@ _EVERY = pytest.mark.parametrize("one", EVERY, ids=lambda one: one.name)
 
 @_EVERY
 def test_a_program_is_admitted_and_chosen(one: Case) -> None:
-    """Each has a program that was asked thousands of rows and gave no other answer, and it is quicker."""
+    """Each model has a program that was equal on thousands of rows, and is faster."""
     execution = one.compiled(tolerance=1e-4 if one.name == "single precision" else 1e-9).execution
 
     programs = set(execution.choice.values()) - {"sklearn"}
@@ -55,17 +55,17 @@ def test_a_program_is_admitted_and_chosen(one: Case) -> None:
 
 @settings(deadline=None, max_examples=5, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 @given(one=st.sampled_from([one for one in EVERY if one.name != "single precision"]), seed=st.integers(0, 2**32 - 1))
-def test_rows_that_the_proof_did_not_choose_agree(one: Case, seed: int) -> None:
-    """Whatever rows are drawn, the programs that were written answer like the estimator, alone and together."""
-    asked, trained = one.asked()
-    compilation = compile_model(asked, trained, tolerance=1e-9)
-    rows = drawn(asked.signature, 200, strange=True, seed=seed)
-    original = Proof(asked, rows[:1], tolerance=1e-9).original
+def test_programs_agree_on_other_random_rows(one: Case, seed: int) -> None:
+    """The written programs predict any random rows like the estimator, one by one and together."""
+    model, trained = one.model()
+    compilation = compile_model(model, trained, tolerance=1e-9)
+    rows = drawn(model.signature, 200, strange=True, seed=seed)
+    original = Proof(model, rows[:1], tolerance=1e-9).original
 
     for program in unpack(compilation.programs or b"").values():
         for batch in (1, 200):
-            question = ParityCase.of(partial(original.predict, probabilities=True), rows, batch=batch)
-            found = question.put(partial(program.predict, probabilities=True), tolerance=1e-9)
+            parity_case = ParityCase.of(partial(original.predict, probabilities=True), rows, batch=batch)
+            found = parity_case.compare(partial(program.predict, probabilities=True), tolerance=1e-9)
             assert (found.rows, found.disagreements) == (200, 0)
 
 
@@ -99,8 +99,8 @@ def test_rows_that_the_proof_did_not_choose_agree(one: Case, seed: int) -> None:
     ],
     ids=lambda one: one.name if isinstance(one, Case) else "",
 )
-def test_what_has_no_program_says_why(one: Case, reason: str) -> None:
-    """The estimator itself answers, its time is measured, and the reason names the part that has no replay."""
+def test_a_model_without_a_program_has_the_reason(one: Case, reason: str) -> None:
+    """The estimator is used, its time is measured, and the reason names the part that cannot be compiled."""
     compilation = one.compiled()
 
     assert compilation.programs is None
@@ -110,14 +110,14 @@ def test_what_has_no_program_says_why(one: Case, reason: str) -> None:
 
 
 class Own(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """A class of somebody's own, which answers by other means."""
+    """A subclass that predicts in another way."""
 
     def predict_proba(self, X: Any) -> Any:
         return super().predict_proba(X)[:, ::-1]
 
 
-def test_a_class_of_ones_own_is_not_taken_for_its_base() -> None:
-    """What is made of LogisticRegression need not answer like it."""
+def test_a_subclass_is_not_compiled_like_its_base() -> None:
+    """A subclass of LogisticRegression may predict in another way."""
     compilation = case("own", Own).compiled()
 
     assert compilation.programs is None
@@ -156,7 +156,7 @@ def _met(threshold: float) -> float:
 
 
 def test_more_splits_than_can_be_tried_are_not_admitted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A forest that nobody could prove stays with scikit-learn, and says how large it is."""
+    """A forest that is too large to prove is not compiled, and the reason has its size."""
     monkeypatch.setattr(thresholds, "MOST_SPLITS", 10)
 
     compilation = case("forest", lambda: RandomForestClassifier(5, random_state=0), y=THREE).compiled()
@@ -166,7 +166,7 @@ def test_more_splits_than_can_be_tried_are_not_admitted(monkeypatch: pytest.Monk
 
 
 def test_a_tolerance_admits_single_precision() -> None:
-    """What differs by rounding is admitted where the publisher asked for it, and nowhere else."""
+    """What differs by rounding is admitted where the publisher model for it, and nowhere else."""
     one = case("single", lambda: make_pipeline(StandardScaler(), LogisticRegression()), NUMBERS.astype("float32"))
 
     strict, loose = one.compiled(tolerance=0.0), one.compiled(tolerance=1e-4)
@@ -197,8 +197,8 @@ def test_nothing_is_compiled_of_no_rows_of_a_kind() -> None:
     assert "leaves a column out" in compilation.execution.candidates[1].refused
 
 
-def test_a_replay_that_fails_keeps_nobody_from_publishing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong with a candidate is told as its reason, whether it cannot be made or cannot answer."""
+def test_a_program_that_fails_does_not_prevent_publishing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error while compiling or trying a candidate becomes its reason."""
     one = case("logistic", LogisticRegression)
 
     def broken(*_: object, **__: object) -> Any:
@@ -211,6 +211,6 @@ def test_a_replay_that_fails_keeps_nobody_from_publishing(monkeypatch: pytest.Mo
         patched.setattr("artifacts.runtimes.heads.Linear.scores", broken)
         unanswered = one.compiled()
 
-    assert unmade.execution.candidates[1].refused == "its replay cannot be made: KeyError: 'categories_'"
+    assert unmade.execution.candidates[1].refused == "it cannot be compiled: KeyError: 'categories_'"
     assert unanswered.execution.candidates[1].disagreements > 2_000
     assert unmade.programs is unanswered.programs is None

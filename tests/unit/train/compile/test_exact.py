@@ -58,7 +58,7 @@ def _plain(value: Any) -> Any:
     ids=["one-hot", "target", "ordinal", "histograms"],
 )
 def test_a_long_id_is_not_taken_for_its_neighbour(make: Any, tmp_path: Any) -> None:
-    """As floats, two of eighteen digits may be one; an unknown id is as unknown to the program as offline."""
+    """As floats, two ids of eighteen digits may be equal; the program treats an unknown id as the estimator does."""
     model = make()
     rows = pd.DataFrame({"id": [IDS[7] + 1, IDS[7], IDS[0] - 1], "weight": 0.25})
 
@@ -68,7 +68,7 @@ def test_a_long_id_is_not_taken_for_its_neighbour(make: Any, tmp_path: Any) -> N
 
 
 def test_an_encoder_that_refuses_an_unknown_id_still_does(tmp_path: Any) -> None:
-    """Its program refuses as well, and the careful way finds out which row it was."""
+    """Its program refuses too, and the row-by-row path finds the row."""
     X = KNOWN[["id"]]
 
     with pytest.raises(ValueError, match=r"unknown|does not know"):
@@ -86,8 +86,8 @@ def test_a_long_integer_is_rounded_once(tmp_path: Any) -> None:
     assert told.tolist() == model.predict_proba(rows).tolist()
 
 
-def test_a_missing_value_of_ones_own_is_not_a_number(tmp_path: Any) -> None:
-    """XGBoost may be told that -999 is a null, though no row of training has one."""
+def test_a_custom_missing_value_is_not_a_number(tmp_path: Any) -> None:
+    """XGBoost can treat -999 as a null, even if no training row has one."""
     X = pd.DataFrame({"age": CHANCE.integers(18, 90, 300), "pay": CHANCE.integers(100, 9000, 300)})
     model = XGBClassifier(n_estimators=8, max_depth=3, missing=-999.0)
     rows = pd.DataFrame({"age": [-999, 40], "pay": [5000, -999]})
@@ -97,8 +97,8 @@ def test_a_missing_value_of_ones_own_is_not_a_number(tmp_path: Any) -> None:
     assert told == pytest.approx(model.predict_proba(rows), abs=1e-6)
 
 
-def test_a_sign_that_stands_for_a_null_is_no_unknown_text(tmp_path: Any) -> None:
-    """An imputer that fills "?" fills it also where training had none."""
+def test_a_text_that_means_null_is_not_an_unknown_text(tmp_path: Any) -> None:
+    """An imputer that fills "?" fills it even if training had none."""
     X = pd.DataFrame({"c": CHANCE.choice(["a", "b", "c"], 300), "d": CHANCE.choice(["u", "v"], 300)})
     imputed = make_pipeline(
         SimpleImputer(missing_values="?", strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")
@@ -135,8 +135,8 @@ def test_what_becomes_infinite_on_its_way_is_refused(steps: tuple[Any, ...], tmp
     [lambda X, y: LogisticRegression().fit(X, y).sparsify(), lambda X, y: RandomForestClassifier(3).fit(X, y * 0)],
     ids=["sparse", "one class"],
 )
-def test_an_odd_model_is_published_as_it_is(make: Any, tmp_path: Any) -> None:
-    """Sparse coefficients, a forest of one class: what has no program answers by itself."""
+def test_an_unusual_model_is_published_without_a_program(make: Any, tmp_path: Any) -> None:
+    """Sparse coefficients or a forest of one class are served by the estimator."""
     X = KNOWN[["weight"]]
     store = Store(tmp_path)
 

@@ -1,4 +1,4 @@
-"""Rows that nobody chose: every extreme value of every column, in a number of rows that columns do not add to."""
+"""Random rows: every extreme value of every column, in a number of rows that does not grow with the columns."""
 
 from typing import Any
 
@@ -48,8 +48,8 @@ def test_up_to_some_columns_a_row_has_one_extreme() -> None:
     assert np.isin(table.arrays[0], one_bent).sum() == len(one_bent)
 
 
-def test_numbers_that_no_single_precision_holds_are_in_a_few_columns() -> None:
-    """Some models refuse such a row, which says nothing of the other columns in it."""
+def test_numbers_beyond_single_precision_are_in_a_few_columns() -> None:
+    """Some models refuse such a row, which hides its other columns."""
     table: Any = too_large(_signature(500))
 
     assert sum(np.nanmax(np.abs(table.arrays[place])) > 1e38 for place in range(0, 500, 5)) == 8

@@ -36,8 +36,8 @@ def _met(model: Any, rows: NDArray[np.float64]) -> Iterator[tuple[float, set[flo
     [RandomForestClassifier(8, random_state=0), HistGradientBoostingClassifier(max_iter=8, min_samples_leaf=3)],
     ids=["forest", "histograms"],
 )
-def test_rows_come_to_every_split_with_every_value_around_its_threshold(model: Any, columns: int) -> None:
-    """Each split is met on, just below and just above its threshold, also where splits share a row."""
+def test_rows_reach_every_split_with_every_value_around_its_threshold(model: Any, columns: int) -> None:
+    """Each split is reached on, just below and just above its threshold, even if splits share a row."""
     X = CHANCE.normal(size=(80, columns))
     model.fit(X, X[:, 0] + X[:, 1] * X[:, 2] > 0)
 
@@ -58,7 +58,7 @@ def test_a_null_comes_to_every_split_where_the_model_takes_one() -> None:
     assert all(np.isnan(rows[:, column]).any() for column in split)
 
 
-def test_the_rows_follow_from_the_column_that_is_used_most() -> None:
+def test_the_number_of_rows_depends_on_the_most_used_column() -> None:
     """Splits whose paths have no column in common share a row: a wide table needs few rows."""
     X = CHANCE.normal(size=(60, 500))
     model = RandomForestClassifier(50, max_features=1, max_depth=2, random_state=0).fit(X, X[:, 0] > 0)

@@ -1,4 +1,4 @@
-"""Points that may separate thousands: a line says how they are read."""
+"""Points that may separate thousands: a note says how they are read."""
 
 from pathlib import Path
 

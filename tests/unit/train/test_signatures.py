@@ -1,4 +1,4 @@
-"""What comes from outside is cast to the very table that the estimator was fitted on."""
+"""Native values are cast to the very table that the estimator was fitted on."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from artifacts import Signature
-from train import publishing
 from train.examples import invented
 from train.profile import profile_spread
 from train.rows import Rows, as_rows
+from train.signatures import columns_of
 
 INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 FLOATS = {"float16": 16, "float32": 32, "float64": 64, "Float32": 32, "Float64": 64}
@@ -106,15 +106,15 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
 
 def signature_of(rows: Rows, *, real: bool = True) -> Signature:
     """The signature that a manifest would bring back from the disk."""
-    columns = publishing._columns(rows, "refuse", real=real)
+    columns = columns_of(rows, real=real)
     written = Signature(container=rows.container, columns=columns)
     return Signature.model_validate_json(written.model_dump_json())
 
 
 @thorough
 @given(frame=frames())
-def test_a_frame_comes_back_as_it_was(frame: pd.DataFrame) -> None:
-    """The plain values of any frame pass the check, and become that frame: dtypes, levels, nulls and every bit."""
+def test_a_frame_is_restored(frame: pd.DataFrame) -> None:
+    """The native values of any frame pass the check, and become that frame: dtypes, levels, nulls and every bit."""
     rows = as_rows(frame)
 
     signature = signature_of(rows)
@@ -130,7 +130,7 @@ def test_a_frame_comes_back_as_it_was(frame: pd.DataFrame) -> None:
 @thorough
 @given(frame=frames())
 def test_invented_rows_pass_the_check(frame: pd.DataFrame) -> None:
-    """Where no row of training may be shown, those that are made up are rows that the model takes."""
+    """Invented examples are rows that the signature accepts."""
     rows = as_rows(frame)
     signature = signature_of(rows, real=False)
 
@@ -152,8 +152,8 @@ def test_every_row_is_counted_once(frame: pd.DataFrame) -> None:
 @pytest.mark.parametrize("kind", ARRAYS)
 @settings(thorough, max_examples=10)
 @given(data=st.data())
-def test_an_array_comes_back_as_it_was(kind: str, data: st.DataObject) -> None:
-    """The plain values of an array of any dtype become an array of that dtype, every bit the same."""
+def test_an_array_is_restored(kind: str, data: st.DataObject) -> None:
+    """The native values of an array of any dtype become an array of that dtype, equal in every bit."""
     cells = ARRAYS[kind]
     table = data.draw(st.integers(1, 5).flatmap(lambda rows: listed(listed(cells, 2), rows)))
     array = np.array(table, dtype=object if kind in OBJECTS else kind)

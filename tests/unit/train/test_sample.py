@@ -1,16 +1,12 @@
-"""A file with a fitted model, and a sample of rows that fits it, or the reason why not."""
+"""A sample of rows is cast to what an estimator was fitted on, or refused with the reason."""
 
-import pickle
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import sklearn
 from lightgbm import LGBMClassifier
 from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_transformer
@@ -19,9 +15,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from train.errors import ColumnMissing, ModelNotLoaded, NotPublishable
-from train.fitted import load, sample_of, scores
-from train.tables import Table, read
+from train.csv_file import read_csv
+from train.errors import ColumnMissing, NotPublishable
+from train.sample import sample_of, scores
+from train.tables import Table
 
 X = pd.DataFrame({"sepal length": np.arange(20.0), "width": np.arange(20.0) ** 2})
 Y = pd.Series(["short", "long"] * 10, name="kind")
@@ -44,64 +41,7 @@ def table(**columns: Any) -> Table:
     """A sample as it was read."""
     with TemporaryDirectory() as folder:
         pd.DataFrame(columns).to_csv(Path(folder) / "rows.csv", index=False)
-        return read(Path(folder) / "rows.csv")
-
-
-def file(folder: Path, content: bytes) -> Path:
-    """A file with this in it."""
-    path = folder / "model.joblib"
-    path.write_bytes(content)
-    return path
-
-
-@pytest.mark.parametrize("dump", [joblib.dump, lambda model, path: path.write_bytes(pickle.dumps(model))])
-def test_a_fitted_model_is_loaded(tmp_path: Path, dump: Callable[[Any, Path], object]) -> None:
-    """Whether joblib or pickle wrote it."""
-    dump(NAMED, tmp_path / "model")
-
-    assert load(tmp_path / "model").predict(X).tolist() == NAMED.predict(X).tolist()
-
-
-def test_another_scikit_learn_is_refused(tmp_path: Path) -> None:
-    """The message names the version that fitted it and the one that is here."""
-    here = sklearn.__version__
-    path = file(tmp_path, pickle.dumps(NAMED).replace(here.encode(), b"0" * len(here)))
-
-    with pytest.raises(ModelNotLoaded, match=f"fitted by scikit-learn {'0' * len(here)}, and here is {here}: fit it"):
-        load(path)
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"", "model.joblib cannot be loaded .*EOFError"),
-        (b"a,b\n1,2\n", "model.joblib cannot be loaded .* it is no file of joblib or pickle"),
-        (pickle.dumps(NAMED)[:-20], "model.joblib cannot be loaded"),
-        (b"cno_such_package.models\nModel\n.", "needs the module 'no_such_package': install its package"),
-        (b"csklearn.linear_model\nNoSuchModel\n.", r"AttributeError.* other versions than those here"),
-    ],
-    ids=["empty", "a CSV", "cut", "unknown package", "unknown class"],
-)
-def test_what_is_no_model_file_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
-    """Whatever goes wrong while it is loaded is told, never raised as it came."""
-    with pytest.raises(ModelNotLoaded, match=reason):
-        load(file(tmp_path, content))
-
-
-def test_no_file_is_refused(tmp_path: Path) -> None:
-    """The message names the path."""
-    with pytest.raises(ModelNotLoaded, match=r"there is no file .*model\.joblib"):
-        load(tmp_path / "model.joblib")
-
-
-@pytest.mark.parametrize(
-    ("thing", "reason"),
-    [({"a": 1}, "dict is not a fitted"), (LogisticRegression(), "is not fitted"), (OneHotEncoder(), "a transformer")],
-)
-def test_what_is_no_fitted_model_is_refused(tmp_path: Path, thing: object, reason: str) -> None:
-    """A file may hold anything."""
-    with pytest.raises(NotPublishable, match=reason):
-        load(file(tmp_path, pickle.dumps(thing)))
+        return read_csv(Path(folder) / "rows.csv")
 
 
 def test_columns_are_found_by_name() -> None:
@@ -120,8 +60,8 @@ def test_missing_columns_are_named() -> None:
         sample_of(NAMED, table(**{"with": [1]}))
 
 
-def test_lightgbm_writes_names_its_own_way() -> None:
-    """An underscore stands for a blank, and Column_0 for no name at all."""
+def test_names_of_lightgbm_are_matched() -> None:
+    """An underscore stands for a blank, and Column_0 for no name."""
     X_int = X.astype(int)
     named = LGBMClassifier(n_estimators=1, verbose=-1, n_jobs=1).fit(X, Y)
     nameless = LGBMClassifier(n_estimators=1, verbose=-1, n_jobs=1).fit(X.to_numpy(), Y)
@@ -144,8 +84,8 @@ def test_without_names_the_order_of_the_file_holds() -> None:
     assert sample.columns == ["a", "b"]
 
 
-def test_without_names_the_columns_must_be_as_many() -> None:
-    """Which of them is too many nobody can know."""
+def test_without_names_the_number_of_columns_must_match() -> None:
+    """It is unknown which of them is too many."""
     with pytest.raises(NotPublishable, match=r"2 columns without names, and rows.csv has 3 \(a, b, c\)"):
         sample_of(NAMELESS, table(a=[1], b=[2], c=[3]))
 
@@ -162,7 +102,7 @@ def test_texts_without_names_stay_texts() -> None:
 
 
 def test_a_vectorizer_gets_its_column() -> None:
-    """The one column of texts as a series; of several nobody can say which."""
+    """The one column of texts as a series; several are ambiguous."""
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(["good", "bad"] * 5, [1, 0] * 5)
 
     sample = sample_of(model, table(review=["good one", "bad one"], stars=[5, 1], liked=[1, 0]), target="liked")
@@ -170,12 +110,12 @@ def test_a_vectorizer_gets_its_column() -> None:
     assert isinstance(sample.data, pd.Series)
     assert sample.data.tolist() == ["good one", "bad one"]
     assert scores(model, sample)["sample_accuracy"] == 1
-    with pytest.raises(NotPublishable, match="the sample has a, b; leave one of them in it"):
+    with pytest.raises(NotPublishable, match="the sample has a, b: keep only one of them"):
         sample_of(model, table(a=["x", "y"], b=["x", "y"]))
 
 
-def test_a_pipeline_that_tells_nothing_may_take_numbers() -> None:
-    """A first step of somebody's own keeps neither names nor a number of columns."""
+def test_a_pipeline_without_names_may_take_numbers() -> None:
+    """A custom first step keeps neither names nor the number of columns."""
     model = make_pipeline(Nameless(), LogisticRegression()).fit(X, Y)
 
     sample = sample_of(model, table(**{"sepal length": [3, 4]}, width=[1, 2]))
@@ -193,8 +133,8 @@ def test_a_pipeline_that_tells_nothing_may_take_numbers() -> None:
     ],
     ids=["texts of digits", "whole numbers and a null", "booleans and a null"],
 )
-def test_the_target_is_told_in_the_classes_own_type(classes: list[Any], cells: Any, expected: list[Any]) -> None:
-    """However a CSV is read, classes are compared with their like; rows without one are left out."""
+def test_the_target_is_cast_to_the_type_of_the_classes(classes: list[Any], cells: Any, expected: list[Any]) -> None:
+    """Classes are compared in their own type; rows without a target are left out."""
     model = LogisticRegression().fit(X, classes * 10)
 
     sample = sample_of(model, table(**{"sepal length": [1, 2, 3]}, width=[1, 2, 3], kind=cells), target="kind")
@@ -208,19 +148,19 @@ def test_the_target_is_told_in_the_classes_own_type(classes: list[Any], cells: A
 @pytest.mark.parametrize(
     ("model", "cells", "reason"),
     [
-        (NAMED, ["short", "odd"], "'kind' holds 'odd', which is no class of the model: it has 'long', 'short'"),
+        (NAMED, ["short", "odd"], "'kind' holds 'odd', which is not a class of the model: it has 'long', 'short'"),
         (NAMED, [None, None], "has no row with a 'kind'"),
         (LinearRegression().fit(X, X["width"]), ["a", "b"], "'kind' holds 'a', and the model predicts numbers"),
     ],
 )
 def test_another_target_is_refused(model: Any, cells: list[Any], reason: str) -> None:
-    """The message says what the column holds and what the model predicts."""
+    """The message has a value of the column and what the model predicts."""
     with pytest.raises(NotPublishable, match=reason):
         sample_of(model, table(**{"sepal length": [1, 2]}, width=[1, 2], kind=cells), target="kind")
 
 
-def test_scores_say_that_they_are_of_the_sample() -> None:
-    """Nobody shall take them for scores on held-back rows; without a target there are none."""
+def test_scores_have_the_prefix_of_the_sample() -> None:
+    """They are kept apart from scores on held-back rows; without a target there are none."""
     model = LinearRegression().fit(X, X["width"])
 
     told = scores(

@@ -1,4 +1,4 @@
-"""A model is published only if plain values from outside are answered like the rows that it was fitted on."""
+"""A model is published only if native values that callers send are predicted like the rows that it was fitted on."""
 
 from typing import Any
 
@@ -19,13 +19,10 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from xgboost import XGBClassifier, XGBRegressor
 
 from tests.support import tiny_models
-from tests.support.published import ENCODED, LINES, MIXED, ROWS, WEIGHT, X, Y, asked_of
+from tests.support.published import ENCODED, LINES, MIXED, ROWS, WEIGHT, X, Y, model_of
 from train.admission import task_of
 from train.errors import NotPublishable
-from train.examples import (
-    TOLERANCE,
-    prove,
-)
+from train.round_trip import prove_round_trip
 from train.rows import Rows
 
 CHANCE = np.random.default_rng(1)
@@ -66,12 +63,12 @@ CHANCE = np.random.default_rng(1)
         "text-column y-column y-frame 1e12 log isotonic xgboost xgboost-categories"
     ),
 )
-def test_values_from_outside_get_the_answers_of_training(estimator: Any, X: Any, y: Any) -> None:
-    """Sent as JSON would send them, the rows get the estimator's own classes and numbers, to the last bit or nearly."""
+def test_sent_values_get_the_predictions_of_training(estimator: Any, X: Any, y: Any) -> None:
+    """Sent as in JSON, the rows get the estimator's own classes and numbers, exactly or within the tolerance."""
     estimator.fit(X, y)
     told = estimator.predict(X).ravel().tolist()
 
-    _, answers = prove(*asked_of(estimator, X), tolerance=1e-9)
+    _, answers = prove_round_trip(*model_of(estimator, X))
 
     if task_of(estimator) == "classification":
         assert list(map(repr, answers.labels)) == list(map(repr, told))
@@ -88,9 +85,9 @@ def test_values_from_outside_get_the_answers_of_training(estimator: Any, X: Any,
 )
 def test_single_precision_alone_needs_no_tolerance(estimator: Any, y: Any) -> None:
     """Trees and labels are the same to the last bit, whatever the width of the numbers."""
-    asked, rows = asked_of(estimator.fit(X.astype("float32"), y), X.astype("float32"))
+    model, rows = model_of(estimator.fit(X.astype("float32"), y), X.astype("float32"))
 
-    _, answers = prove(asked, rows, tolerance=0)
+    _, answers = prove_round_trip(model, rows, tolerance=0)
 
     assert answers.labels.tolist() == estimator.predict(X.astype("float32")).tolist()
 
@@ -98,13 +95,13 @@ def test_single_precision_alone_needs_no_tolerance(estimator: Any, y: Any) -> No
 def test_sums_in_single_precision_need_a_tolerance_and_say_so() -> None:
     """The order of such a sum alone moves its seventh digit; the publisher decides whether that may be."""
     wide = np.asfortranarray(CHANCE.normal(size=(500, 200)), dtype="float32")
-    asked, rows = asked_of(LinearRegression().fit(wide, wide.sum(axis=1)), wide)
+    model, rows = model_of(LinearRegression().fit(wide, wide.sum(axis=1)), wide)
 
-    with pytest.raises(NotPublishable, match=r"apart, and may be 1e-09; .* single precision"):
-        prove(asked, rows, tolerance=TOLERANCE)
+    with pytest.raises(NotPublishable, match=r"apart, and the tolerance is 1e-09; .* single precision"):
+        prove_round_trip(model, rows)
 
-    _, answers = prove(asked, rows, tolerance=1e-4)
-    assert answers.labels.tolist() == pytest.approx(asked.estimator.predict(wide).tolist(), rel=1e-4, abs=1e-4)
+    _, answers = prove_round_trip(model, rows, tolerance=1e-4)
+    assert answers.labels.tolist() == pytest.approx(model.estimator.predict(wide).tolist(), rel=1e-4, abs=1e-4)
 
 
 class Neighbourly(LinearRegression):  # type: ignore[misc]  # scikit-learn has no types
@@ -114,14 +111,14 @@ class Neighbourly(LinearRegression):  # type: ignore[misc]  # scikit-learn has n
         return np.full(len(X), super().predict(X).mean())
 
 
-def test_a_model_that_looks_at_the_neighbours_is_refused() -> None:
-    """A caller's row would be answered by what other callers sent."""
-    with pytest.raises(NotPublishable, match="Neighbourly answers otherwise for a row alone than among others"):
-        prove(*asked_of(Neighbourly().fit(X, WEIGHT), X), tolerance=TOLERANCE)
+def test_a_model_that_depends_on_other_rows_is_refused() -> None:
+    """The prediction for a caller's row would depend on the rows of other callers."""
+    with pytest.raises(NotPublishable, match="Neighbourly predicts something else for a single row"):
+        prove_round_trip(*model_of(Neighbourly().fit(X, WEIGHT), X))
 
 
-def test_a_pipeline_that_leans_on_the_notebooks_settings_is_refused() -> None:
-    """A server has not heard of sklearn.set_config: names between the steps must be asked for by set_output."""
+def test_a_pipeline_that_needs_set_config_is_refused() -> None:
+    """A server does not call sklearn.set_config: set_output must configure names between the steps."""
     scale = ColumnTransformer([("scaled", StandardScaler(), ["length", "width"])])
     pick = ColumnTransformer([("picked", "passthrough", ["scaled__length"])])
     leaning, upright = make_pipeline(scale, pick, Ridge()), make_pipeline(clone(scale), clone(pick), Ridge())
@@ -129,13 +126,13 @@ def test_a_pipeline_that_leans_on_the_notebooks_settings_is_refused() -> None:
     with config_context(transform_output="pandas"):
         leaning.fit(X, WEIGHT)
         with pytest.raises(NotPublishable, match=r"only supported for dataframes.*; in place of sklearn\.set_config"):
-            prove(*asked_of(leaning, X), tolerance=1e-9)
+            prove_round_trip(*model_of(leaning, X))
 
-    prove(*asked_of(upright.set_output(transform="pandas").fit(X, WEIGHT), X), tolerance=1e-9)
+    prove_round_trip(*model_of(upright.set_output(transform="pandas").fit(X, WEIGHT), X))
 
 
 class Gappy(LinearRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Knows nothing of negative lengths."""
+    """Predicts NaN for negative lengths."""
 
     def predict(self, X: Any) -> Any:
         return np.where(np.asarray(X)[:, 0] < 0, np.nan, super().predict(X))
@@ -156,14 +153,14 @@ class Curt(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no typ
 
 
 class Silent(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Promises probabilities and gives none."""
+    """Has predict_proba, which raises."""
 
     def predict_proba(self, X: Any) -> Any:
         raise AttributeError(f"not today, and not for {len(X)} rows")
 
 
 class Stranger(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Predicts what it never learned."""
+    """Predicts an unknown class."""
 
     def predict(self, X: Any) -> Any:
         return super().predict(X) + 7
@@ -177,55 +174,55 @@ class Stranger(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no
             X,
             X,
             Y,
-            "DummyClassifier answers otherwise .* nothing in predict random",
+            "DummyClassifier predicts something else .* nothing in predict random",
         ),
-        (tiny_models.Fickle(), X, X, Y, "Fickle answers otherwise"),
+        (tiny_models.Fickle(), X, X, Y, "Fickle predicts something else"),
         (LinearRegression(), X, X, np.c_[WEIGHT, WEIGHT], "LinearRegression has several outputs: publish one model"),
         (MLPClassifier(max_iter=1), X, X, np.c_[Y, 1 - Y], "MLPClassifier has several outputs"),
-        (Gappy(), X, X, WEIGHT, "Gappy predicts no finite number for some rows"),
-        (Unsure(), X, X, Y, "Unsure gives no finite probabilities for some rows"),
-        (Curt(), X, X, Y, "Curt does not give a probability a class"),
-        (Silent(), X, X, Y, "Silent does not predict_proba X, .* not today"),
-        (Stranger(), X, X, Y, "Stranger predicts what is none of its classes"),
-        (LogisticRegression(), X, X.assign(width="wide"), Y, "LogisticRegression does not predict X"),
+        (Gappy(), X, X, WEIGHT, "Gappy predicts NaN or infinity for some rows"),
+        (Unsure(), X, X, Y, "Unsure predicts probabilities that are NaN or infinite"),
+        (Curt(), X, X, Y, "Curt does not return one probability per class"),
+        (Silent(), X, X, Y, "Silent cannot predict_proba X; .* not today"),
+        (Stranger(), X, X, Y, "Stranger predicts a value that is not in its classes_"),
+        (LogisticRegression(), X, X.assign(width="wide"), Y, "LogisticRegression cannot predict X"),
         (
             make_pipeline(TfidfVectorizer(), LogisticRegression()),
             LINES,
             LINES.to_frame(),
             Y,
-            "Pipeline gives 1 predictions for 60 rows: .* a Series of texts, not a DataFrame",
+            "Pipeline returns 1 predictions for 60 rows: .* a Series of texts, not a DataFrame",
         ),
         (
             make_pipeline(TfidfVectorizer(), LogisticRegression()),
             LINES,
             LINES.to_numpy()[:, None],
             Y,
-            "Pipeline does not predict X, is it what it was fitted on",
+            "Pipeline cannot predict X; is it what it was fitted on",
         ),
         (
             make_pipeline(FunctionTransformer(pd.DataFrame.sort_index), LogisticRegression()),
             X.set_axis(range(ROWS)[::-1]),
             X.set_axis(range(ROWS)[::-1]),
             Y,
-            "Pipeline answers otherwise",
+            "Pipeline predicts something else",
         ),
     ],
     ids=str.split("random fickle outputs labels gaps unsure curt silent stranger texts frame column index"),
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_model_that_would_answer_otherwise_is_refused(
+def test_a_model_that_would_predict_something_else_is_refused(
     estimator: Any, fitted: Any, X: Any, y: Any, advice: str
 ) -> None:
-    """What no server could answer as training did is refused before anything is written, with the likely reason."""
+    """It is refused before anything is written, with the likely reason."""
     estimator.fit(fitted, y)
 
     with pytest.raises(NotPublishable, match=f"^{advice}"):
-        prove(*asked_of(estimator, X), tolerance=1e-9)
+        prove_round_trip(*model_of(estimator, X))
 
 
-def test_a_table_of_other_columns_is_refused() -> None:
-    """scikit-learn's own warning that names are missing is taken for what it says."""
-    asked, rows = asked_of(LogisticRegression().fit(X, Y), X)
+def test_rows_without_feature_names_are_refused() -> None:
+    """scikit-learn's warning about missing feature names is an error here."""
+    model, rows = model_of(LogisticRegression().fit(X, Y), X)
 
-    with pytest.raises(NotPublishable, match="LogisticRegression does not predict X, is it what it was fitted on"):
-        prove(asked, Rows(X.to_numpy(), rows.frame), tolerance=1e-9)
+    with pytest.raises(NotPublishable, match="LogisticRegression cannot predict X; is it what it was fitted on"):
+        prove_round_trip(model, Rows(X.to_numpy(), rows.frame))
