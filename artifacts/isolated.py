@@ -1,4 +1,4 @@
-"""Load a pickled model in a process that has only installed packages: the child of `train.isolation`."""
+"""The child process of `train.isolation`: loads a pickled model with the installed packages only."""
 
 import pickle  # nosec B403  # reads what the parent wrote for this process
 import sys
@@ -13,7 +13,7 @@ _LONGEST_TEXT = 500
 
 
 def main() -> None:
-    """Load the models that the parent asks for."""
+    """Load the models that the parent requests."""
     answer_requests(int(sys.argv[2]), _loaded)
 
 

@@ -36,7 +36,7 @@ class PublicKey:
 
     @property
     def id(self) -> str:
-        """The first sixteen hexadecimal digits of its sha256, for people to recognise it."""
+        """The first sixteen hexadecimal digits of its sha256, to identify it in messages."""
         return hashlib.sha256(self.raw).hexdigest()[:16]
 
     def verifies(self, signature: bytes, document: bytes) -> bool:

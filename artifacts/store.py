@@ -272,7 +272,7 @@ def _signed_by(home: Folder, champion: Identity, key: PublicKey) -> bool:
 
 
 def _how_to_go_live(reference: str, *, promote: bool, refused: str) -> str:
-    """Tell the publisher how a version goes live."""
+    """Return the line that says how a version goes live, or why it does not."""
     if not promote:
         return f"not promoted: python -m artifacts promote {reference} makes it the champion"
     if not refused:

@@ -18,5 +18,5 @@ def shorten(value: object, *, longest: int = LONGEST_NAME) -> str:
 
 
 def class_name(thing: object) -> str:
-    """Return the name of an object's class, which whoever made a pickle may have chosen."""
+    """Return the name of an object's class, which may come from a pickle, as printable text."""
     return shorten(type(thing).__name__)

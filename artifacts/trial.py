@@ -110,7 +110,7 @@ class Trials:
             file.seek(0)
             written = file.read()
             reply: Reply = json.loads(written) if written else self._reply(request)
-            # A store that is unreachable for a moment says nothing about the version.
+            # An error because the store is unreachable for a moment is not kept.
             if not written and reply.get("slug") not in {ArtifactMissing.slug, ArtifactUnreadable.slug}:
                 file.write(json.dumps(reply))
             return reply

@@ -1,9 +1,9 @@
-"""The last part of a program: a linear model, trees, or a vote of several."""
+"""The last part of a program, which predicts an array: a linear model, trees, or a vote of several."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -11,15 +11,6 @@ from artifacts.predictions import Predictions
 from artifacts.runtimes.compiled import compiled
 from artifacts.runtimes.links import Link, Scores, decide
 from artifacts.runtimes.steps import Matrix
-
-
-class Head(Protocol):
-    """Predicts an array of rows and columns."""
-
-    @property
-    def has_probabilities(self) -> bool: ...
-
-    def __call__(self, rows: Matrix, /, *, probabilities: bool) -> Predictions: ...
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,14 @@
-"""The steps of a program before its head, in numpy: each turns a table into an array of rows and columns."""
+"""
+The steps of a program before its head, in numpy: each turns a table into an array of rows and columns.
+
+They do the same operations in the same order as scikit-learn, so that the bits are the same.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +16,6 @@ from numpy.typing import NDArray
 from artifacts.signature import Table
 
 Matrix: TypeAlias = NDArray[Any]
-
-
-class Step(Protocol):
-    """One step; the same operations in the same order as scikit-learn's, so that the bits are the same."""
-
-    def __call__(self, rows: Table, /) -> Matrix: ...
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A model that behaves as long as it is published, and later does to its process what a broken model may do."""
+"""A model that is published without failure, and later does to its process what a broken model may do."""
 
 import asyncio
 import ctypes
@@ -44,7 +44,7 @@ _NAMES = list(ACTS)
 
 
 class Crashing(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Acts where a row's length is over 1,000, and when it is loaded while the file `load` names an act."""
+    """Fails for rows whose length is over 1,000, and when it is loaded while the file `load` names a failure."""
 
     def __init__(self, folder: str = "", C: float = 1.0) -> None:
         super().__init__(C=C)
@@ -66,12 +66,12 @@ class Crashing(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no
 
 
 def row(act: str) -> list[float]:
-    """The row for which the model acts so."""
+    """Return the row for which the model fails in this way."""
     return [2000.0, _NAMES.index(act)]
 
 
 def publish(store: Store, folder: Path, *, model: str = "crashing", load: str = "") -> Manifest:
-    """Publish it; from now on it acts so when it is loaded."""
+    """Publish the model; afterwards it fails in this way when it is loaded."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest = tiny_models.make(estimator=Crashing(str(folder))).publish(store, model=model)
     if load:
@@ -80,5 +80,5 @@ def publish(store: Store, folder: Path, *, model: str = "crashing", load: str = 
 
 
 def loads(folder: Path) -> list[int]:
-    """The processes that have loaded it since it was published, each as often as it did."""
+    """Return the ids of the processes that have loaded the model, one per load."""
     return [int(line) for line in (folder / "loads").read_text().splitlines()]

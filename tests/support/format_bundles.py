@@ -3,7 +3,7 @@ Small bundles of the present format for tests/formats, for later code to read.
 
     python -m tests.support.format_bundles FOLDER
 
-Run once when a format is new, into the folder of its number; what was written then is never written again.
+Run once for each new format, into the folder of its number; the result is never overwritten.
 """
 
 import sys
@@ -77,8 +77,8 @@ def _topic(store: Store) -> None:
 
 def keep(folder: Path) -> None:
     """Write all of them, without their cards: those are for people, and large."""
-    with TemporaryDirectory() as beside:
-        whole, kept = Store(Path(beside)), Store(folder)
+    with TemporaryDirectory() as scratch:
+        whole, kept = Store(Path(scratch)), Store(folder)
         for make in (_tree, _price, _topic):
             make(whole)
         for name in whole.models():

@@ -1,4 +1,4 @@
-"""Models that behave on every row but those whose `length` is above 1000."""
+"""Models that fail for rows whose `length` is above 1000 only."""
 
 import time
 from typing import Any
@@ -85,7 +85,7 @@ class Texts(Base):
 
 
 class UnknownClass(Base):
-    """Returns an integer that is no class."""
+    """Returns an integer that is not a class."""
 
     def wrong_labels(self, good: Any, bad: Any) -> Any:
         return np.where(bad, 7, good)

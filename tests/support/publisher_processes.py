@@ -1,9 +1,9 @@
 """
-Publishers in processes of their own, at the same time or killed.
+Publishers in separate processes, concurrent or killed.
 
     python -m tests.support.publisher_processes race | kill | kill-train STORE
 
-A program and no fixture, for pytest's process has threads and shall not fork. What it sees goes to stdout, as JSON.
+A program and not a fixture, because pytest's process has threads and must not fork. The result is printed as JSON.
 """
 
 import json
@@ -37,16 +37,16 @@ class InProcessTrials(Trials):
 
 
 def ask(scene: str, root: Path) -> Any:
-    """Run one scene in a process of its own, BLAS without threads, and give back what it saw."""
+    """Run one scene in a separate process, without threads of BLAS, and return its result."""
     env = {**environment(), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    told = run("tests.support.publisher_processes", scene, str(root), env=env)
-    assert told.returncode == 0, told.stderr
+    ended = run("tests.support.publisher_processes", scene, str(root), env=env)
+    assert ended.returncode == 0, ended.stderr
     # Publishing prints a line of its own.
-    return json.loads(told.stdout.splitlines()[-1])
+    return json.loads(ended.stdout.splitlines()[-1])
 
 
 def race(root: Path) -> list[int]:
-    """Let several publish at once, and tell the exit code of each."""
+    """Let several processes publish at once, and return the exit code of each."""
     children = []
     for _ in range(PUBLISHERS):
         child = os.fork()
@@ -60,9 +60,9 @@ def race(root: Path) -> list[int]:
 
 def kill(root: Path, publish: Callable[[Store], object], *, kills: int, within: float) -> list[dict[str, Any]]:
     """
-    Kill a process that publishes without end, again and again, and tell the state of the store after each time.
+    Kill a process that publishes in a loop, again and again, and return the state of the store after each kill.
 
-    A kill comes at random `within` as many publications as would be done by then, for machines differ in speed.
+    Each kill comes at a random time within the duration of `within` publications, because machines differ in speed.
     """
     chance = random.Random(SEED)
     publish(Store(root, trials=InProcessTrials()))
@@ -72,7 +72,7 @@ def kill(root: Path, publish: Callable[[Store], object], *, kills: int, within: 
     states: list[dict[str, Any]] = [state(root, known=set())]
     for _ in range(kills):
         child = os.fork()
-        while child == 0:  # pragma: no cover - who is killed cannot tell what it has run
+        while child == 0:  # pragma: no cover - a killed process records no coverage
             publish(Store(root, trials=InProcessTrials()))
         time.sleep(chance.uniform(0, longest_s))
         os.kill(child, signal.SIGKILL)
@@ -82,7 +82,7 @@ def kill(root: Path, publish: Callable[[Store], object], *, kills: int, within: 
 
 
 def state(root: Path, *, known: set[int]) -> dict[str, Any]:
-    """What a reader finds, and which version, if it is the champion or not known yet, cannot be loaded."""
+    """Return what a reader finds, and which of the champion and the new versions cannot be loaded."""
     store = Store(root, trials=InProcessTrials())
     versions, champion = store.versions("tiny"), store.resolve("tiny", CHAMPION)
     broken = [version for version in {*versions, champion} - (known - {champion}) if not _loads(store, version)]
@@ -102,7 +102,7 @@ def _train(store: Store) -> None:
     from train import publish
 
     estimator = LogisticRegression().fit(tiny_models.X, tiny_models.Y)
-    # Programs are made before anything is written, and take most of the time.
+    # Compiling comes before anything is written, and takes most of the time.
     publish(estimator, tiny_models.X, tiny_models.Y, name="tiny", labels=["short", "long"], compiled=False, store=store)
 
 

@@ -1,4 +1,4 @@
-"""Models small enough to be published a thousand times, and what is promised of them."""
+"""Models small enough to be published a thousand times, and their promises."""
 
 import io
 from dataclasses import dataclass
@@ -38,40 +38,40 @@ class Fickle(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no t
 
 @dataclass(frozen=True, slots=True)
 class Tiny:
-    """All that `Store.publish` asks for."""
+    """A fitted model with everything that `Store.publish` needs."""
 
     promise: Promise
     pickled: bytes
     labels: tuple[Label, ...]
 
     def publish(self, store: Store, *, model: str = "tiny", promote: bool = True) -> Manifest:
-        """Publish it once more."""
+        """Publish it as the next version."""
         return store.publish(model, self.content, promote=promote)
 
     @property
     def content(self) -> Content:
-        """The same as one thing."""
+        """The content of a version."""
         return Content(self.promise, self.pickled, self.labels)
 
 
 def make(*, labels: tuple[Any, Any] = ("short", "long"), estimator: Any = None, **promised: Any) -> Tiny:
-    """Two columns, six rows, two classes; what is given replaces what would be promised."""
+    """Return a classifier of two columns, six rows and two classes; keyword arguments replace fields of the promise."""
     estimator = (estimator or LogisticRegression()).fit(X, Y)
     lines = tuple(Label.model_validate({"class": value, "label": label}) for value, label in enumerate(labels))
     return _made(estimator, lines, task="classification", **promised)
 
 
 def make_regressor(*, scale: float = 1.0, estimator: Any = None, **promised: Any) -> Tiny:
-    """The same columns and rows, and a number for each, about as large as the scale."""
+    """Return a regressor of the same columns and rows, whose numbers have the given scale."""
     estimator = (estimator or LinearRegression()).fit(X, np.array(WEIGHTS) * scale)
     return _made(estimator, (), task="regression", **promised)
 
 
 def _made(estimator: Any, lines: tuple[Label, ...], *, task: Any, **promised: Any) -> Tiny:
-    told = predict_rows(
+    predicted = predict_rows(
         estimator, X, classifies=bool(lines), probabilities=bool(lines) and hasattr(estimator, "predict_proba")
     )
-    answers = Predictions(told.values, told.probabilities, label_map([line.label for line in lines]))
+    answers = Predictions(predicted.values, predicted.probabilities, label_map([line.label for line in lines]))
     promise = Promise(
         task=task,
         estimator=repr(estimator),
@@ -92,24 +92,24 @@ def _made(estimator: Any, lines: tuple[Label, ...], *, task: Any, **promised: An
 
 
 def signature() -> Signature:
-    """A length and a count, in a frame."""
+    """Return the signature of a frame with a length and a count."""
     return Signature(container="frame", columns=(column("length", "float64"), column("leaves", "int64")))
 
 
 def table() -> Table:
-    """The six rows as a runtime is asked them."""
+    """Return the six rows as a runtime gets them."""
     return signature().table([X["length"].to_numpy(), X["leaves"].to_numpy()])
 
 
 def column(name: str, dtype: str, *, nullable: bool = False) -> Column:
-    """A column of numbers of numpy's, whose training is of no interest."""
+    """Return a column of a numeric numpy dtype."""
     kind = "float" if np.dtype(dtype).kind == "f" else "integer"
     fields = {"minimum": 1, "maximum": 9, "example": 2}
     return Column.model_validate({"name": name, "kind": kind, "dtype": dtype, "nullable": nullable, **fields})
 
 
 def pickle(model: object) -> bytes:
-    """The bytes of a model.joblib."""
+    """Return an object as the bytes of a model.joblib."""
     buffer = io.BytesIO()
     joblib.dump(model, buffer)
     return buffer.getvalue()

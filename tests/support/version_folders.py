@@ -1,4 +1,4 @@
-"""A version on disk, and ways to spoil it."""
+"""Write a version to the disk, load it, and change it as an attacker would."""
 
 import hashlib
 import json
@@ -20,23 +20,23 @@ from tests.support import tiny_models
 
 
 def signer() -> Signer:
-    """What signs in this run."""
+    """Return the key that signs in this test run."""
     return Keys.of(ArtifactSettings()).signer()
 
 
 def trusted() -> Sequence[PublicKey]:
-    """Who is trusted in this run."""
+    """Return the keys that are trusted in this test run."""
     return Keys.of(ArtifactSettings()).trusted
 
 
 def stranger() -> Signer:
-    """What signs, and nobody trusts."""
+    """Return a key that is not trusted."""
     return Signer(Ed25519PrivateKey.generate())
 
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """Makes a folder when it is unpickled, as an attacker's model would do worse."""
+    """Makes a folder when it is unpickled, in place of an attacker's code."""
 
     path: str
 
@@ -63,14 +63,14 @@ class Mute:
 
 
 def write(folder: Path, made: tiny_models.Tiny) -> Path:
-    """A version in a new folder, the first of its model whatever the folder is called."""
+    """Write a version into a new folder, as version 1 of its model whatever the name of the folder."""
     folder.mkdir(parents=True)
     version_folder.write(folder, made.content, model="tiny", version=1, signer=signer())
     return folder
 
 
 def read(folder: Path, of: Identity = Identity("tiny", 1), **how: Any) -> Bundle:  # noqa: B008  # it is frozen
-    """Load it as a server would."""
+    """Load a version as a server would."""
     try:
         with Folder.at(folder) as opened:
             return bundle.load(opened, of, **{"trusted": trusted(), **how})
@@ -79,7 +79,7 @@ def read(folder: Path, of: Identity = Identity("tiny", 1), **how: Any) -> Bundle
 
 
 def seal(folder: Path, name: str, content: bytes) -> None:
-    """Replace a file, its digest and the signature, as one could who may sign."""
+    """Replace a file, its digest and the signature, as someone with the signing key could."""
     (folder / name).write_bytes(content)
 
     def change(manifest: dict[str, Any]) -> None:
@@ -90,13 +90,13 @@ def seal(folder: Path, name: str, content: bytes) -> None:
 
 
 def amend(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change the manifest on disk, and sign it again."""
+    """Change the manifest, and sign it again."""
     manifest = json.loads((folder / MANIFEST).read_bytes())
     change(manifest)
     put(folder, json.dumps(manifest).encode())
 
 
 def put(folder: Path, document: bytes, *, by: Signer | None = None) -> None:
-    """These very bytes as the manifest, signed."""
+    """Write these bytes as the manifest, and sign them."""
     (folder / MANIFEST).write_bytes(document)
     (folder / SIGNATURE).write_bytes((by or signer()).sign(document))
