@@ -1,12 +1,12 @@
 """Who vouches for a version: a detached Ed25519 signature over the very bytes of its manifest."""
 
-import base64
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from artifacts import base64url
 from artifacts.errors import ArtifactSignature, ArtifactUntrusted, KeyInvalid
 
 # Imported where a key is used: listing a store needs none of it.
@@ -32,7 +32,7 @@ class PublicKey:
     @property
     def text(self) -> str:
         """The key in one line, as SEPAL_TRUSTED_KEYS takes it."""
-        return f"ed25519:{_encoded(self.raw)}"
+        return f"ed25519:{base64url.encode(self.raw)}"
 
     @property
     def id(self) -> str:
@@ -64,7 +64,7 @@ class Signer:
 
     def sign(self, document: bytes) -> bytes:
         """The signature of a document, as it is kept in a file."""
-        signature = _encoded(self.key.sign(_DOMAIN + document))
+        signature = base64url.encode(self.key.sign(_DOMAIN + document))
         return f"sepal signature 1\nalgorithm: ed25519\nkey: {self.public.id}\nsignature: {signature}\n".encode()
 
 
@@ -126,11 +126,9 @@ def _is_of_any(trusted: Iterable[PublicKey], signature: bytes, document: bytes) 
     return any(key.verifies(signature, document) for key in trusted)
 
 
-def _encoded(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
 def _decoded(text: str) -> bytes | None:
-    """None where it is not the one way in which its bytes are written."""
-    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    return raw if _encoded(raw) == text else None
+    """Decode base64url; None where the text is not."""
+    try:
+        return base64url.decode(text)
+    except ValueError:
+        return None

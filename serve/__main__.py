@@ -156,14 +156,14 @@ def _has_keys(settings: Settings) -> bool:
     """Whether the settings lead to keys that tokens can be verified with; what is wrong with them is told in a line."""
     if not settings.token_keys and not settings.oidc_issuer:
         return True
-    from serve.app.security import make_issuer, make_oidc_verifier, make_tokens
+    from serve.app.security import make_oidc_keys, make_oidc_verifier, make_tokens
 
     try:
         if settings.token_keys:
             make_tokens(settings)
             _warn_of_readers(Path(settings.token_keys))
         if make_oidc_verifier(settings):
-            make_issuer(settings)
+            make_oidc_keys(settings)
     except ValueError as error:
         print(error, file=sys.stderr)
         return False

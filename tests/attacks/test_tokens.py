@@ -13,9 +13,9 @@ import pytest
 from jose.backends import cryptography_backend
 
 from serve.auth.callers import Callers
-from serve.auth.keyring import save
+from serve.auth.jwk_sets import read_public_set
 from serve.auth.oidc import OidcVerifier
-from serve.auth.public_keys import read_public
+from serve.auth.signing_keys import save
 from serve.auth.tokens import Tokens
 from serve.errors import Unauthenticated
 from tests.support.keys import ISSUER, KINDS, SECRET, Kind, kinds, own_keys, published
@@ -31,7 +31,7 @@ MUTATED_OVER_HTTP = 60
 def callers() -> Callers:
     """A deployment with a key of every kind, and an issuer beside."""
     outside = OidcVerifier(issuer=ISSUER, audience="sepal-api", algorithms=("RS256", "ES256"), scope_claim="scope")
-    outside.take(read_public(json.dumps(published()).encode(), ("RS256", "ES256")))
+    outside.replace_keys(read_public_set(json.dumps(published()).encode(), ("RS256", "ES256")))
     return Callers(Tokens(own_keys(), issuer="sepal", audience="sepal", ttl_s=600), oidc=outside)
 
 

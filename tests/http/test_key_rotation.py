@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx2
 import pytest
 
-from serve.auth.keyring import added, retired, save, used
+from serve.auth.signing_keys import retire_key, save, use_key
 from tests.support.keys import kinds, own_keys, public_jwk, published, rs256, rsa_key
 from tests.support.oidc_provider import Provider
 from tests.support.server import Server, environment, free_port
@@ -119,20 +119,20 @@ def test_nobody_is_logged_out_by_a_change_of_keys(deployment: Deployment) -> Non
     file = deployment.file
     with Load(deployment.server) as load:
         old = load.tokens[0]
-        keys = added((CURVE,), PAIR)
-        save(file, keys)
+        save(file, (CURVE, PAIR))
         assert soon(lambda: deployment.published_kids == [CURVE.kid, PAIR.kid])
-        keys = used(keys, PAIR.kid)
-        save(file, keys)
+        use_key(file, PAIR.kid)
         assert soon(lambda: kid(deployment.server.token("predict")) == PAIR.kid)
+        whole = file.read_text()
         file.write_text("broken")
-        assert deployment.server.line("keys not taken up", "keyring")["level"] == "error"
+        assert deployment.server.line("keys not renewed", "keyring")["level"] == "error"
         assert soon(lambda: {kid(token) for token in load.tokens[1:]} == {PAIR.kid})
     new = deployment.server.token("predict")
 
     assert load.failed == []
     assert load.asked > 200
-    save(file, retired(keys, CURVE.kid))
+    file.write_text(whole)
+    retire_key(file, CURVE.kid)
     assert deployment.becomes(old, 401)
     assert deployment.status(new) == 200
     assert deployment.published_kids == [PAIR.kid]
@@ -171,6 +171,6 @@ def test_an_issuer_comes_changes_and_goes(deployment: Deployment) -> None:
         provider.publish(b"<html>")
         assert soon(lambda: provider.asked.total() > asked + 4)
         assert deployment.status(moved) == 200
-    assert deployment.server.line("keys not taken up", "issuer", "Connection refused")["level"] == "error"
+    assert deployment.server.line("keys not renewed", "issuer", "Errno 111")["level"] == "error"
     assert deployment.status(moved) == 200
     assert deployment.server.client.get("/health/ready").status_code == 200

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from serve.auth.jwks import SigningKey, asymmetric_key, secret_key
+from serve.auth.jwk_sets import key_pair, secret_key
+from serve.auth.tokens import SigningKey, construct_key
 
 Sign = Callable[[bytes], bytes]
 SECRET = "kV7dQ2mXr9LzT4wBn8yHc5sJf3gPa6Ue"
@@ -90,7 +91,8 @@ def thumbprint(jwk: Mapping[str, object]) -> str:
 
 def own_keys() -> tuple[SigningKey, ...]:
     """What the deployment under attack signs with: a pair on a curve; an RSA pair and a secret verify."""
-    return asymmetric_key(ec_key()), asymmetric_key(rsa_key()), secret_key(SECRET.encode())
+    pairs = (construct_key(ec_key(), "ES256"), construct_key(rsa_key(), "RS256"))
+    return (*map(key_pair, pairs), secret_key(SECRET.encode()))
 
 
 def published() -> dict[str, object]:

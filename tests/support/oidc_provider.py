@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
-from serve.auth.issuer import DISCOVERY
+from serve.auth.oidc_keys import DISCOVERY
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 KEYS = "/keys"

@@ -1,23 +1,17 @@
 """Tokens of an OpenID Connect provider: whose they are, how far they reach, and where the keys come from."""
 
 import json
-import threading
-import time
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from serve.auth.issuer import DISCOVERY, MOST_BYTES, Issuer, described
+from serve.auth.jwk_sets import read_public_set
 from serve.auth.oidc import OidcVerifier
-from serve.auth.public_keys import read_public
 from serve.auth.tokens import LEEWAY_S
 from serve.auth.users import Scope
 from serve.errors import Unauthenticated
 from tests.support.keys import ISSUER, Kind, ec_key, kinds, public_jwk, published, rs256, rsa_key, signed
-from tests.support.oidc_provider import KEYS, Answer, Provider, content, status
 from tests.unit.serve.auth.test_tokens import NOW
 
 BOTH = ("RS256", "ES256")
@@ -34,7 +28,7 @@ def outside(keys: object = None, **other: Any) -> OidcVerifier:
         "clock": lambda: NOW,
     }
     made = OidcVerifier(**{**given, **other})
-    made.take(read_public(json.dumps(keys or published()).encode(), BOTH))
+    made.replace_keys(read_public_set(json.dumps(keys or published()).encode(), BOTH))
     return made
 
 
@@ -159,8 +153,8 @@ def test_keys_that_are_gone_are_named() -> None:
     [mark] = verified.ids - {verified.own}
     other = {"keys": [public_jwk(rsa_key("next"), kid="theirs-rsa")]}
 
-    assert ours.take(read_public(json.dumps(published()).encode(), BOTH)) == frozenset()
-    assert mark in ours.take(read_public(json.dumps(other).encode(), BOTH))
+    assert ours.replace_keys(read_public_set(json.dumps(published()).encode(), BOTH)) == frozenset()
+    assert mark in ours.replace_keys(read_public_set(json.dumps(other).encode(), BOTH))
     with pytest.raises(Unauthenticated):
         ours.verify(RSA.token())
     assert ours.verify(RSA.token(sign=rs256(rsa_key("next")))).principal.name == "oidc:4f1c"
@@ -172,101 +166,3 @@ def test_before_the_first_look_up_nobody_counts() -> None:
 
     with pytest.raises(Unauthenticated):
         silent.verify(RSA.token())
-
-
-def test_keys_are_found_where_the_issuer_says() -> None:
-    """From its own description, from an address, or from a file."""
-    with Provider(published()) as provider:
-        by_description = Issuer(provider.url, algorithms=BOTH).read()
-        by_address = Issuer(provider.url, keys=provider.url + KEYS, algorithms=BOTH).read()
-
-    assert by_description.keys() == by_address.keys() == {("RS256", "theirs-rsa"), ("ES256", "theirs-ec")}
-    assert provider.asked == {DISCOVERY: 1, KEYS: 2}
-
-
-def test_keys_are_found_in_a_file(tmp_path: Path) -> None:
-    """A file needs no network, and no issuer that answers."""
-    (tmp_path / "keys.json").write_text(json.dumps(published()))
-
-    assert len(Issuer(ISSUER, keys=str(tmp_path / "keys.json"), algorithms=("ES256",)).read()) == 1
-
-
-def dripping(handler: BaseHTTPRequestHandler) -> None:
-    """One byte after the other, each of them in time."""
-    handler.send_response(200)
-    handler.send_header("Content-Length", "100000")
-    handler.end_headers()
-    stop = threading.Event()
-    try:
-        while not stop.wait(0.02):
-            handler.wfile.write(b" ")
-    except OSError:
-        handler.close_connection = True
-
-
-@pytest.mark.parametrize(
-    ("path", "answer"),
-    [
-        (KEYS, status(500)),
-        (KEYS, status(302, Location="/other")),
-        (KEYS, status(301, Location="file:///etc/passwd")),
-        (KEYS, status(204)),
-        (KEYS, content(b"<html>")),
-        (KEYS, content({"keys": []})),
-        (KEYS, content({"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "a"}]})),
-        (KEYS, content(b" " * (MOST_BYTES + 1))),
-        (KEYS, dripping),
-        (KEYS, lambda handler: handler.connection.close()),
-        (DISCOVERY, status(404)),
-        (DISCOVERY, content([])),
-        (DISCOVERY, content({"issuer": "https://other.example", "jwks_uri": "https://other.example/"})),
-        (DISCOVERY, content({"issuer": 7})),
-    ],
-)
-def test_an_issuer_that_misbehaves_is_a_failure(path: str, answer: Answer) -> None:
-    """Whatever comes instead of keys, it ends soon, and nobody follows a redirect."""
-    with Provider(published()) as provider:
-        provider.answers |= {path: answer, "/other": content(published())}
-        started = time.monotonic()
-
-        with pytest.raises((ValueError, OSError)):
-            Issuer(provider.url, algorithms=BOTH, longest_s=0.3).read()
-
-        assert time.monotonic() - started < 3
-        assert provider.asked["/other"] == 0
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "127.1.2.3"])
-def test_an_issuer_elsewhere_does_not_send_us_home(host: str) -> None:
-    """Keys of somebody else are not looked up at what only this machine can reach; another host of theirs is fine."""
-    told = {"issuer": ISSUER, "jwks_uri": f"https://{host}/admin"}
-    with pytest.raises(ValueError, match="this very machine"):
-        described(json.dumps(told).encode(), ISSUER)
-
-    told["jwks_uri"] = "https://keys.example/set?of=all"
-    assert described(json.dumps(told).encode(), ISSUER) == told["jwks_uri"]
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "http://issuer.example",
-        "ftp://issuer.example",
-        "file:///etc/passwd",
-        "https://",
-        "https://user:word@issuer.example",
-        "https://issuer.example:0",
-        "https://issuer.example:port",
-        "https://issuer.example/\r\nHost: x",
-        "http://127.0.0.1.evil.example",
-        "http://169.254.169.254/latest",
-        "issuer.example",
-    ],
-)
-def test_keys_come_over_tls_or_from_this_machine(address: str) -> None:
-    """An address where anybody in between could put other keys is refused when the server starts."""
-    with pytest.raises(ValueError):  # noqa: PT011  # a port that is none is told by the library
-        Issuer(address, algorithms=BOTH)
-    if "://" in address:
-        with pytest.raises(ValueError):  # noqa: PT011
-            Issuer(ISSUER, keys=address, algorithms=BOTH)

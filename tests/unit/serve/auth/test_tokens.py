@@ -9,8 +9,8 @@ import pytest
 from jose import jwk, jwt
 from jose.utils import base64url_encode
 
-from serve.auth.jwks import SigningKey, secret_key
-from serve.auth.tokens import LEEWAY_S, Tokens
+from serve.auth.jwk_sets import secret_key
+from serve.auth.tokens import LEEWAY_S, SigningKey, Tokens
 from serve.auth.users import Scope
 from serve.errors import Unauthenticated
 
