@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx2
 
 from serve.auth.passwords import Passwords
+from serve.auth.principals import Permission
 from serve.auth.security_store import SecurityStore
-from serve.auth.users import Scope
 from serve.storage.database import connect, prepare
 from tests.support.server import Server, environment
 
@@ -49,7 +49,7 @@ def _add_users(url: str) -> None:
     people = SecurityStore.of(engine, audit_days=0).user_admin("benchmark")
     hashed = Passwords().hash("correct horse battery")
     for name in ("known", "disabled"):
-        people.add(name, password_hash=hashed, scopes=[Scope.PREDICT])
+        people.add(name, password_hash=hashed, permissions=[Permission.PREDICT])
     people.disable("disabled")
     engine.dispose()
 

@@ -22,7 +22,7 @@ from serve.telemetry.access_log import AccessLog
 from serve.telemetry.metrics import forget_process
 
 if TYPE_CHECKING:
-    from serve.limits.shared import RedisCounter
+    from serve.limits.redis_counter import RedisCounter
 
 # New objects after which garbage is looked for.
 _COLLECT_AFTER = 10_000

@@ -9,8 +9,7 @@ from typing import Any
 from anyio import CapacityLimiter, from_thread, to_thread
 from sqlalchemy import Engine
 
-from serve.auth import keys as api_keys
-from serve.auth.auth_threads import AuthThreads
+from serve.auth import api_keys
 from serve.auth.callers import Callers
 from serve.auth.grants import Grants
 from serve.auth.key_renewal import KEY_FILE_S, KeyRenewal
@@ -19,12 +18,12 @@ from serve.auth.login import Login
 from serve.auth.oidc import OidcVerifier
 from serve.auth.oidc_keys import OidcKeys
 from serve.auth.passwords import Passwords
-from serve.auth.principals import Verified
+from serve.auth.principals import Permission, Verified
 from serve.auth.revocation_poller import RevocationPoller
 from serve.auth.security_store import SecurityStore
 from serve.auth.signing_keys import DeploymentKeys
+from serve.auth.thread_limiter import ThreadLimiter
 from serve.auth.tokens import Tokens
-from serve.auth.users import Scope
 from serve.settings import OIDC_SCOPES, Settings
 from serve.telemetry.metrics import Metrics
 
@@ -40,7 +39,8 @@ class Security:
     grants: Grants
     login: Login
     callers: Callers
-    database_threads: AuthThreads
+    password_threads: ThreadLimiter
+    database_threads: ThreadLimiter
     revocation_poller: RevocationPoller
 
 
@@ -54,13 +54,13 @@ def make_security(settings: Settings, engine: Engine, metrics: Metrics) -> Secur
     async def look_up(bearer: str) -> Verified:
         # A malformed key takes no thread.
         api_keys.parse(bearer)
-        return await database_threads.run(records.keys.verify, bearer)
+        return await database_threads.run(records.api_keys.verify, bearer)
 
     keys, oidc = make_keys(settings), make_oidc_verifier(settings)
     tokens = make_tokens(settings, keys)
     records = SecurityStore.of(engine, audit_days=settings.audit_days, announce=announce)
-    database_threads = AuthThreads(settings.login_threads)
-    callers = Callers(tokens, oidc=oidc, look_up=look_up, is_revoked=records.revocations.hold)
+    database_threads = ThreadLimiter(settings.login_threads)
+    callers = Callers(tokens, oidc=oidc, look_up=look_up, is_revoked=records.revocations.any_revoked)
     lockout = Lockout(
         engine,
         most=settings.login_failures,
@@ -89,7 +89,8 @@ def make_security(settings: Settings, engine: Engine, metrics: Metrics) -> Secur
         poll_s=settings.revocation_poll_s,
         prune=[records.sessions.prune, records.revocations.prune, records.audit.prune, lockout.prune],
     )
-    return Security(keys, tokens, oidc, records, grants, login, callers, database_threads, poller)
+    password_threads = ThreadLimiter(settings.login_threads)
+    return Security(keys, tokens, oidc, records, grants, login, callers, password_threads, database_threads, poller)
 
 
 def make_keys(settings: Settings) -> DeploymentKeys:
@@ -125,7 +126,9 @@ def make_oidc_verifier(settings: Settings) -> OidcVerifier | None:
         return None
     scopes = settings.oidc_scopes
     try:
-        ours = None if scopes is None else {value: list(map(Scope, text.split())) for value, text in scopes.items()}
+        ours = (
+            None if scopes is None else {value: list(map(Permission, text.split())) for value, text in scopes.items()}
+        )
     except ValueError as error:
         raise ValueError(f"SEPAL_OIDC_SCOPES: {error}; for example {OIDC_SCOPES}") from error
     return OidcVerifier(

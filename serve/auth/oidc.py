@@ -9,9 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from artifacts import base64url
 from serve.auth.jwk_sets import thumbprint
-from serve.auth.principals import Principal, Verified
+from serve.auth.principals import ALL_PERMISSIONS, Permission, Principal, Verified
 from serve.auth.tokens import LEEWAY_S, LONGEST, LONGEST_LIFE_S, Key, check_time, claims_of, parse_object
-from serve.auth.users import ALL_SCOPES, Scope
 from serve.errors import InvalidInput, Unauthenticated
 
 # No local user has a colon in the name, so an external name never equals a local one.
@@ -58,14 +57,14 @@ class OidcVerifier:
         audience: str,
         algorithms: Iterable[str],
         scope_claim: str,
-        scopes: Mapping[str, Iterable[Scope]] | None = None,
+        scopes: Mapping[str, Iterable[Permission]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._issuer = issuer
         self._audience = audience
         self._algorithms = frozenset(algorithms)
         self._scope_claim = scope_claim
-        mapping = {scope.value: [scope] for scope in Scope} if scopes is None else scopes
+        mapping = {permission.value: [permission] for permission in Permission} if scopes is None else scopes
         self._scopes = {value: frozenset(granted) for value, granted in mapping.items()}
         self._clock = clock
         self._keys: Mapping[tuple[str, str], tuple[Key, str]] = MappingProxyType({})
@@ -130,15 +129,15 @@ class OidcVerifier:
         if not is_named:
             raise Unauthenticated("invalid claims")
 
-    def _granted(self, claims: Mapping[str, object]) -> frozenset[Scope]:
-        """Return our scopes for the values of the configured claim; no other value or claim grants anything."""
+    def _granted(self, claims: Mapping[str, object]) -> frozenset[Permission]:
+        """Return the permissions for the values of the configured claim; no other value or claim grants anything."""
         value = claims.get(self._scope_claim, _nested(claims, self._scope_claim))
         values = value.split(" ") if isinstance(value, str) else value if isinstance(value, list) else []
         # OAuth separates scopes by spaces only; another program would read other white space as part of a scope.
         if isinstance(value, str) and value.split() != list(filter(None, values)):
             raise ValueError("scopes are separated by spaces")
         granted = [self._scopes.get(each, frozenset()) for each in values if isinstance(each, str)]
-        return ALL_SCOPES.intersection(frozenset().union(*granted))
+        return ALL_PERMISSIONS.intersection(frozenset().union(*granted))
 
 
 def _header(text: str) -> _Header:

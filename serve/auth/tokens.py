@@ -14,8 +14,7 @@ from jose.exceptions import JOSEError
 from pydantic import BaseModel, ConfigDict, Field
 
 from artifacts import base64url
-from serve.auth.principals import Principal, Verified
-from serve.auth.users import ALL_SCOPES, Scope
+from serve.auth.principals import ALL_PERMISSIONS, Permission, Principal, Verified, scope_of
 from serve.errors import InvalidInput, Unauthenticated
 from serve.http import json_body
 
@@ -47,7 +46,7 @@ class Issued:
 
     token: str
     expires_in_s: int
-    scopes: frozenset[Scope]
+    permissions: frozenset[Permission]
 
 
 class _Claims(BaseModel):
@@ -141,9 +140,11 @@ class Tokens:
         """Return whether a token has a header of this deployment; it may be invalid all the same."""
         return token.partition(".")[0] in self._keys.by_header
 
-    def issue(self, subject: str, scopes: Iterable[Scope], *, session: str = "", ttl_s: int | None = None) -> Issued:
+    def issue(
+        self, subject: str, permissions: Iterable[Permission], *, session: str = "", ttl_s: int | None = None
+    ) -> Issued:
         """Issue a token to an authenticated subject; `session` is the id of their login."""
-        now, ttl_s, granted = int(self._clock()), ttl_s or self._ttl_s, frozenset(scopes)
+        now, ttl_s, granted = int(self._clock()), ttl_s or self._ttl_s, frozenset(permissions)
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
@@ -152,7 +153,7 @@ class Tokens:
             "nbf": now,
             "exp": now + ttl_s,
             "jti": uuid.uuid4().hex,
-            "scope": " ".join(sorted(granted)),
+            "scope": scope_of(granted),
             **({"sid": session} if session else {}),
         }
         key = self._keys.signing
@@ -186,9 +187,9 @@ class Tokens:
             raise Unauthenticated("lifetime too long")
         since, until = max(claims.iat, claims.nbf) - LEEWAY_S, claims.exp + LEEWAY_S
         check_time(since, until, self._clock())
-        scopes = frozenset(Scope(scope) for scope in claims.scope.split(" ") if scope in ALL_SCOPES)
+        permissions = frozenset(Permission(name) for name in claims.scope.split(" ") if name in ALL_PERMISSIONS)
         ids = frozenset({claims.jti, claims.sid} - {""}) | {_id(key)}
-        return Verified(Principal(claims.sub, scopes, claims.sid), since, until, ids, claims.jti)
+        return Verified(Principal(claims.sub, permissions, claims.sid), since, until, ids, claims.jti)
 
 
 def claims_of(token: str, key: Key) -> Mapping[str, object]:

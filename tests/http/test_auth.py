@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from serve.app.root import create_app
-from serve.auth.users import ALL_SCOPES
+from serve.auth.principals import ALL_PERMISSIONS
 from serve.settings import Settings
 from tests.support.server import Api, Server, slug
 from tests.test_house import DOCS, PUBLIC, routes_of
@@ -64,10 +64,10 @@ def test_nothing_answers_without_a_token(server: Server, method: str, path: str,
 @pytest.fixture(scope="module")
 def bearers(server: Server) -> dict[str, dict[str, str]]:
     """One token for each single scope."""
-    return {scope: server.bearer(scope) for scope in ALL_SCOPES}
+    return {scope: server.bearer(scope) for scope in ALL_PERMISSIONS}
 
 
-@pytest.mark.parametrize("scope", sorted(ALL_SCOPES))
+@pytest.mark.parametrize("scope", sorted(ALL_PERMISSIONS))
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_a_token_reaches_what_its_scope_names(
     server: Server, bearers: dict[str, dict[str, str]], method: str, path: str, scope: str

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from serve.auth.users import Scope
+from serve.auth.principals import Permission
 from tests.support import postgres
 from tests.support.deployment import PASSWORD, Deployment, deployed, within
 from tests.support.keys import SECRET
@@ -57,8 +57,8 @@ def test_predictions_go_on_without_the_database(outage: tuple[Deployment, postgr
     deployment, database = outage
     name = deployment.user(f"ada.{how}")
     granted, unused, out = deployment.tokens(name), deployment.tokens(name), deployment.tokens(name)["access_token"]
-    keys = deployment.records.keys
-    known, unknown = (keys.create("robot", [Scope.PREDICT], life_s=600, who="test") for _ in range(2))
+    keys = deployment.records.api_keys
+    known, unknown = (keys.create("robot", [Permission.PREDICT], life_s=600, who="test") for _ in range(2))
     assert predict(deployment, known) == predict(deployment, granted["access_token"]) == 200
     assert deployment.ask("POST", "/token/revoke", token=out, data={"token": out}).status_code == 200
 

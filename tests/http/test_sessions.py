@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from serve.auth.passwords import Passwords
-from serve.auth.users import Scope
+from serve.auth.principals import Permission
 from tests.support.deployment import EVERYWHERE_S, PASSWORD, Deployment, deployed, within
 from tests.support.keys import SECRET
 from tests.support.server import Server, environment, slug
@@ -172,17 +172,19 @@ def test_everybody_sees_and_ends_their_own_sessions(deployment: Deployment, ada:
 def test_whoever_loses_something_is_out(deployment: Deployment, change: str) -> None:
     """A change that takes something away ends the user's sessions everywhere within seconds, and nobody else's."""
     word = change.replace(" ", "-")
-    deployment.people.add_role(f"role-{word}", [Scope.PREDICT, Scope.BATCH])
-    name = deployment.user(f"lost.{word}", scopes=[Scope.MODELS_READ, Scope.METRICS_READ], roles=[f"role-{word}"])
+    deployment.admin.add_role(f"role-{word}", [Permission.PREDICT, Permission.BATCH])
+    name = deployment.user(
+        f"lost.{word}", permissions=[Permission.MODELS_READ, Permission.METRICS_READ], roles=[f"role-{word}"]
+    )
     other = deployment.tokens(deployment.user(f"kept.{word}"))
     granted = deployment.tokens(name)
-    people = deployment.people
+    people = deployment.admin
     changes = {
         "remove": lambda: people.remove(name),
         "disable": lambda: people.disable(name),
         "password": lambda: people.set_password(name, Passwords().hash("another horse")),
-        "scopes": lambda: people.set(name, scopes=[Scope.MODELS_READ]),
-        "role": lambda: people.set_role(f"role-{word}", [Scope.PREDICT]),
+        "scopes": lambda: people.set(name, permissions=[Permission.MODELS_READ]),
+        "role": lambda: people.set_role(f"role-{word}", [Permission.PREDICT]),
         "role removed": lambda: people.remove_role(f"role-{word}"),
         "logged out": lambda: people.log_out(name),
     }
@@ -203,10 +205,10 @@ def test_whoever_loses_something_is_out(deployment: Deployment, change: str) -> 
 
 def test_whoever_gains_something_stays(deployment: Deployment, ada: str) -> None:
     """More scopes or roles end nothing; they come with the next login."""
-    name = deployment.user(f"{ada}.less", scopes=[Scope.PREDICT])
+    name = deployment.user(f"{ada}.less", permissions=[Permission.PREDICT])
     granted = deployment.tokens(name)
 
-    assert deployment.people.set(name, scopes=[Scope.PREDICT, Scope.BATCH], roles=["operator"]) == 0
+    assert deployment.admin.set(name, permissions=[Permission.PREDICT, Permission.BATCH], roles=["operator"]) == 0
 
     assert deployment.me(granted["access_token"], server=1) == 200
     assert deployment.refresh(granted["refresh_token"]).json()["scope"] == "predict"
@@ -284,7 +286,7 @@ def test_the_thirtieth_failure_locks_an_address(deployment: Deployment, ada: str
 
 def test_a_key_opens_what_its_scopes_name(deployment: Deployment) -> None:
     """A machine asks with a key, is known by its name, and is refused within seconds of its revocation."""
-    key = deployment.records.keys.create("robot", [Scope.PREDICT], life_s=60, who="test")
+    key = deployment.records.api_keys.create("robot", [Permission.PREDICT], life_s=60, who="test")
     rows = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
 
     for server in range(2):
@@ -296,7 +298,7 @@ def test_a_key_opens_what_its_scopes_name(deployment: Deployment) -> None:
     passwords = {"old_password": PASSWORD, "new_password": PASSWORD}
     assert deployment.ask("PUT", "/me/password", token=key, json=passwords).status_code == 403
 
-    deployment.records.keys.revoke(key.split("_")[1], who="test")
+    deployment.records.api_keys.revoke(key.split("_")[1], who="test")
 
     for server in range(2):
         assert within(EVERYWHERE_S, lambda server=server: deployment.me(key, server=server) == 401)  # type: ignore[misc]
@@ -304,7 +306,7 @@ def test_a_key_opens_what_its_scopes_name(deployment: Deployment) -> None:
 
 def test_whoever_has_a_key_can_give_it_up(deployment: Deployment) -> None:
     """A key that has leaked is revoked by having it, by nothing less, and the audit tells."""
-    key = deployment.records.keys.create("leaked", [Scope.PREDICT], life_s=60, who="test")
+    key = deployment.records.api_keys.create("leaked", [Permission.PREDICT], life_s=60, who="test")
     statuses = [deployment.me(key, server=server) for server in range(2)]
     guessed = deployment.ask("POST", "/token/revoke", data={"token": key[:-1] + ("0" if key[-1] != "0" else "1")})
     kept = deployment.me(key)
@@ -328,7 +330,7 @@ def test_a_password_that_is_confirmed_is_told(deployment: Deployment, ada: str) 
 
 def test_who_may_do_nothing_may_do_that(deployment: Deployment) -> None:
     """A user without a scope logs in and stays logged in, and reaches their own name."""
-    name = deployment.user(f"nothing.{deployment.number}", scopes=[])
+    name = deployment.user(f"nothing.{deployment.number}", permissions=[])
     first = deployment.tokens(name)
 
     second = deployment.refresh(first["refresh_token"])
@@ -342,7 +344,7 @@ def test_who_may_do_nothing_may_do_that(deployment: Deployment) -> None:
 def test_a_key_that_does_not_count_looks_like_any_other_token(deployment: Deployment, mangle: str) -> None:
     """Malformed, unknown, expired or with another secret: the same 401, and the same words."""
     life_s = 0.001 if mangle == "expired" else 60
-    key = deployment.records.keys.create("robot", [Scope.PREDICT], life_s=life_s, who="test")
+    key = deployment.records.api_keys.create("robot", [Permission.PREDICT], life_s=life_s, who="test")
     mangled = {
         "unknown": "sepal_" + "0" * 16 + "_" + key.split("_")[2],
         "secret": key[:-1] + ("0" if key[-1] != "0" else "1"),
@@ -365,7 +367,7 @@ def test_a_key_that_does_not_count_looks_like_any_other_token(deployment: Deploy
 def test_no_secret_is_in_a_log_or_in_the_audit(deployment: Deployment, ada: str) -> None:
     """Passwords, tokens and keys are nowhere but with their owners."""
     granted = deployment.tokens(ada)
-    key = deployment.records.keys.create("robot", [Scope.PREDICT], life_s=60, who="test")
+    key = deployment.records.api_keys.create("robot", [Permission.PREDICT], life_s=60, who="test")
     deployment.me(key)
     deployment.login(ada, "a wrong secret")
     deployment.refresh(granted["refresh_token"])

@@ -13,9 +13,9 @@ import httpx2
 from sqlalchemy import Engine
 
 from serve.auth.passwords import Passwords
+from serve.auth.principals import ALL_PERMISSIONS, Permission
 from serve.auth.security_store import SecurityStore
 from serve.auth.user_admin import UserAdmin
-from serve.auth.users import ALL_SCOPES, Scope
 from serve.storage.database import connect
 from tests.support.server import Server
 
@@ -43,7 +43,7 @@ class Deployment:
     def __post_init__(self) -> None:
         self.address = f"127.0.{self.number // 250}.{self.number % 250 + 2}"
         self.records = SecurityStore.of(self.engine, audit_days=0)
-        self.people: UserAdmin = self.records.user_admin("os:test")
+        self.admin: UserAdmin = self.records.user_admin("os:test")
         transport = httpx2.HTTPTransport(local_address=self.address)
         self.client = httpx2.Client(transport=transport, timeout=30)
 
@@ -53,9 +53,11 @@ class Deployment:
         url = f"http://127.0.0.1:{self.servers[server].port}/api/v1{path}"
         return self.client.request(method, url, headers=headers, **more)
 
-    def user(self, name: str, *, scopes: Sequence[Scope] = tuple(ALL_SCOPES), roles: Sequence[str] = ()) -> str:
+    def user(
+        self, name: str, *, permissions: Sequence[Permission] = tuple(ALL_PERMISSIONS), roles: Sequence[str] = ()
+    ) -> str:
         """A new user; their name."""
-        self.people.add(name, password_hash=hashed(), scopes=scopes, roles=roles)
+        self.admin.add(name, password_hash=hashed(), permissions=permissions, roles=roles)
         return name
 
     def login(self, name: str, password: str = PASSWORD, *, server: int = 0, **more: str) -> httpx2.Response:

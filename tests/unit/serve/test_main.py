@@ -122,8 +122,8 @@ def _cpu_of_children_s() -> float:
     ("settings", "complaint"),
     [
         ({"token_keys": "none.json"}, "none.json: No such file"),
-        ({"token_keys": "."}, ": it is not a file"),
-        ({"token_keys": "pyproject.toml"}, "pyproject.toml: it is not JSON"),
+        ({"token_keys": "."}, ": not a regular file"),
+        ({"token_keys": "pyproject.toml"}, "pyproject.toml: the set is not JSON"),
         ({"oidc_issuer": "https://issuer.example"}, "SEPAL_OIDC_AUDIENCE is missing"),
         ({"oidc_issuer": "http://issuer.example", "oidc_audience": "a"}, "https://"),
         ({"oidc_issuer": "https://x", "oidc_audience": "a", "oidc_scopes": '{"a": "fly"}'}, "SEPAL_OIDC_SCOPES"),

@@ -12,10 +12,10 @@ from serve.auth.grants import Grants
 from serve.auth.lockout import Failure, Lockout
 from serve.auth.login import Login
 from serve.auth.passwords import Passwords
+from serve.auth.principals import Permission
 from serve.auth.revocations import Revocations
 from serve.auth.security_store import SecurityStore
-from serve.auth.users import Scope, User, Users
-from serve.auth.users.accounts import locked
+from serve.auth.users import User, lock_user
 from serve.errors import BadCredentials, LockedOut
 from serve.storage import database
 from serve.storage.database import connect, migrate, writing
@@ -50,7 +50,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.records = SecurityStore.of(self.engine, audit_days=0)
-        self.people = self.records.user_admin("test")
+        self.admin = self.records.user_admin("test")
         grants = Grants(
             self.engine, tokens(), sessions=self.records.sessions, audit=self.records.audit, refresh_ttl_s=60
         )
@@ -67,7 +67,7 @@ class World:
     def user(self, name: str, passwords: Passwords | None = None) -> None:
         """Add a user who has everybody's password."""
         hashed = (passwords or self.passwords).hash(PASSWORD)
-        self.people.add(name, password_hash=hashed, scopes=[Scope.PREDICT])
+        self.admin.add(name, password_hash=hashed, permissions=[Permission.PREDICT])
 
     def fails(self, name: str, password: str = "wrong horse", address: str = "192.0.2.1") -> int:
         """A login that fails; 0, or in how many seconds to try again."""
@@ -96,7 +96,7 @@ def test_whoever_is_refused_costs_the_same(world: World) -> None:
     """Unknown, disabled or wrong: one hash, and the very same statements to the database."""
     world.user("known")
     world.user("off")
-    world.people.disable("off")
+    world.admin.disable("off")
     statements: list[str] = []
     event.listen(world.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     costs = []
@@ -118,14 +118,14 @@ def test_a_change_while_the_password_is_hashed_is_not_missed(world: World, chang
     name = f"racing.{change}"
     world.user(name)
     changes: dict[str, Callable[[], int]] = {
-        "disable": lambda: world.people.disable(name),
-        "remove": lambda: world.people.remove(name),
-        "password": lambda: world.people.set_password(name, world.passwords.hash("another horse")),
+        "disable": lambda: world.admin.disable(name),
+        "remove": lambda: world.admin.remove(name),
+        "password": lambda: world.admin.set_password(name, world.passwords.hash("another horse")),
     }
     world.passwords.meanwhile = changes[change]
 
     assert world.fails(name, PASSWORD) == 0
-    assert not world.records.sessions.of(name)
+    assert not world.records.sessions.all(name)
 
 
 def test_a_login_waits_for_a_change_that_is_being_made(world: World) -> None:
@@ -133,7 +133,7 @@ def test_a_login_waits_for_a_change_that_is_being_made(world: World) -> None:
     world.user("late")
     refused: list[int] = []
     with writing(world.engine) as session:
-        user = locked(session, "late", "to write")
+        user = lock_user(session, "late", "to write")
         assert user is not None
         waiting = threading.Thread(target=lambda: refused.append(world.fails("late", PASSWORD)))
         user.disabled = True
@@ -144,17 +144,17 @@ def test_a_login_waits_for_a_change_that_is_being_made(world: World) -> None:
     waiting.join(10)
 
     assert refused == [0]
-    assert not world.records.sessions.of("late")
+    assert not world.records.sessions.all("late")
 
 
 def test_an_old_hash_is_replaced_at_the_next_login(world: World) -> None:
     """Whoever logs in brings the password, and gets a hash of today's parameters."""
     world.user("old", Passwords(memory_kib=512, passes=1))
-    before = Users(world.engine).find("old")
+    before = world.admin.find("old")
 
     world.login.grant("old", PASSWORD, "", address="")
 
-    after = Users(world.engine).find("old")
+    after = world.admin.find("old")
     assert before is not None
     assert after is not None
     assert "m=512," in before.password_hash

@@ -8,8 +8,8 @@ import pytest
 
 from serve.auth.jwk_sets import read_public_set
 from serve.auth.oidc import OidcVerifier
+from serve.auth.principals import Permission
 from serve.auth.tokens import LEEWAY_S
-from serve.auth.users import Scope
 from serve.errors import Unauthenticated
 from tests.support.keys import ISSUER, Kind, ec_key, kinds, public_jwk, published, rs256, rsa_key, signed
 from tests.unit.serve.auth.test_tokens import NOW
@@ -34,7 +34,7 @@ def outside(keys: object = None, **other: Any) -> OidcVerifier:
 
 def scopes(told: Mapping[str, object], **other: Any) -> set[str]:
     """How far a token reaches that says this."""
-    return set(outside(**other).verify(RSA.token(claims=dict(told))).principal.scopes)
+    return set(outside(**other).verify(RSA.token(claims=dict(told))).principal.permissions)
 
 
 @pytest.mark.parametrize("kind", [RSA, kinds(NOW)["theirs-es"]], ids=lambda kind: kind.name)
@@ -43,7 +43,7 @@ def test_a_token_of_the_issuer_counts(kind: Kind) -> None:
     verified = outside().verify(kind.token())
 
     assert verified.principal.name == "oidc:4f1c"
-    assert verified.principal.scopes == {Scope.PREDICT}
+    assert verified.principal.permissions == {Permission.PREDICT}
     assert (verified.since, verified.until) == (NOW - LEEWAY_S, NOW + 600 + LEEWAY_S)
     assert verified.own in verified.ids
     assert len(verified.ids) == 2
@@ -140,7 +140,7 @@ def test_scopes_are_separated_by_spaces(blank: str) -> None:
 
 def test_values_of_others_are_mapped_to_scopes_of_ours() -> None:
     """With a mapping only what it names counts, and our own names count no longer."""
-    mapping = {"sepal-caller": [Scope.PREDICT, Scope.BATCH]}
+    mapping = {"sepal-caller": [Permission.PREDICT, Permission.BATCH]}
 
     assert scopes({"scope": "sepal-caller metrics:read"}, scopes=mapping) == {"predict", "batch"}
     assert scopes({"scope": "sepal-caller"}, scopes={}) == set()

@@ -10,8 +10,8 @@ from jose import jwk, jwt
 from jose.utils import base64url_encode
 
 from serve.auth.jwk_sets import secret_key
+from serve.auth.principals import Permission
 from serve.auth.tokens import LEEWAY_S, SigningKey, Tokens
-from serve.auth.users import Scope
 from serve.errors import Unauthenticated
 
 SECRET = "a secret of at least thirty-two bytes"
@@ -49,14 +49,14 @@ def signed(claims: object, *, secret: str = SECRET, header: Mapping[str, object]
 
 def test_a_token_says_who_and_how_far() -> None:
     """What was issued is verified, with the name and the scopes that it was issued for."""
-    issued = tokens().issue("ada", [Scope.PREDICT])
+    issued = tokens().issue("ada", [Permission.PREDICT])
 
     principal = tokens().verify(issued.token).principal
 
     assert principal.name == "ada"
-    assert principal.scopes == {Scope.PREDICT}
+    assert principal.permissions == {Permission.PREDICT}
     assert issued.expires_in_s == 600
-    assert issued.scopes == {Scope.PREDICT}
+    assert issued.permissions == {Permission.PREDICT}
     assert jwt.get_unverified_header(issued.token) == {"alg": "HS256", "kid": KID, "typ": "at+jwt"}
 
 
@@ -184,4 +184,4 @@ def test_a_secret_that_looks_like_json_is_a_secret() -> None:
 
 def test_a_scope_that_is_gone_reaches_nothing() -> None:
     """A scope that this version does not know is passed over."""
-    assert tokens().verify(signed({**GOOD, "scope": "predict fly"})).principal.scopes == {Scope.PREDICT}
+    assert tokens().verify(signed({**GOOD, "scope": "predict fly"})).principal.permissions == {Permission.PREDICT}

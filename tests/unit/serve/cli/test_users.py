@@ -108,7 +108,7 @@ def test_sessions_are_listed_and_ended(command: Command) -> None:
         ("roles set unheard --scopes predict", "no role 'unheard'"),
         ("roles add Big --scopes predict", "small letters"),
         ("roles remove unheard", "no role 'unheard'"),
-        ("keys create a/b", "name of a key"),
+        ("keys create a/b", "key name"),
         ("keys create robot --expires 367d", "366 days"),
         ("keys create robot --expires 0d", "366 days"),
         ("keys revoke 0", "no valid key has the id '0'; python -m serve keys list"),

@@ -11,9 +11,9 @@ import pytest
 from limits import parse
 
 from serve.errors import LimitsUnavailable, RateExceeded
-from serve.limits.counts import Counts, LocalCounter
+from serve.limits.counters import Counter, LocalCounter
 from serve.limits.rate import Rate
-from serve.limits.shared import RedisCounter
+from serve.limits.redis_counter import RedisCounter
 from tests.support.redis_server import Redis
 
 NOW = 1_800_000_000.0
@@ -32,10 +32,10 @@ class Clock:
 
 
 @pytest.fixture(params=["here", "shared"])
-def counted(request: pytest.FixtureRequest) -> Callable[[Callable[[Counts], Awaitable[T]]], T]:
+def counted(request: pytest.FixtureRequest) -> Callable[[Callable[[Counter], Awaitable[T]]], T]:
     """Runs a test with either way of counting."""
 
-    async def in_redis(test: Callable[[Counts], Awaitable[T]]) -> T:
+    async def in_redis(test: Callable[[Counter], Awaitable[T]]) -> T:
         counts = RedisCounter(request.getfixturevalue("redis").url, wait_s=WAIT_S)
         await counts.open()
         try:
@@ -43,14 +43,14 @@ def counted(request: pytest.FixtureRequest) -> Callable[[Callable[[Counts], Awai
         finally:
             await counts.close()
 
-    async def here(test: Callable[[Counts], Awaitable[T]]) -> T:
+    async def here(test: Callable[[Counter], Awaitable[T]]) -> T:
         return await test(LocalCounter())
 
     chosen = in_redis if request.param == "shared" else here
     return lambda test: asyncio.run(chosen(test))
 
 
-def limit(counts: Counts, text: str, **more: Any) -> Rate:
+def limit(counts: Counter, text: str, **more: Any) -> Rate:
     """A limit that no other test has heard of."""
     return Rate(uuid.uuid4().hex, parse(text), counts, **{"clock": Clock(), **more})
 
@@ -68,7 +68,7 @@ async def granted(rate: Rate, who: str, times: int, cost: int = 1) -> int:
 def test_so_many_are_let_in_and_no_more(counted: Any) -> None:
     """A caller may ask as often as the limit says, whatever is granted at once, and others do not matter."""
 
-    async def test(counts: Counts) -> list[int]:
+    async def test(counts: Counter) -> list[int]:
         few, many = limit(counts, "7/minute"), limit(counts, "1000/minute")
         return [
             await granted(few, "ada", 20),
@@ -82,7 +82,7 @@ def test_so_many_are_let_in_and_no_more(counted: Any) -> None:
 def test_a_new_window_is_a_new_start(counted: Any) -> None:
     """When the window is over the caller may ask again, and not a moment earlier."""
 
-    async def test(counts: Counts) -> list[int]:
+    async def test(counts: Counter) -> list[int]:
         clock = Clock()
         rate = limit(counts, "3/minute", clock=clock)
         found = []
@@ -97,7 +97,7 @@ def test_a_new_window_is_a_new_start(counted: Any) -> None:
 def test_a_clock_that_was_ahead_refuses_for_one_window_at_most(counted: Any) -> None:
     """A caller who used up a window of the future asks again in that of the present, and is told of its end."""
 
-    async def test(counts: Counts) -> list[int]:
+    async def test(counts: Counter) -> list[int]:
         clock = Clock()
         rate = limit(counts, "3/minute", clock=clock)
         clock.now = NOW + 3600
@@ -114,7 +114,7 @@ def test_a_clock_that_was_ahead_refuses_for_one_window_at_most(counted: Any) -> 
 def test_rows_cost_what_they_are(counted: Any) -> None:
     """A request of many rows uses that much; one that does not fit leaves what is left to smaller ones."""
 
-    async def test(counts: Counts) -> list[int]:
+    async def test(counts: Counter) -> list[int]:
         rate = limit(counts, "1000/minute")
         return [
             await granted(rate, "ada", 1, cost=1001),
@@ -129,7 +129,7 @@ def test_rows_cost_what_they_are(counted: Any) -> None:
 def test_what_was_done_already_is_charged(counted: Any) -> None:
     """A charge is never refused; whoever comes after it is."""
 
-    async def test(counts: Counts) -> None:
+    async def test(counts: Counter) -> None:
         rate = limit(counts, "100/minute")
         rate.check("ada")
         await rate.charge("ada", 30, is_begun=False)
@@ -155,7 +155,7 @@ def test_of_many_that_begin_at_once_one_crosses_the_line(counted: Any) -> None:
             return True
         return False
 
-    async def test(counts: Counts) -> int:
+    async def test(counts: Counter) -> int:
         name = uuid.uuid4().hex
         rates = [Rate(name, parse("100/minute"), counts, clock=Clock()) for _ in range(3)]
         return sum(await asyncio.gather(*(begins(rate) for rate in rates for _ in range(8))))
@@ -166,7 +166,7 @@ def test_of_many_that_begin_at_once_one_crosses_the_line(counted: Any) -> None:
 def test_what_was_refused_is_left_for_others(counted: Any) -> None:
     """A request that is too large takes nothing away from smaller ones that ask another process."""
 
-    async def test(counts: Counts) -> list[int]:
+    async def test(counts: Counter) -> list[int]:
         name = uuid.uuid4().hex
         one, other = (Rate(name, parse("100/minute"), counts, clock=Clock()) for _ in range(2))
         return [
@@ -181,7 +181,7 @@ def test_what_was_refused_is_left_for_others(counted: Any) -> None:
 def test_many_at_once_are_counted_one_by_one(counted: Any) -> None:
     """However many requests arrive together, exactly as many as allowed are let in."""
 
-    async def test(counts: Counts) -> int:
+    async def test(counts: Counter) -> int:
         rate = limit(counts, "50/minute")
         return sum(await asyncio.gather(*(granted(rate, "ada", 1) for _ in range(200))))
 
@@ -191,7 +191,7 @@ def test_many_at_once_are_counted_one_by_one(counted: Any) -> None:
 def test_what_callers_are_told(counted: Any) -> None:
     """RateLimit tells what is left and until when; a refusal when to come again, and how large the limit is."""
 
-    async def test(counts: Counts) -> tuple[bytes, bytes, RateExceeded]:
+    async def test(counts: Counter) -> tuple[bytes, bytes, RateExceeded]:
         rate = limit(counts, "5/minute")
         await rate.ask("ada", 2)
         left = rate.remaining("ada")
@@ -313,9 +313,9 @@ def test_callers_of_a_window_that_is_over_are_forgotten() -> None:
         rate = limit(LocalCounter(), "5/second", clock=clock)
         for number in range(1000):
             await rate.ask(str(number))
-        kept = len(rate._lots)
+        kept = len(rate._allowances)
         clock.now += 1
         await rate.ask("ada")
-        return kept, len(rate._lots)
+        return kept, len(rate._allowances)
 
     assert asyncio.run(test()) == (1000, 1)

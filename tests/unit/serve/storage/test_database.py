@@ -9,8 +9,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
+from serve.auth.principals import Permission
 from serve.auth.security_store import SecurityStore
-from serve.auth.users import Scope, Users, reach
+from serve.auth.users import permissions_of
 from serve.errors import DatabaseUnavailable, UserExists
 from serve.storage.database import MIGRATIONS, connect, migrate, reading, revisions
 from tests.support.server import ROOT, Server, environment, run, unmeasured
@@ -59,18 +60,18 @@ def test_a_user_is_found_again(url: str) -> None:
     """What was added is found by its name, what it may do includes its roles, and a name is taken once."""
     engine = connect(url)
     migrate(engine)
-    users, people = Users(engine), SecurityStore.of(engine, audit_days=0).user_admin("test")
+    people = SecurityStore.of(engine, audit_days=0).user_admin("test")
 
-    people.add("ada", password_hash="x", scopes=[Scope.PREDICT, Scope.BATCH], roles=["operator"])
+    people.add("ada", password_hash="x", permissions=[Permission.PREDICT, Permission.BATCH], roles=["operator"])
 
-    found = users.find("ada")
+    found = people.find("ada")
     assert found is not None
     with reading(engine) as session:
-        assert reach(session, found) == set(Scope)
-    assert [user.name for user in users.all()] == ["ada"]
-    assert users.find("eve") is None
+        assert permissions_of(session, found) == set(Permission)
+    assert [user.name for user in people.users()] == ["ada"]
+    assert people.find("eve") is None
     with pytest.raises(UserExists, match="'ada'"):
-        people.add("ada", password_hash="y", scopes=[])
+        people.add("ada", password_hash="y", permissions=[])
     engine.dispose()
 
 
@@ -89,7 +90,7 @@ def test_a_lost_database_is_named(tmp_path: Path) -> None:
     engine = connect(f"postgresql+psycopg://sepal@127.0.0.1:{1}/sepal")
 
     with pytest.raises(DatabaseUnavailable):
-        Users(engine).find("ada")
+        SecurityStore.of(engine, audit_days=0).user_admin("test").find("ada")
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path / 'sepal.db'}")
 
     with pytest.raises(DatabaseUnavailable):
-        Users(engine).find("ada")
+        SecurityStore.of(engine, audit_days=0).user_admin("test").find("ada")
     engine.dispose()
 
 
