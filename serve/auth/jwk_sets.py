@@ -81,7 +81,7 @@ def read_public_set(content: bytes, algorithms: Iterable[str]) -> Mapping[tuple[
     Read the keys of an issuer that can verify signatures with these algorithms, by algorithm and id ("" without one).
 
     All others are skipped, as RFC 7517 demands: encryption keys, other curves, short keys, and every secret, since a
-    published secret is none. Of two keys with the same id both are skipped, because a token cannot say which it means.
+    published secret protects nothing. Two keys with the same id are both skipped: a token cannot say which it means.
 
     Raises:
         ValueError: The content is not a set of keys, or no key is usable.

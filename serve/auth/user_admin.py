@@ -1,4 +1,4 @@
-"""Administration of users and roles; whoever loses a permission loses their sessions."""
+"""Administration of users and roles; a user who loses a permission also loses their sessions."""
 
 import re
 from collections.abc import Collection, Iterator
