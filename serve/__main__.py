@@ -222,7 +222,7 @@ def _token(settings: Settings) -> int:
                 audit=records.audit,
                 refresh_ttl_s=DEVELOPMENT_TOKEN_S,
             )
-            print(grants.hand_out(USER, ttl_s=DEVELOPMENT_TOKEN_S).token)
+            print(grants.issue_for_admin(USER, ttl_s=DEVELOPMENT_TOKEN_S).token)
     except DatabaseUnavailable as error:
         print(f"{error}: see SEPAL_DATABASE_URL", file=sys.stderr)
         return 2

@@ -70,7 +70,7 @@ class Grants:
         self._sessions.prune_user(session, user.name)
         return Granted(issued, _new_token(session, id_), self._refresh_ttl_s)
 
-    def hand_out(self, name: str, *, ttl_s: int) -> Issued:
+    def issue_for_admin(self, name: str, *, ttl_s: int) -> Issued:
         """Issue an access token with all permissions of a user to an administrator, who has the database."""
         with writing(self._engine) as session:
             user = lock_user(session, name, "to write")
