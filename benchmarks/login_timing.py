@@ -46,7 +46,7 @@ def main() -> int:
 def _add_users(url: str) -> None:
     prepare(url)
     engine = connect(url)
-    people = SecurityStore.of(engine, audit_days=0).user_admin("benchmark")
+    people = SecurityStore(engine, audit_days=0).user_admin("benchmark")
     hashed = Passwords().hash("correct horse battery")
     for name in ("known", "disabled"):
         people.add(name, password_hash=hashed, permissions=[Permission.PREDICT])

@@ -214,14 +214,7 @@ def _token(settings: Settings) -> int:
     try:
         with context.open_context(settings) as opened:
             _ensure_developer(settings, opened)
-            records = opened.records
-            grants = Grants(
-                records.engine,
-                make_tokens(settings),
-                sessions=records.sessions,
-                audit=records.audit,
-                refresh_ttl_s=DEVELOPMENT_TOKEN_S,
-            )
+            grants = Grants(opened.records, make_tokens(settings), refresh_ttl_s=DEVELOPMENT_TOKEN_S)
             print(grants.issue_for_admin(USER, ttl_s=DEVELOPMENT_TOKEN_S).token)
     except DatabaseUnavailable as error:
         print(f"{error}: see SEPAL_DATABASE_URL", file=sys.stderr)

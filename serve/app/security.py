@@ -58,7 +58,7 @@ def make_security(settings: Settings, engine: Engine, metrics: Metrics) -> Secur
 
     keys, oidc = make_keys(settings), make_oidc_verifier(settings)
     tokens = make_tokens(settings, keys)
-    records = SecurityStore.of(engine, audit_days=settings.audit_days, announce=announce)
+    records = SecurityStore(engine, audit_days=settings.audit_days, announce=announce)
     database_threads = ThreadLimiter(settings.login_threads)
     callers = Callers(tokens, oidc=oidc, look_up=look_up, is_revoked=records.revocations.any_revoked)
     lockout = Lockout(
@@ -67,21 +67,8 @@ def make_security(settings: Settings, engine: Engine, metrics: Metrics) -> Secur
         most_of_address=settings.login_failures_address,
         window_s=settings.login_window_s,
     )
-    grants = Grants(
-        engine,
-        tokens,
-        sessions=records.sessions,
-        audit=records.audit,
-        refresh_ttl_s=settings.refresh_ttl_s,
-    )
-    login = Login(
-        engine,
-        passwords=Passwords(),
-        grants=grants,
-        sessions=records.sessions,
-        lockout=lockout,
-        audit=records.audit,
-    )
+    grants = Grants(records, tokens, refresh_ttl_s=settings.refresh_ttl_s)
+    login = Login(records, passwords=Passwords(), grants=grants, lockout=lockout)
     poller = RevocationPoller(
         records.revocations,
         callers,

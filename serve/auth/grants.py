@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, update
+from sqlalchemy import update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from serve.auth.audit import Audit
 from serve.auth.principals import Permission, known_permissions, scope_of
-from serve.auth.sessions import LoginSession, RefreshToken, Sessions, digest_of, lock_session
+from serve.auth.security_store import SecurityStore
+from serve.auth.sessions import LoginSession, RefreshToken, digest_of, lock_session
 from serve.auth.tokens import LEEWAY_S, Issued, Tokens
 from serve.auth.users import User, lock_user, permissions_of
 from serve.errors import GrantRefused, ScopeRefused
@@ -32,18 +32,14 @@ class Grants:
 
     def __init__(
         self,
-        engine: Engine,
+        records: SecurityStore,
         tokens: Tokens,
         *,
-        sessions: Sessions,
-        audit: Audit,
         refresh_ttl_s: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._engine = engine
+        self._records = records
         self._tokens = tokens
-        self._sessions = sessions
-        self._audit = audit
         self._refresh_ttl_s = refresh_ttl_s
         self._clock = clock
 
@@ -67,15 +63,15 @@ class Grants:
         login.expires_at, login.access_until = max(ends_at, until), until
         session.add(login)
         session.flush()
-        self._sessions.prune_user(session, user.name)
+        self._records.sessions.prune_user(session, user.name)
         return Granted(issued, _new_token(session, id_), self._refresh_ttl_s)
 
     def issue_for_admin(self, name: str, *, ttl_s: int) -> Issued:
         """Issue an access token with all permissions of a user to an administrator, who has the database."""
-        with writing(self._engine) as session:
+        with writing(self._records.engine) as session:
             user = lock_user(session, name, "to write")
             assert user is not None
-            self._audit.note(session, "token-handed-out", who=name)
+            self._records.audit.note(session, "token-handed-out", who=name)
             return self.open(session, user, permissions_of(session, user), address="", ttl_s=ttl_s).access
 
     def refresh(self, token: str, scope: str, *, address: str) -> Granted:
@@ -88,12 +84,12 @@ class Grants:
         """
         digest = digest_of(token)
         # Read first: guesses of strangers must not take the lock under which SQLite writes.
-        with reading(self._engine) as session:
+        with reading(self._records.engine) as session:
             found = session.get(RefreshToken, digest)
             login = session.get(LoginSession, found.session) if found else None
         if login is None:
             raise GrantRefused("unknown refresh token")
-        with writing(self._engine) as session:
+        with writing(self._records.engine) as session:
             granted = self._exchanged(session, login, digest, scope, address)
         # Raised after the commit, so that an ended session stays ended.
         if granted is None:
@@ -111,8 +107,8 @@ class Grants:
         is_enabled = user is not None and not user.disabled
         if user is None or not is_enabled or not _claim(session, digest, now):
             event = "refresh-replayed" if is_enabled else "session-ended"
-            self._audit.note(session, event, who=current.user, address=address, sid=current.id)
-            self._sessions.close(session, [current])
+            self._records.audit.note(session, event, who=current.user, address=address, sid=current.id)
+            self._records.sessions.close(session, [current])
             return None
         issued = self._tokens.issue(user.name, requested(scope, permissions), session=current.id)
         current.used_at = now

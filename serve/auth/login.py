@@ -3,13 +3,10 @@
 import time
 from collections.abc import Callable
 
-from sqlalchemy import Engine
-
-from serve.auth.audit import Audit
 from serve.auth.grants import Granted, Grants, requested
 from serve.auth.lockout import Attempt, Lockout
 from serve.auth.passwords import Passwords
-from serve.auth.sessions import Sessions
+from serve.auth.security_store import SecurityStore
 from serve.auth.users import User, lock_user, permissions_of
 from serve.errors import BadCredentials, LockedOut, ScopeRefused, WrongPassword
 from serve.storage.database import writing
@@ -24,21 +21,17 @@ class Login:
 
     def __init__(
         self,
-        engine: Engine,
+        records: SecurityStore,
         *,
         passwords: Passwords,
         grants: Grants,
-        sessions: Sessions,
         lockout: Lockout,
-        audit: Audit,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._engine = engine
+        self._records = records
         self._passwords = passwords
         self._grants = grants
-        self._sessions = sessions
         self._lockout = lockout
-        self._audit = audit
         self._clock = clock
 
     def grant(self, name: str, password: str, scope: str, *, address: str) -> Granted:
@@ -53,18 +46,18 @@ class Login:
         attempt, hashed = self._authenticated(name, password, address)
         newer = self._passwords.hash(password) if self._passwords.is_outdated(hashed) else hashed
         refused: ScopeRefused | None = None
-        with writing(self._engine) as session:
+        with writing(self._records.engine) as session:
             user = self._unchanged(lock_user(session, name, "to write"), hashed)
             self._lockout.forgive(session, attempt)
             try:
                 permissions = requested(scope, permissions_of(session, user))
             except ScopeRefused as error:
                 refused = error
-                self._audit.note(session, "scope-refused", who=name, address=address, asked=scope)
+                self._records.audit.note(session, "scope-refused", who=name, address=address, asked=scope)
             else:
                 user.password_hash, user.last_login_at = newer, self._clock()
                 granted = self._grants.open(session, user, permissions, address=address)
-                self._audit.note(session, "login", who=name, address=address)
+                self._records.audit.note(session, "login", who=name, address=address)
         if refused:
             # Raised after the commit: the password was right, so the attempt must not count as failed.
             raise refused
@@ -82,30 +75,30 @@ class Login:
         try:
             attempt, hashed = self._authenticated(name, old, address)
             newer = self._passwords.hash(new)
-            with writing(self._engine) as session:
+            with writing(self._records.engine) as session:
                 user = self._unchanged(lock_user(session, name, "to write"), hashed)
                 self._lockout.forgive(session, attempt)
                 user.password_hash = newer
-                ended = self._sessions.end_all(session, [name], but=session_id)
-                self._audit.note(session, "password-changed", who=name, address=address, ended=ended)
+                ended = self._records.sessions.end_all(session, [name], but=session_id)
+                self._records.audit.note(session, "password-changed", who=name, address=address, ended=ended)
         except BadCredentials as error:
             raise WrongPassword from error
 
     def _authenticated(self, name: str, password: str, address: str) -> tuple[Attempt, str]:
         """Return the counted attempt and the stored hash, which the password matches."""
-        with writing(self._engine) as session:
+        with writing(self._records.engine) as session:
             attempt = self._lockout.reserve(session, name, address)
             user = session.get(User, name)
         if isinstance(attempt, LockedOut):
-            self._audit.log("login-locked", who=name, address=address)
+            self._records.audit.log("login-locked", who=name, address=address)
             raise attempt
         matches = self._passwords.verify(password, user.password_hash if user else None)
         if user is not None and matches and not user.disabled:
             return attempt, user.password_hash
-        with writing(self._engine) as session:
-            self._audit.note(session, "login-refused", who=name, address=address)
+        with writing(self._records.engine) as session:
+            self._records.audit.note(session, "login-refused", who=name, address=address)
             if attempt.is_last:
-                self._audit.note(session, "locked-out", who=name, address=address)
+                self._records.audit.note(session, "locked-out", who=name, address=address)
         raise BadCredentials
 
     def _unchanged(self, user: User | None, hashed: str) -> User:

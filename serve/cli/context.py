@@ -47,7 +47,7 @@ def open_context(settings: Settings) -> Iterator[CommandContext]:
     database.prepare(settings.database)
     engine = database.connect(settings.database)
     try:
-        yield CommandContext(SecurityStore.of(engine, audit_days=settings.audit_days))
+        yield CommandContext(SecurityStore(engine, audit_days=settings.audit_days))
     finally:
         engine.dispose()
 

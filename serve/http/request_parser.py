@@ -6,6 +6,7 @@ for this server, or although two parsers might read it differently.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httptools
@@ -25,7 +26,12 @@ _CHECKED = frozenset({b"host", b"transfer-encoding", b"expect"})
 
 
 class RequestParser(HttpToolsProtocol):
-    """The receiving half of a connection; its subclass refuses, discards and answers."""
+    """The receiving half of a connection; `Protocol` refuses, discards and answers."""
+
+    write_whole: Callable[[object, bytes, bytes], bool]
+    will_close: Callable[[object], bool]
+    _refuse: Callable[[WireError], None]
+    _discard: Callable[[int], None]
 
     def __init__(
         self,
@@ -173,15 +179,3 @@ class RequestParser(HttpToolsProtocol):
     @property
     def _is_in_head(self) -> bool:
         return self.scope is not None and "method" not in self.scope
-
-    def write_whole(self, scope: object, head: bytes, body: bytes) -> bool:
-        raise NotImplementedError
-
-    def will_close(self, scope: object) -> bool:
-        raise NotImplementedError
-
-    def _refuse(self, error: WireError) -> None:
-        raise NotImplementedError
-
-    def _discard(self, size: int) -> None:
-        raise NotImplementedError

@@ -42,7 +42,7 @@ class Deployment:
 
     def __post_init__(self) -> None:
         self.address = f"127.0.{self.number // 250}.{self.number % 250 + 2}"
-        self.records = SecurityStore.of(self.engine, audit_days=0)
+        self.records = SecurityStore(self.engine, audit_days=0)
         self.admin: UserAdmin = self.records.user_admin("os:test")
         transport = httpx2.HTTPTransport(local_address=self.address)
         self.client = httpx2.Client(transport=transport, timeout=30)

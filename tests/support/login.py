@@ -43,20 +43,11 @@ class World:
     now: float = 1_800_000_000.0
 
     def __post_init__(self) -> None:
-        self.records = SecurityStore.of(self.engine, audit_days=0)
+        self.records = SecurityStore(self.engine, audit_days=0)
         self.admin = self.records.user_admin("test")
-        grants = Grants(
-            self.engine, tokens(), sessions=self.records.sessions, audit=self.records.audit, refresh_ttl_s=60
-        )
+        grants = Grants(self.records, tokens(), refresh_ttl_s=60)
         self.lockout = Lockout(self.engine, most=5, most_of_address=6, window_s=900, clock=lambda: self.now)
-        self.login = Login(
-            self.engine,
-            passwords=self.passwords,
-            grants=grants,
-            sessions=self.records.sessions,
-            lockout=self.lockout,
-            audit=self.records.audit,
-        )
+        self.login = Login(self.records, passwords=self.passwords, grants=grants, lockout=self.lockout)
 
     def user(self, name: str, passwords: Passwords | None = None) -> None:
         """Add a user with the common password."""

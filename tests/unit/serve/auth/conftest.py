@@ -25,7 +25,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def records(engine: Engine) -> SecurityStore:
     """The tables of that database."""
-    return SecurityStore.of(engine, audit_days=0)
+    return SecurityStore(engine, audit_days=0)
 
 
 @pytest.fixture

@@ -21,14 +21,7 @@ class Client:
         self.records = records
         self.admin = records.user_admin("test")
         self.admin.add("ada", password_hash="x", permissions=BOTH)
-        self.grants = Grants(
-            records.engine,
-            tokens(),
-            sessions=records.sessions,
-            audit=records.audit,
-            refresh_ttl_s=3600,
-            clock=lambda: self.now,
-        )
+        self.grants = Grants(records, tokens(), refresh_ttl_s=3600, clock=lambda: self.now)
 
     def log_in(self) -> str:
         """Return a refresh token."""

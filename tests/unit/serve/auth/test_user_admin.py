@@ -26,7 +26,7 @@ def admin(records: SecurityStore) -> UserAdmin:
 
 def log_in(records: SecurityStore) -> None:
     """Open a session for ada."""
-    grants = Grants(records.engine, tokens(), sessions=records.sessions, audit=records.audit, refresh_ttl_s=60)
+    grants = Grants(records, tokens(), refresh_ttl_s=60)
     grants.issue_for_admin("ada", ttl_s=60)
 
 

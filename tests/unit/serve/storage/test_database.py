@@ -60,7 +60,7 @@ def test_a_user_is_found_again(url: str) -> None:
     """What was added is found by its name, what it may do includes its roles, and a name is taken once."""
     engine = connect(url)
     migrate(engine)
-    people = SecurityStore.of(engine, audit_days=0).user_admin("test")
+    people = SecurityStore(engine, audit_days=0).user_admin("test")
 
     people.add("ada", password_hash="x", permissions=[Permission.PREDICT, Permission.BATCH], roles=["operator"])
 
@@ -81,7 +81,7 @@ def test_a_name_is_plain(name: str, tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path / 'sepal.db'}")
 
     with pytest.raises(ValueError, match="letters"):
-        SecurityStore.of(engine, audit_days=0).user_admin("test").add(name, password_hash="x")
+        SecurityStore(engine, audit_days=0).user_admin("test").add(name, password_hash="x")
     engine.dispose()
 
 
@@ -90,7 +90,7 @@ def test_a_lost_database_is_named(tmp_path: Path) -> None:
     engine = connect(f"postgresql+psycopg://sepal@127.0.0.1:{1}/sepal")
 
     with pytest.raises(DatabaseUnavailable):
-        SecurityStore.of(engine, audit_days=0).user_admin("test").find("ada")
+        SecurityStore(engine, audit_days=0).user_admin("test").find("ada")
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path / 'sepal.db'}")
 
     with pytest.raises(DatabaseUnavailable):
-        SecurityStore.of(engine, audit_days=0).user_admin("test").find("ada")
+        SecurityStore(engine, audit_days=0).user_admin("test").find("ada")
     engine.dispose()
 
 
