@@ -16,8 +16,8 @@ from tests.support.oidc_provider import KEYS, Answer, Provider, content, status
 BOTH = ("RS256", "ES256")
 
 
-def test_keys_are_found_where_the_issuer_says() -> None:
-    """From its own description, from an address, or from a file."""
+def test_keys_are_fetched_from_the_described_address() -> None:
+    """Keys come from the address in the issuer's description, or from a configured address."""
     with Provider(published()) as provider:
         by_description = anyio.run(OidcKeys(provider.url, algorithms=BOTH).read)
         by_address = anyio.run(OidcKeys(provider.url, keys=provider.url + KEYS, algorithms=BOTH).read)
@@ -26,15 +26,15 @@ def test_keys_are_found_where_the_issuer_says() -> None:
     assert provider.asked == {DISCOVERY: 1, KEYS: 2}
 
 
-def test_keys_are_found_in_a_file(tmp_path: Path) -> None:
-    """A file needs no network, and no issuer that answers."""
+def test_keys_are_read_from_a_file(tmp_path: Path) -> None:
+    """A file needs neither the network nor the issuer."""
     (tmp_path / "keys.json").write_text(json.dumps(published()))
 
     assert len(anyio.run(OidcKeys(ISSUER, keys=str(tmp_path / "keys.json"), algorithms=("ES256",)).read)) == 1
 
 
 def dripping(handler: BaseHTTPRequestHandler) -> None:
-    """One byte after the other, each of them in time."""
+    """Send one byte after the other, each within the timeout of a read."""
     handler.send_response(200)
     handler.send_header("Content-Length", "100000")
     handler.end_headers()
@@ -65,8 +65,8 @@ def dripping(handler: BaseHTTPRequestHandler) -> None:
         (DISCOVERY, content({"issuer": 7})),
     ],
 )
-def test_an_issuer_that_misbehaves_is_a_failure(path: str, answer: Answer) -> None:
-    """Whatever comes instead of keys, it ends soon, and nobody follows a redirect."""
+def test_an_invalid_response_is_an_error(path: str, answer: Answer) -> None:
+    """Every other response fails within the deadline, and no redirect is followed."""
     with Provider(published()) as provider:
         provider.answers |= {path: answer, "/other": content(published())}
         started = time.monotonic()
@@ -79,14 +79,14 @@ def test_an_issuer_that_misbehaves_is_a_failure(path: str, answer: Answer) -> No
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "127.1.2.3"])
-def test_an_issuer_elsewhere_does_not_send_us_home(host: str) -> None:
-    """Keys of somebody else are not looked up at what only this machine can reach; another host of theirs is fine."""
-    told = {"issuer": ISSUER, "jwks_uri": f"https://{host}/admin"}
+def test_a_remote_issuer_cannot_name_a_local_address(host: str) -> None:
+    """The keys of a remote issuer may be on another host, but not on this machine."""
+    description = {"issuer": ISSUER, "jwks_uri": f"https://{host}/admin"}
     with pytest.raises(ValueError, match="this very machine"):
-        jwks_uri_of(json.dumps(told).encode(), ISSUER)
+        jwks_uri_of(json.dumps(description).encode(), ISSUER)
 
-    told["jwks_uri"] = "https://keys.example/set?of=all"
-    assert jwks_uri_of(json.dumps(told).encode(), ISSUER) == told["jwks_uri"]
+    description["jwks_uri"] = "https://keys.example/set?of=all"
+    assert jwks_uri_of(json.dumps(description).encode(), ISSUER) == description["jwks_uri"]
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_an_issuer_elsewhere_does_not_send_us_home(host: str) -> None:
         "issuer.example",
     ],
 )
-def test_keys_come_over_tls_or_from_this_machine(address: str) -> None:
-    """An address where anybody in between could put other keys is refused when the server starts."""
-    with pytest.raises(ValueError):  # noqa: PT011  # a port that is none is told by the library
+def test_addresses_need_tls_or_this_machine(address: str) -> None:
+    """An address without TLS is refused at the start, since anyone on the way could replace the keys."""
+    with pytest.raises(ValueError):  # noqa: PT011  # the library reports an invalid port
         OidcKeys(address, algorithms=BOTH)
     if "://" in address:
         with pytest.raises(ValueError):  # noqa: PT011
