@@ -12,7 +12,6 @@ import httpx2
 import pytest
 
 from artifacts import Store
-from serve.http.supervisor import _Place
 from tests.support import crashing_model, tiny_models
 from tests.support.deployment import within
 from tests.support.gated_model import Gate
@@ -78,23 +77,6 @@ def test_a_crashed_worker_is_replaced(api: Api) -> None:
     assert api.server.worker != worker
     line = api.server.line("worker ended", str(worker))
     assert (line["signal"], line["restart_in_s"]) == ("SIGSEGV", 0.0)
-
-
-class _Ended:
-    """A worker that ended so many seconds after it began."""
-
-    def __init__(self, lived_s: float) -> None:
-        self.began = time.monotonic() - lived_s
-
-
-def test_a_worker_that_ends_again_and_again_waits_longer_each_time() -> None:
-    """Up to half a minute; one that has worked for a while is replaced at once."""
-    place = _Place()
-
-    pauses = [place.leave(_Ended(1)) for _ in range(8)]  # type: ignore[arg-type]  # all that is asked of a worker
-
-    assert pauses == [0, 1, 2, 4, 8, 16, 30, 30]
-    assert place.leave(_Ended(60)) == 0  # type: ignore[arg-type]  # the same
 
 
 @pytest.mark.parametrize("workers", [1, 2])
