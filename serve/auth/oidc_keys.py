@@ -51,7 +51,7 @@ class OidcKeys:
             ValueError: The answer or the file is not a set of keys.
         """
         if self._source and "://" not in self._source:
-            content = await to_thread.run_sync(_head_of, Path(self._source))
+            content = await to_thread.run_sync(_head_of, Path(self._source), abandon_on_cancel=True)
         else:
             content = await fetch(self._source or await self._described(), timeout_s=self._timeout_s)
         return read_public_set(content, self._algorithms)
@@ -93,7 +93,7 @@ async def fetch(address: str, *, timeout_s: float) -> bytes:
     import httpx2
 
     _checked(address)
-    tls = await to_thread.run_sync(ssl.create_default_context)
+    tls = await to_thread.run_sync(ssl.create_default_context, abandon_on_cancel=True)
     try:
         # One deadline for everything: a timeout per read is never reached by a server that sends byte after byte.
         async with (
