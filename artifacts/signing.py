@@ -1,12 +1,12 @@
 """Signatures of manifests: detached Ed25519 signatures over the very bytes of the manifest."""
 
-import base64
 import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from artifacts import base64url
 from artifacts.errors import ArtifactSignature, ArtifactUntrusted, KeyInvalid
 
 # Imported where a key is used: listing a store needs none of it.
@@ -32,7 +32,7 @@ class PublicKey:
     @property
     def text(self) -> str:
         """The key as text, as in SEPAL_TRUSTED_KEYS."""
-        return f"ed25519:{_encoded(self.raw)}"
+        return f"ed25519:{base64url.encode(self.raw)}"
 
     @property
     def id(self) -> str:
@@ -64,7 +64,7 @@ class Signer:
 
     def sign(self, document: bytes) -> bytes:
         """Return the signature of a document, as the content of a file."""
-        signature = _encoded(self.key.sign(_DOMAIN + document))
+        signature = base64url.encode(self.key.sign(_DOMAIN + document))
         return f"sepal signature 1\nalgorithm: ed25519\nkey: {self.public.id}\nsignature: {signature}\n".encode()
 
 
@@ -120,11 +120,9 @@ def find_signer(document: bytes, signed: bytes, trusted: Sequence[PublicKey]) ->
     raise ArtifactUntrusted(f"it was signed with key {named}, which is not trusted; {ADVICE}")
 
 
-def _encoded(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
 def _decoded(text: str) -> bytes | None:
-    """Return the bytes; None if the text is not their canonical encoding."""
-    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    return raw if _encoded(raw) == text else None
+    """Decode base64url; None where the text is not."""
+    try:
+        return base64url.decode(text)
+    except ValueError:
+        return None

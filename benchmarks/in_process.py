@@ -16,7 +16,7 @@ from artifacts import Store
 from serve.api.deps import PREFIX, Services
 from serve.app.root import create_app
 from serve.app.security import make_tokens
-from serve.auth.users import ALL_SCOPES
+from serve.auth.principals import ALL_PERMISSIONS
 from serve.settings import Settings
 from serve.storage import database
 from serve.telemetry.logs import configure_logging
@@ -54,7 +54,7 @@ class App:
         self.tokens = make_tokens(settings)
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self.services = _services(self._app)
-        self.token = self.tokens.issue("developer", ALL_SCOPES).token
+        self.token = self.tokens.issue("developer", ALL_PERMISSIONS).token
 
     def __enter__(self) -> Self:
         self._runner.run(self._start())

@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx2
 
 from serve.auth.passwords import Passwords
+from serve.auth.principals import Permission
 from serve.auth.security_store import SecurityStore
-from serve.auth.users import Scope
 from serve.storage.database import connect, prepare
 from tests.support.server import Server, environment
 
@@ -47,10 +47,10 @@ def main() -> int:
 def _add_users(url: str) -> None:
     prepare(url)
     engine = connect(url)
-    user_admin = SecurityStore.of(engine, audit_days=0).user_admin("benchmark")
+    user_admin = SecurityStore(engine, audit_days=0).user_admin("benchmark")
     hashed = Passwords().hash("correct horse battery")
     for name in ("known", "disabled"):
-        user_admin.add(name, password_hash=hashed, scopes=[Scope.PREDICT])
+        user_admin.add(name, password_hash=hashed, permissions=[Permission.PREDICT])
     user_admin.disable("disabled")
     engine.dispose()
 

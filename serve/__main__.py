@@ -105,8 +105,8 @@ def _run(settings: Settings) -> int:
     # A key that is none ends the start here, and not in each worker.
     _ = Keys.of(settings).trusted
     try:
-        with context.opened(settings) as opened:
-            if settings.is_production and opened.users.find(USER):
+        with context.open_context(settings) as opened:
+            if settings.is_production and opened.admin.find(USER):
                 print(f"production has no development user: python -m serve users remove {USER}", file=sys.stderr)
                 return 2
             if not settings.is_production:
@@ -126,14 +126,14 @@ def _run(settings: Settings) -> int:
 
 def _supervise(settings: Settings, listeners: list[socket.socket]) -> int:
     """Run the workers until a signal comes."""
-    from serve.cli.banner import print_welcome
+    from serve.cli.banner import print_banner
     from serve.http.supervisor import Report, Supervisor, Worker
     from serve.telemetry.metrics import MULTIPROCESS
 
     def welcome(report: Report) -> None:
         if not settings.is_production:
             port = listeners[0].getsockname()[1]
-            print_welcome(settings.model_copy(update={"port": port}), **report)
+            print_banner(settings.model_copy(update={"port": port}), **report)
 
     # Workers read the settings anew: what the command line overrules is the same for them.
     os.environ.update({f"SEPAL_{name.upper()}": str(getattr(settings, name)) for name in ("host", "port", "workers")})
@@ -156,14 +156,14 @@ def _has_keys(settings: Settings) -> bool:
     """Whether the settings lead to keys that tokens can be verified with; what is wrong with them is told in a line."""
     if not settings.token_keys and not settings.oidc_issuer:
         return True
-    from serve.app.security import make_issuer, make_oidc_verifier, make_tokens
+    from serve.app.security import make_oidc_keys, make_oidc_verifier, make_tokens
 
     try:
         if settings.token_keys:
             make_tokens(settings)
             _warn_of_readers(Path(settings.token_keys))
         if make_oidc_verifier(settings):
-            make_issuer(settings)
+            make_oidc_keys(settings)
     except ValueError as error:
         print(error, file=sys.stderr)
         return False
@@ -183,21 +183,20 @@ def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
 def _ensure_developer(settings: Settings, context: "CommandContext") -> None:
     """The user of development, with the password that stands in the file, whatever the database was told before."""
     from serve.auth.passwords import Passwords
-    from serve.auth.users import ALL_SCOPES
-    from serve.auth.users.scopes import written
+    from serve.auth.principals import ALL_PERMISSIONS, scope_of
 
     passwords = Passwords()
     password = ensure_secrets(settings.state).password
-    known = context.users.find(USER)
+    known = context.admin.find(USER)
     if known is None:
-        context.people.add(USER, password_hash=passwords.hash(password), scopes=ALL_SCOPES)
+        context.admin.add(USER, password_hash=passwords.hash(password), permissions=ALL_PERMISSIONS)
         return
     if not passwords.verify(password, known.password_hash):
-        context.people.set_password(USER, passwords.hash(password))
+        context.admin.set_password(USER, passwords.hash(password))
     if known.disabled:
-        context.people.enable(USER)
-    if known.scope != written(ALL_SCOPES):
-        context.people.set(USER, scopes=ALL_SCOPES)
+        context.admin.enable(USER)
+    if known.scope != scope_of(ALL_PERMISSIONS):
+        context.admin.set(USER, permissions=ALL_PERMISSIONS)
 
 
 def _token(settings: Settings) -> int:
@@ -213,17 +212,10 @@ def _token(settings: Settings) -> int:
 
     settings = with_secrets(settings)
     try:
-        with context.opened(settings) as opened:
+        with context.open_context(settings) as opened:
             _ensure_developer(settings, opened)
-            records = opened.records
-            grants = Grants(
-                records.engine,
-                make_tokens(settings),
-                sessions=records.sessions,
-                audit=records.audit,
-                refresh_ttl_s=DEVELOPMENT_TOKEN_S,
-            )
-            print(grants.hand_out(USER, ttl_s=DEVELOPMENT_TOKEN_S).token)
+            grants = Grants(opened.records, make_tokens(settings), refresh_ttl_s=DEVELOPMENT_TOKEN_S)
+            print(grants.issue_for_admin(USER, ttl_s=DEVELOPMENT_TOKEN_S).token)
     except DatabaseUnavailable as error:
         print(f"{error}: see SEPAL_DATABASE_URL", file=sys.stderr)
         return 2

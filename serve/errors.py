@@ -22,7 +22,7 @@ What can go wrong while serving, in the words of the domain; a status is given t
     ├── RoleNotFound            no role of that name
     ├── KeyNotFound             no key of that id
     ├── SessionNotFound         no session of that id, or not the caller's
-    ├── Busy                    too many callers wait to be recognised
+    ├── Busy                    too many logins or look-ups of keys are waiting
     ├── ModelError              the model returned invalid predictions, or fails for its own examples
     ├── Overloaded              too many rows are waiting for the model
     ├── DeadlineExceeded        the answer would have come too late
@@ -205,10 +205,10 @@ class SessionNotFound(ServeError):
 
 
 class Busy(ServeError):
-    """Too many callers wait to be recognised; one should come back later."""
+    """Too many logins or look-ups of keys are waiting; the caller should retry later."""
 
     def __init__(self) -> None:
-        super().__init__("too many callers are waiting to be recognised; try again")
+        super().__init__("too many logins and look-ups of keys are waiting; try again")
 
 
 class Overloaded(ServeError):

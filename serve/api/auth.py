@@ -1,4 +1,4 @@
-"""Tokens: how to get one, how to go on with it, and how to make an end of it."""
+"""Routes that issue, refresh and revoke tokens."""
 
 from typing import Annotated, Literal
 
@@ -9,10 +9,10 @@ from pydantic_core import PydanticCustomError
 
 from serve.api.deps import PREFIX, MaybeCaller, ServicesDep, Visitor
 from serve.api.media import require_form
+from serve.auth.api_keys import PREFIX as KEY_PREFIX
 from serve.auth.grants import Granted
-from serve.auth.keys import PREFIX as KEY_PREFIX
 from serve.auth.passwords import LONGEST
-from serve.auth.principals import Verified
+from serve.auth.principals import Verified, scope_of
 from serve.auth.tokens import LONGEST as LONGEST_TOKEN
 from serve.auth.users import NAME
 from serve.errors import SessionNotFound, Unauthenticated
@@ -21,7 +21,7 @@ router = APIRouter(prefix=PREFIX, tags=["tokens"])
 
 
 class TokenForm(BaseModel):
-    """OAuth 2's password grant (RFC 6749, section 4.3), or its refresh of a token (section 6)."""
+    """The password grant of OAuth 2 (RFC 6749, section 4.3), or the refresh of a token (section 6)."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -30,21 +30,21 @@ class TokenForm(BaseModel):
     password: str = Field("", max_length=LONGEST, validate_default=True, json_schema_extra={"format": "password"})
     refresh_token: str = Field("", max_length=LONGEST_TOKEN, validate_default=True)
     scope: str = Field(
-        "", max_length=1024, description="Scopes separated by blanks; empty means all that there are to have."
+        "", max_length=1024, description="Scopes separated by spaces; empty means all that are available."
     )
 
     @field_validator("username", "password", "refresh_token")
     @classmethod
     def _is_there(cls, value: str, info: ValidationInfo) -> str:
-        """Each grant has fields of its own, and needs them."""
+        """Require the fields of the grant."""
         is_needed = (info.field_name == "refresh_token") == (info.data.get("grant_type") == "refresh_token")
         if is_needed and not value:
-            raise PydanticCustomError("missing", "this grant needs it")
+            raise PydanticCustomError("missing", "this grant needs the field")
         return value
 
 
 class TokenAnswer(BaseModel):
-    """Tokens as OAuth 2 hands them out."""
+    """The token response of OAuth 2."""
 
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"
@@ -55,18 +55,18 @@ class TokenAnswer(BaseModel):
 
     @classmethod
     def of(cls, granted: Granted) -> "TokenAnswer":
-        """What was granted, in OAuth's words."""
+        """Convert what was granted to the names of OAuth."""
         return cls(
             access_token=granted.access.token,
             expires_in=granted.access.expires_in_s,
-            scope=" ".join(sorted(granted.access.scopes)),
+            scope=scope_of(granted.access.permissions),
             refresh_token=granted.refresh_token,
             refresh_expires_in=granted.refresh_expires_in_s,
         )
 
 
 class RevokeForm(BaseModel):
-    """OAuth 2's revocation of a token (RFC 7009)."""
+    """The revocation request of OAuth 2 (RFC 7009)."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -75,7 +75,7 @@ class RevokeForm(BaseModel):
 
 
 class Revoked(BaseModel):
-    """Whatever it was: it does not count any more."""
+    """The token is invalid now, whatever it was before."""
 
 
 _FIELDS = TokenForm.model_fields.keys() | RevokeForm.model_fields.keys()
@@ -83,11 +83,11 @@ _FIELDS = TokenForm.model_fields.keys() | RevokeForm.model_fields.keys()
 
 async def require_plain_form(request: Request) -> None:
     """
-    Refuse what is no form, and a field that is there twice: what stands before the server may have read the other one.
+    Refuse a body that is not a form, and a repeated field: a proxy in front may have read the other value.
 
     Raises:
-        InvalidInput: The body is no form, or compressed.
-        RequestValidationError: A field of the form comes more than once.
+        InvalidInput: The body is not a form, or is compressed.
+        RequestValidationError: A field was sent more than once.
     """
     require_form(request)
     names = [name for name, _ in (await request.form()).multi_items()]
@@ -100,13 +100,11 @@ async def require_plain_form(request: Request) -> None:
 async def issue_token(visitor: Visitor, form: Annotated[TokenForm, Form()], services: ServicesDep) -> TokenAnswer:
     """Exchange a name and a password, or a refresh token, for an access token and the next refresh token."""
     if form.grant_type == "refresh_token":
-        granted = await services.database_threads.run(
-            services.grants.refresh, form.refresh_token, form.scope, address=visitor
-        )
+        refresh = services.grants.refresh
+        granted = await services.database_threads.run(refresh, form.refresh_token, form.scope, address=visitor)
     else:
-        granted = await services.recognise(
-            services.login.grant, form.username, form.password, form.scope, address=visitor
-        )
+        grant = services.login.grant
+        granted = await services.password_threads.run(grant, form.username, form.password, form.scope, address=visitor)
     return TokenAnswer.of(granted)
 
 
@@ -114,10 +112,10 @@ async def issue_token(visitor: Visitor, form: Annotated[TokenForm, Form()], serv
 async def revoke_token(
     address: Visitor, form: Annotated[RevokeForm, Form()], caller: MaybeCaller, services: ServicesDep
 ) -> Revoked:
-    """End the session that a token came of: by a refresh token or a key, or beside one's own access token."""
+    """End the session of a refresh token or of the caller's access token, or revoke an API key."""
     sessions = services.records.sessions
     if form.token.startswith(KEY_PREFIX):
-        await services.database_threads.run(services.records.keys.give_up, form.token)
+        await services.database_threads.run(services.records.api_keys.revoke_own, form.token)
         return Revoked()
     login = await services.database_threads.run(sessions.owner, form.token)
     if login is not None:
@@ -132,7 +130,7 @@ async def revoke_token(
     if verified.principal.session:
         await _end(services, verified.principal.session, caller.name, address)
     else:
-        # By its own id, never by that of the key which signed others' tokens as well.
+        # By its own id, never by that of its signing key, which has signed other tokens too.
         await services.database_threads.run(
             sessions.revoke, verified.own, verified.until, who=caller.name, address=address
         )
@@ -145,15 +143,15 @@ async def _end(services: ServicesDep, session: str, user: str, address: str) -> 
             services.records.sessions.end, session, who=user, address=address, user=user
         )
     except SessionNotFound:
-        # Somebody was quicker: it has ended, which is what was asked for.
+        # It has ended meanwhile, as the caller wanted.
         return
 
 
 async def _verified(services: ServicesDep, token: str) -> Verified | None:
-    """What an access token says; None of what counts no more, or never did."""
+    """Verify an access token; None if it is invalid."""
     if not token.isascii():
         return None
     try:
-        return services.callers.read(token)
+        return services.callers.verify_token(token)
     except Unauthenticated:
         return None

@@ -1,4 +1,4 @@
-"""Aliases that make a route's signature its policy, and the services that routes are given."""
+"""Aliases that make the signature of a route its policy, and the services that routes depend on."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
@@ -15,20 +15,19 @@ from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 from serve.api import rates
 from serve.api.context import context_of
 from serve.api.rates import Rates
-from serve.auth.auth_threads import AuthThreads
 from serve.auth.callers import Callers
 from serve.auth.grants import Grants
 from serve.auth.login import Login
-from serve.auth.principals import Principal
+from serve.auth.principals import Permission, Principal
 from serve.auth.security_store import SecurityStore
+from serve.auth.thread_limiter import ThreadLimiter
 from serve.auth.tokens import Tokens
-from serve.auth.users import Scope
 from serve.dialects.csv.options import CsvOptions
 from serve.errors import ScopeMissing, Unauthenticated
 from serve.inference.observers import Observers
 from serve.inference.registry import Registry
 from serve.inference.service import InferenceService
-from serve.inference.threads import ThreadLimiter
+from serve.inference.threads import ModelThreads
 from serve.limits.rate import Rate
 from serve.telemetry.metrics import Metrics
 
@@ -39,10 +38,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _SCOPES = {
-    Scope.PREDICT: "ask for predictions",
-    Scope.BATCH: "upload CSV",
-    Scope.MODELS_READ: "see what the models expect and how good they are",
-    Scope.METRICS_READ: "read the metrics",
+    Permission.PREDICT: "ask for predictions",
+    Permission.BATCH: "upload CSV",
+    Permission.MODELS_READ: "see what the models expect and how good they are",
+    Permission.METRICS_READ: "read the metrics",
 }
 bearer = OAuth2PasswordBearer(
     TOKEN_PATH, scopes={scope.value: text for scope, text in _SCOPES.items()}, auto_error=False
@@ -51,7 +50,7 @@ bearer = OAuth2PasswordBearer(
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the routes are made of; joined in `serve.app`, read here."""
+    """The services that routes depend on, joined in `serve.app`."""
 
     registry: Registry
     inference: InferenceService
@@ -64,24 +63,20 @@ class Services:
     metrics: Metrics
     rates: Rates
     csv: CsvOptions
-    threads: ThreadLimiter
+    threads: ModelThreads
     reading: CapacityLimiter
-    password_threads: AuthThreads
-    database_threads: AuthThreads
+    password_threads: ThreadLimiter
+    database_threads: ThreadLimiter
     canary_interval_s: float
     open_metrics: bool
 
     async def compute(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what computes, but calls no model, in a thread, so that the event loop goes on turning."""
+        """Run a computation that calls no model in a thread, so that the event loop is not blocked."""
         return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self.reading)
-
-    async def recognise(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what hashes a password in a thread of its own kind: predictions never wait for logins."""
-        return await self.password_threads.run(call, *args, **kwargs)
 
 
 async def services(request: Request) -> Services:
-    """The services of this app; a coroutine, since FastAPI runs anything else in a thread."""
+    """Return the services of this app; a coroutine, since FastAPI runs other functions in a thread."""
     found: Services = request.app.state.services
     return found
 
@@ -93,13 +88,13 @@ async def principal(
     required: SecurityScopes, services: ServicesDep, request: Request, token: Annotated[str | None, Depends(bearer)]
 ) -> Principal:
     """
-    Who asks, noted for the access log.
+    Authenticate the caller, and note them for the access log.
 
     Raises:
-        Unauthenticated: There is no token, or none that counts.
-        ScopeMissing: It does not reach what the route needs.
+        Unauthenticated: The token is missing or invalid.
+        ScopeMissing: The token lacks a scope that the route needs.
     """
-    # One header, and what stands in it: the framework takes the first of several, and strips more than blanks.
+    # Exactly one header, and printable: the framework takes the first of several, and strips more than spaces.
     headers = request.headers.getlist("authorization")
     if not token:
         raise Unauthenticated
@@ -109,10 +104,10 @@ async def principal(
         raise Unauthenticated("not printable ASCII")
     caller = await services.callers.verify(token)
     context = context_of(request.scope)
-    context.caller, context.permissions = caller.name, caller.scopes
-    missing = sorted(set(required.scopes) - caller.scopes)
+    context.caller, context.permissions = caller.name, caller.permissions
+    missing = sorted(set(required.scopes) - caller.permissions)
     if missing:
-        await rates.ask(context_of(request.scope), services.rates.read, caller.name)
+        await rates.ask(context, services.rates.read, caller.name)
         raise ScopeMissing(missing)
     return caller
 
@@ -121,10 +116,10 @@ async def maybe(
     services: ServicesDep, request: Request, token: Annotated[str | None, Depends(bearer)]
 ) -> Principal | None:
     """
-    Who asks, if they say so.
+    Authenticate the caller if there is an Authorization header.
 
     Raises:
-        Unauthenticated: They do, and it does not count.
+        Unauthenticated: The token is invalid.
     """
     if "authorization" not in request.headers:
         return None
@@ -132,25 +127,25 @@ async def maybe(
 
 
 async def address(request: Request) -> str:
-    """Where a request comes from; empty where nobody knows."""
+    """Return the address of the client; empty if it is unknown."""
     return request.client.host if request.client else ""
 
 
 async def metrics_reader(
     services: ServicesDep, request: Request, token: Annotated[str | None, Depends(bearer)]
 ) -> None:
-    """Who may read the metrics: everybody, if the deployment says so."""
+    """Let callers with the scope read the metrics, or everyone if the deployment allows it."""
     if not services.open_metrics:
-        caller = await principal(SecurityScopes([Scope.METRICS_READ]), services, request, token)
+        caller = await principal(SecurityScopes([Permission.METRICS_READ]), services, request, token)
         await rates.ask(context_of(request.scope), services.rates.read, caller.name)
 
 
-async def anybody(request: Request) -> Principal:
+async def authenticated(request: Request) -> Principal:
     """
-    Who asks for what does not exist: without a token, nobody learns what does.
+    Authenticate the caller of a path that does not exist: without a token, no one learns which paths exist.
 
     Raises:
-        Unauthenticated: There is no token, or none that counts.
+        Unauthenticated: The token is missing or invalid.
     """
     joined = await services(request)
     caller = await principal(SecurityScopes(), joined, request, await bearer(request))
@@ -159,7 +154,7 @@ async def anybody(request: Request) -> Principal:
 
 
 def parameters_of(request: Request) -> list[str]:
-    """The names of the query parameters that the route of a request takes."""
+    """Return the names of the query parameters of the route."""
     dependant = getattr(request.scope.get("route"), "dependant", None)
     models = [field.field_info.annotation for field in dependant.query_params] if dependant else []
     return [name for model in models for name in getattr(model, "model_fields", ())]
@@ -167,10 +162,10 @@ def parameters_of(request: Request) -> list[str]:
 
 def refuse_repeated(query: bytes, parameters: Collection[str]) -> None:
     """
-    Refuse a query parameter that is there twice: what stands before the server may have read the other one.
+    Refuse a repeated query parameter: a proxy in front of the server may have read the other value.
 
     Raises:
-        RequestValidationError: One of the route's parameters was sent more than once.
+        RequestValidationError: A parameter of the route was sent more than once.
     """
     if not query or not parameters:
         return
@@ -181,7 +176,7 @@ def refuse_repeated(query: bytes, parameters: Collection[str]) -> None:
 
 
 def within(limit: Callable[[Rates], Rate | None]) -> Callable[..., Awaitable[Principal]]:
-    """A caller who has not asked too often, by one of the limits of `Rates`."""
+    """Return a dependency that authenticates the caller and counts the request against a limit."""
 
     async def counted(
         caller: Annotated[Principal, Security(principal)], request: Request, services: ServicesDep
@@ -195,11 +190,11 @@ def within(limit: Callable[[Rates], Rate | None]) -> Callable[..., Awaitable[Pri
 
 async def visitor(request: Request, services: ServicesDep) -> str:
     """
-    The address of one who is not recognised yet, and has not asked too often.
+    Count a request without a token against the limit of its address, and return the address.
 
     Raises:
-        RateExceeded: They have.
-        LimitsUnavailable: Nobody can tell.
+        RateExceeded: The address has used up the limit.
+        LimitsUnavailable: The request cannot be counted.
     """
     await rates.ask(context_of(request.scope), services.rates.login, rates.address(request.scope))
     return await address(request)
@@ -209,8 +204,8 @@ Address = Annotated[str, Depends(address)]
 MaybeCaller = Annotated[Principal | None, Depends(maybe)]
 Caller = Annotated[Principal, Security(within(lambda rates: rates.read))]
 Changer = Annotated[Principal, Security(within(lambda rates: rates.change))]
-Predictor = Annotated[Principal, Security(within(lambda rates: rates.predict), scopes=[Scope.PREDICT])]
-Batcher = Annotated[Principal, Security(within(lambda rates: rates.batch), scopes=[Scope.BATCH])]
-ModelReader = Annotated[Principal, Security(within(lambda rates: rates.read), scopes=[Scope.MODELS_READ])]
-MetricsReader = Annotated[None, Security(metrics_reader, scopes=[Scope.METRICS_READ])]
+Predictor = Annotated[Principal, Security(within(lambda rates: rates.predict), scopes=[Permission.PREDICT])]
+Batcher = Annotated[Principal, Security(within(lambda rates: rates.batch), scopes=[Permission.BATCH])]
+ModelReader = Annotated[Principal, Security(within(lambda rates: rates.read), scopes=[Permission.MODELS_READ])]
+MetricsReader = Annotated[None, Security(metrics_reader, scopes=[Permission.METRICS_READ])]
 Visitor = Annotated[str, Depends(visitor)]

@@ -1,4 +1,4 @@
-"""What callers may know of themselves and do to themselves: their name, their sessions, their password."""
+"""Routes about the caller: their name, sessions and password."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -15,14 +15,14 @@ router = APIRouter(prefix=f"{PREFIX}/me", tags=["me"])
 
 
 class CallerView(BaseModel):
-    """Who asks."""
+    """The caller."""
 
     name: str
     scopes: list[str]
 
 
 class SessionView(BaseModel):
-    """One session of the caller's; `current` is the one that the token came of."""
+    """A session of the caller; the token of the request belongs to the `current` one."""
 
     id: str
     current: bool
@@ -34,7 +34,7 @@ class SessionView(BaseModel):
 
     @classmethod
     def of(cls, login: LoginSession, *, current: str) -> "SessionView":
-        """What its owner may know of a session."""
+        """Return what its user may see of a session."""
         return cls(
             id=login.id,
             current=login.id == current,
@@ -47,13 +47,13 @@ class SessionView(BaseModel):
 
 
 class SessionsView(BaseModel):
-    """The caller's sessions, the newest use first."""
+    """The caller's sessions, the last used ones first."""
 
     sessions: list[SessionView]
 
 
 class PasswordChange(BaseModel):
-    """The password so far, and the one from now on."""
+    """The old and the new password."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -63,15 +63,15 @@ class PasswordChange(BaseModel):
 
 @router.get("")
 async def show_caller(caller: Caller) -> CallerView:
-    """Whose token this is, and what it reaches."""
-    return CallerView(name=caller.name, scopes=sorted(caller.scopes))
+    """The name of the caller and the scopes of their token."""
+    return CallerView(name=caller.name, scopes=sorted(caller.permissions))
 
 
 @router.get("/sessions")
 async def list_sessions(caller: Caller, services: ServicesDep) -> SessionsView:
-    """Where the caller is logged in."""
-    # A name that comes with no session of ours is another's, whatever it is.
-    logins = await services.database_threads.run(services.records.sessions.of, caller.name) if caller.session else []
+    """The sessions of the caller."""
+    # Without a session the caller is no local user, even if one has the same name.
+    logins = await services.database_threads.run(services.records.sessions.all, caller.name) if caller.session else []
     return SessionsView(sessions=[SessionView.of(login, current=caller.session) for login in logins])
 
 
@@ -79,7 +79,7 @@ async def list_sessions(caller: Caller, services: ServicesDep) -> SessionsView:
 async def end_session(
     id_: Annotated[str, Path(alias="id", max_length=64)], caller: Changer, services: ServicesDep, address: Address
 ) -> None:
-    """End one of the caller's sessions: neither its refresh token nor its access tokens count any more."""
+    """End one of the caller's sessions; its refresh token and access tokens become invalid."""
     if not caller.session or not id_.isalnum():
         raise SessionNotFound("there is no such session")
     await services.database_threads.run(
@@ -89,10 +89,10 @@ async def end_session(
 
 @router.put("/password", status_code=204, response_class=Response)
 async def change_password(change: PasswordChange, caller: Changer, services: ServicesDep, address: Address) -> None:
-    """Another password; every other session of the caller's ends."""
+    """Change the password; all other sessions of the caller end."""
     if not caller.session:
         raise WrongPassword
-    await services.recognise(
+    await services.password_threads.run(
         services.login.change_password,
         caller.name,
         change.old_password,

@@ -14,7 +14,7 @@ from artifacts import CHAMPION, ArtifactError
 from serve.api.deps import MetricsReader, Services, ServicesDep
 from serve.errors import DeadlineExceeded
 from serve.inference.registry import Registry, Served
-from serve.inference.threads import ThreadLimiter
+from serve.inference.threads import ModelThreads
 from serve.telemetry.metrics import CONTENT_TYPE
 
 # How long a scrape waits for what was predicted before it to be counted.
@@ -38,7 +38,7 @@ class Health(BaseModel):
 _OVERDUE = Health(status="unready", detail="the models do not answer their own examples in time")
 
 
-def _with_threads(health: Health, threads: ThreadLimiter) -> Health:
+def _with_threads(health: Health, threads: ModelThreads) -> Health:
     """The same, and what is known of the threads that models are called in."""
     if threads.is_exhausted:
         return Health(status="unready", detail="half of the threads are lost; the process is being replaced")
@@ -56,7 +56,7 @@ class Canary:
         self._services = services
         self._lock = Lock()
         # A thread of its own: under load, a probe does not wait behind predictions.
-        self._thread = ThreadLimiter(1, deadline_s=deadline_s)
+        self._thread = ModelThreads(1, deadline_s=deadline_s)
         self._checked_at = float("-inf")
         self._generation = -1
         self._health = Health(status="unready", detail="nothing was predicted yet")

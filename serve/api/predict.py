@@ -25,7 +25,7 @@ from serve.api.disconnect import attended
 from serve.api.media import require_media
 from serve.api.problems import problem_of
 from serve.api.rates import Rates
-from serve.auth.users import Scope as Permission
+from serve.auth.principals import Permission
 from serve.dialects.native.encoder import NativeEncoder
 from serve.errors import ModelError, ServeError
 from serve.inference.registry import LoadedModel
@@ -224,9 +224,9 @@ class PredictEndpoint:
         if not authorization.startswith(_BEARER):
             return None
         known = self._services.callers.recall(authorization[len(_BEARER) :].decode("latin-1"))
-        if known is None or permission not in known.scopes:
+        if known is None or permission not in known.permissions:
             return None
-        context.caller, context.permissions = known.name, known.scopes
+        context.caller, context.permissions = known.name, known.permissions
         return known.name
 
     def _resolve(self, path: Path, key: tuple[str, bytes]) -> _Target:

@@ -15,8 +15,8 @@ from starlette.requests import ClientDisconnect
 from artifacts.hints import did_you_mean
 from serve import errors
 from serve.api.context import context_of
-from serve.api.deps import PREFIX, REVOKE_PATH, TOKEN_PATH, anybody, parameters_of
-from serve.auth.users import Scope
+from serve.api.deps import PREFIX, REVOKE_PATH, TOKEN_PATH, authenticated, parameters_of
+from serve.auth.principals import Permission
 from serve.errors import InvalidInput, InvalidRows, ModelNotFound, ScopeMissing, ServeError, Unauthenticated
 
 MEDIA_TYPE = "application/problem+json"
@@ -220,7 +220,7 @@ async def refusal(request: Request, error: Exception) -> Response:
     if status in _COME_AGAIN:
         headers["Retry-After"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S))
     detail = str(error)
-    if isinstance(error, ModelNotFound) and Scope.MODELS_READ in context_of(request.scope).permissions:
+    if isinstance(error, ModelNotFound) and Permission.MODELS_READ in context_of(request.scope).permissions:
         detail += error.hint()
     return problem(request, status=status, slug=slug, title=kind.title, detail=detail, headers=headers, **more)
 
@@ -259,7 +259,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     status = error.status_code
     if status in _UNROUTED:
         try:
-            await anybody(request)
+            await authenticated(request)
         except ServeError as refused:
             return await refusal(request, refused)
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:

@@ -1,4 +1,4 @@
-"""Which limit a route is under, and what callers are told of it."""
+"""The limits of routes, and the headers that report them to callers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from serve.limits.rate import Rate
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Every limit of this deployment; None is no limit."""
+    """All limits of this deployment; None is no limit."""
 
     predict: Rate | None
     batch: Rate | None
@@ -23,11 +23,11 @@ class Rates:
 
 async def ask(context: RequestContext, rate: Rate | None, who: str, cost: int = 1) -> None:
     """
-    Count a request, once, and note what its answer tells of the limit.
+    Count a request against a limit, and note the limit for the headers of the response.
 
     Raises:
-        RateExceeded: There is not so much left.
-        LimitsUnavailable: Nobody can tell, and nobody is let in then.
+        RateExceeded: The caller has used up the limit.
+        LimitsUnavailable: The request cannot be counted, and this limit lets no uncounted one pass.
     """
     if rate is None:
         return
@@ -38,18 +38,18 @@ async def ask(context: RequestContext, rate: Rate | None, who: str, cost: int = 
 
 
 def note(context: RequestContext, rate: Rate, who: str) -> None:
-    """Have the answer tell of a limit."""
+    """Note a limit for the headers of the response."""
     context.limits.append((rate.policy, rate.remaining(who)))
 
 
 def address(scope: Mapping[str, Any]) -> str:
-    """What those who are not recognised yet are counted by."""
+    """Return the network that unauthenticated requests are counted by."""
     client = scope.get("client")
     return network_of(client[0] if client else "")
 
 
 def headers(context: RequestContext) -> list[tuple[bytes, bytes]]:
-    """RateLimit-Policy and RateLimit, of every limit that a request was held against."""
+    """Return RateLimit-Policy and RateLimit for all limits that the request was counted against."""
     limits = context.limits
     if not limits:
         return []

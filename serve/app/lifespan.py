@@ -15,14 +15,14 @@ from artifacts.trial import Trials
 from serve.api.deps import Services
 from serve.app.limits import make_limits
 from serve.app.loading import Loader
-from serve.app.security import Security, key_sources
-from serve.auth.renewal import followed
+from serve.app.security import Security, key_renewals
+from serve.periodic import repeated
 from serve.settings import Settings
 from serve.telemetry.access_log import AccessLog
 from serve.telemetry.metrics import forget_process
 
 if TYPE_CHECKING:
-    from serve.limits.shared import RedisCounter
+    from serve.limits.redis_counter import RedisCounter
 
 # New objects after which garbage is looked for.
 _COLLECT_AFTER = 10_000
@@ -44,7 +44,7 @@ async def lifespan(
 ) -> AsyncIterator[None]:
     """Load the models, serve, and leave nothing behind."""
     # Before anybody is served: what was revoked before a restart does not count for a moment after it.
-    await security.watch.look()
+    await security.revocation_poller.poll()
     store = Store.of(settings, trials=trials)
     limits, fallback = make_limits(settings), settings.fallback
     loader = Loader(store, services.registry, limits, services.metrics, fallback=fallback, trials=trials)
@@ -62,12 +62,11 @@ async def lifespan(
     # Sixty requests at once are some thousand objects, none of them garbage: the usual 700 would be looked through
     # several times in every turn of the loop.
     gc.set_threshold(_COLLECT_AFTER)
-    watching = asyncio.create_task(security.watch.run())
     try:
-        async with followed(key_sources(settings, security, services.metrics)):
+        renewals = [renewal.renew for renewal in key_renewals(settings, security, services.metrics)]
+        async with repeated(security.revocation_poller.poll, *renewals):
             yield
     finally:
-        watching.cancel()
         loading.cancel()
         services.threads.close()
         services.observers.close()

@@ -10,13 +10,13 @@ from serve.api.rates import Rates
 from serve.dialects.csv.options import CsvOptions
 from serve.dialects.native.limits import Limits
 from serve.inference.batching import Batcher
-from serve.inference.threads import ThreadLimiter
-from serve.limits.counts import LocalCounter
+from serve.inference.threads import ModelThreads
+from serve.limits.counters import LocalCounter
 from serve.limits.rate import Rate
 from serve.settings import Settings
 
 if TYPE_CHECKING:
-    from serve.limits.shared import RedisCounter
+    from serve.limits.redis_counter import RedisCounter
 
 
 def make_shared(settings: Settings) -> "RedisCounter | None":
@@ -25,7 +25,7 @@ def make_shared(settings: Settings) -> "RedisCounter | None":
     if not url:
         return None
     # Its client takes 200 ms to import.
-    from serve.limits.shared import RedisCounter
+    from serve.limits.redis_counter import RedisCounter
 
     return RedisCounter(url, wait_s=settings.redis_wait_ms / 1000)
 
@@ -64,7 +64,7 @@ def make_limits(settings: Settings) -> Limits:
     )
 
 
-def make_batcher(settings: Settings, threads: ThreadLimiter) -> Callable[..., Batcher[Any, Any]]:
+def make_batcher(settings: Settings, threads: ModelThreads) -> Callable[..., Batcher[Any, Any]]:
     """What makes the queue of a version."""
     return partial(
         Batcher,

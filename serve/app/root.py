@@ -20,12 +20,11 @@ from serve.app.development import with_secrets
 from serve.app.lifespan import lifespan
 from serve.app.limits import make_batcher, make_csv_options, make_rates, make_shared
 from serve.app.security import make_security
-from serve.auth.auth_threads import AuthThreads
 from serve.inference.model_errors import ModelErrors
 from serve.inference.observers import MetricsObserver, Observers
 from serve.inference.registry import Registry
 from serve.inference.service import RETRY_S, InferenceService
-from serve.inference.threads import ThreadLimiter
+from serve.inference.threads import ModelThreads
 from serve.settings import Settings
 from serve.storage import database
 from serve.telemetry.access_log import AccessLog
@@ -49,7 +48,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, trials: 
     metrics = Metrics()
     models_in_memory = registry or Registry(default=settings.default_model)
     engine = database.connect(settings.database)
-    threads = ThreadLimiter(
+    threads = ModelThreads(
         settings.threads,
         deadline_s=settings.deadline_s,
         models=lambda: len(models_in_memory.all()),
@@ -84,7 +83,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, trials: 
         csv=make_csv_options(settings),
         threads=threads,
         reading=CapacityLimiter(settings.threads),
-        password_threads=AuthThreads(settings.login_threads),
+        password_threads=security.password_threads,
         database_threads=security.database_threads,
         canary_interval_s=settings.canary_interval_s,
         open_metrics=settings.open_metrics,

@@ -1,4 +1,4 @@
-"""Who asks: tokens, sessions, keys and the watch over all of them, joined."""
+"""Composition of authentication: tokens, sessions, keys and revocations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,108 +6,96 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from anyio import from_thread
+from anyio import CapacityLimiter, from_thread, to_thread
 from sqlalchemy import Engine
 
-from serve.auth import keys
-from serve.auth.auth_threads import AuthThreads
+from serve.auth import api_keys
 from serve.auth.callers import Callers
 from serve.auth.grants import Grants
-from serve.auth.issuer import Issuer
-from serve.auth.keyring import Keyring
+from serve.auth.key_renewal import KEY_FILE_S, KeyRenewal
 from serve.auth.lockout import Lockout
 from serve.auth.login import Login
 from serve.auth.oidc import OidcVerifier
+from serve.auth.oidc_keys import OidcKeys
 from serve.auth.passwords import Passwords
-from serve.auth.principals import Verified
-from serve.auth.renewal import KEYRING_S, Source
+from serve.auth.principals import Permission, Verified
 from serve.auth.revocation_poller import RevocationPoller
 from serve.auth.security_store import SecurityStore
+from serve.auth.signing_keys import DeploymentKeys
+from serve.auth.thread_limiter import ThreadLimiter
 from serve.auth.tokens import Tokens
-from serve.auth.users import Scope
 from serve.settings import OIDC_SCOPES, Settings
 from serve.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """Who asks: the services of it."""
+    """The services of authentication."""
 
-    keyring: Keyring
+    keys: DeploymentKeys
     tokens: Tokens
     oidc: OidcVerifier | None
     records: SecurityStore
     grants: Grants
     login: Login
     callers: Callers
-    database_threads: AuthThreads
-    watch: RevocationPoller
+    password_threads: ThreadLimiter
+    database_threads: ThreadLimiter
+    revocation_poller: RevocationPoller
 
 
 def make_security(settings: Settings, engine: Engine, metrics: Metrics) -> Security:
-    """Join who issues, who verifies and who remembers."""
+    """Join what issues, verifies, stores and revokes."""
 
     def announce(found: Mapping[str, float]) -> None:
-        # From the thread that revoked to the loop that remembers, before anybody is answered.
-        from_thread.run_sync(watch.hear, found)
+        # From the thread that revoked to the event loop, before the caller gets a response.
+        from_thread.run_sync(poller.apply, found)
 
     async def look_up(bearer: str) -> Verified:
-        # What has not even the form of a key takes nobody's thread.
-        keys.parse(bearer)
-        return await looking.run(records.keys.verify, bearer)
+        # A malformed key takes no thread.
+        api_keys.parse(bearer)
+        return await database_threads.run(records.api_keys.verify, bearer)
 
-    keyring, outside = make_keyring(settings), make_oidc_verifier(settings)
-    tokens = make_tokens(settings, keyring)
-    records = SecurityStore.of(engine, audit_days=settings.audit_days, announce=announce)
-    looking = AuthThreads(settings.login_threads)
-    callers = Callers(tokens, oidc=outside, look_up=look_up, is_revoked=records.revocations.hold)
+    keys, oidc = make_keys(settings), make_oidc_verifier(settings)
+    tokens = make_tokens(settings, keys)
+    records = SecurityStore(engine, audit_days=settings.audit_days, announce=announce)
+    database_threads = ThreadLimiter(settings.login_threads)
+    callers = Callers(tokens, oidc=oidc, look_up=look_up, is_revoked=records.revocations.any_revoked)
     lockout = Lockout(
         engine,
         most=settings.login_failures,
         most_of_address=settings.login_failures_address,
         window_s=settings.login_window_s,
     )
-    grants = Grants(
-        engine,
-        tokens,
-        sessions=records.sessions,
-        audit=records.audit,
-        refresh_ttl_s=settings.refresh_ttl_s,
-    )
-    login = Login(
-        engine,
-        passwords=Passwords(),
-        grants=grants,
-        sessions=records.sessions,
-        lockout=lockout,
-        audit=records.audit,
-    )
-    watch = RevocationPoller(
+    grants = Grants(records, tokens, refresh_ttl_s=settings.refresh_ttl_s)
+    login = Login(records, passwords=Passwords(), grants=grants, lockout=lockout)
+    poller = RevocationPoller(
         records.revocations,
         callers,
         metrics,
         poll_s=settings.revocation_poll_s,
         prune=[records.sessions.prune, records.revocations.prune, records.audit.prune, lockout.prune],
     )
-    return Security(keyring, tokens, outside, records, grants, login, callers, looking, watch)
+    password_threads = ThreadLimiter(settings.login_threads)
+    return Security(keys, tokens, oidc, records, grants, login, callers, password_threads, database_threads, poller)
 
 
-def make_keyring(settings: Settings) -> Keyring:
-    """The keys of this deployment."""
+def make_keys(settings: Settings) -> DeploymentKeys:
+    """Make the source of this deployment's signing keys."""
     file = Path(settings.token_keys) if settings.token_keys else None
-    return Keyring(file, secret=settings.secret_key.get_secret_value())
+    return DeploymentKeys(file, secret=settings.secret_key.get_secret_value())
 
 
-def make_tokens(settings: Settings, keyring: Keyring | None = None) -> Tokens:
+def make_tokens(settings: Settings, keys: DeploymentKeys | None = None) -> Tokens:
     """
-    The tokens of this deployment.
+    Make what issues and verifies the tokens of this deployment.
 
     Raises:
         OSError: The file of the keys cannot be read.
-        ValueError: It is not what it must be.
+        ValueError: The file is invalid.
     """
     return Tokens(
-        (keyring or make_keyring(settings)).read(),
+        (keys or make_keys(settings)).read(),
         issuer=settings.token_issuer,
         audience=settings.token_audience,
         ttl_s=settings.token_ttl_s,
@@ -116,16 +104,18 @@ def make_tokens(settings: Settings, keyring: Keyring | None = None) -> Tokens:
 
 def make_oidc_verifier(settings: Settings) -> OidcVerifier | None:
     """
-    The tokens of an OpenID Connect provider, where one is named.
+    Make what verifies the tokens of an OpenID Connect provider, where one is configured.
 
     Raises:
-        ValueError: A setting names a scope that is none of ours.
+        ValueError: A setting names an unknown scope.
     """
     if not settings.oidc_issuer:
         return None
     scopes = settings.oidc_scopes
     try:
-        ours = None if scopes is None else {value: list(map(Scope, text.split())) for value, text in scopes.items()}
+        ours = (
+            None if scopes is None else {value: list(map(Permission, text.split())) for value, text in scopes.items()}
+        )
     except ValueError as error:
         raise ValueError(f"SEPAL_OIDC_SCOPES: {error}; for example {OIDC_SCOPES}") from error
     return OidcVerifier(
@@ -137,28 +127,35 @@ def make_oidc_verifier(settings: Settings) -> OidcVerifier | None:
     )
 
 
-def key_sources(settings: Settings, security: Security, metrics: Metrics) -> Sequence[Source[Any]]:
-    """What is looked at again and again."""
+def key_renewals(settings: Settings, security: Security, metrics: Metrics) -> Sequence[KeyRenewal[Any]]:
+    """Return the renewals of all keys that can change: those of a file, and those of an OpenID Connect provider."""
 
     def failed(name: str) -> None:
         metrics.key_failures.labels(name).inc()
 
-    keyring, outside = security.keyring, security.oidc
-    source = partial(Source[Any], forget=security.callers.forget, failed=failed)
-    sources: list[Source[Any]] = []
-    if keyring.is_renewed:
-        sources.append(source(name="keyring", read=keyring.read, take=security.tokens.take, interval_s=KEYRING_S))
-    if outside is not None:
-        issuer = make_issuer(settings)
-        sources.append(source(name="issuer", read=issuer.read, take=outside.take, interval_s=settings.oidc_refresh_s))
-    return sources
+    renewal = partial(KeyRenewal[Any], forget=security.callers.forget, failed=failed)
+    renewals: list[KeyRenewal[Any]] = []
+    if security.keys.file is not None:
+        read = partial(to_thread.run_sync, security.keys.read, limiter=CapacityLimiter(1), abandon_on_cancel=True)
+        replace = security.tokens.replace_keys
+        renewals.append(renewal(name="keyring", read=read, replace=replace, interval_s=KEY_FILE_S))
+    if security.oidc is not None:
+        renewals.append(
+            renewal(
+                name="issuer",
+                read=make_oidc_keys(settings).read,
+                replace=security.oidc.replace_keys,
+                interval_s=settings.oidc_refresh_s,
+            )
+        )
+    return renewals
 
 
-def make_issuer(settings: Settings) -> Issuer:
+def make_oidc_keys(settings: Settings) -> OidcKeys:
     """
-    Where the keys of the OpenID Connect provider are.
+    Make the source of the OpenID Connect provider's keys.
 
     Raises:
-        ValueError: Not where they could be fetched safely.
+        ValueError: The keys could not be fetched safely from there.
     """
-    return Issuer(settings.oidc_issuer, keys=settings.oidc_jwks, algorithms=settings.oidc_algorithms.split())
+    return OidcKeys(settings.oidc_issuer, keys=settings.oidc_jwks, algorithms=settings.oidc_algorithms.split())

@@ -102,7 +102,7 @@ def _config(settings: Settings, registry: Registry, trials: Trials) -> uvicorn.C
     from serve.http.wire import Bounds
 
     bounds = Bounds(settings.max_header_bytes, settings.max_headers, settings.max_connections)
-    patience = Timeouts(
+    timeouts = Timeouts(
         headers_s=settings.headers_s,
         body_bytes_s=settings.body_bytes_s,
         body_grace_s=settings.body_grace_s,
@@ -113,7 +113,7 @@ def _config(settings: Settings, registry: Registry, trials: Trials) -> uvicorn.C
         partial(in_worker, settings, registry, trials),
         factory=True,
         loop="uvloop",
-        http=cast(Any, partial(Protocol, bounds=bounds, watch=ConnectionReaper(patience))),
+        http=cast(Any, partial(Protocol, bounds=bounds, reaper=ConnectionReaper(timeouts))),
         ws="none",
         log_config=None,
         access_log=False,

@@ -1,4 +1,4 @@
-"""What happened to people and their rights: a line of the log, and a row that stays."""
+"""The audit: logins and changes of users, roles and keys, as log lines and as rows of a table."""
 
 import json
 import time
@@ -19,7 +19,7 @@ _log = structlog.get_logger("serve.audit")
 
 
 class Entry(Base):
-    """One thing that happened: `who` did it, to whom or what `subject` names."""
+    """An event: `who` did it, to the user or key that `subject` names."""
 
     __tablename__ = "audit"
 
@@ -34,11 +34,11 @@ class Entry(Base):
 
 class Audit:
     """
-    The audit of one deployment. Never give it a secret.
+    The audit of one deployment. Callers must not pass secrets.
 
     Args:
-        kept_s: How long a row stays; 0 is for ever.
-        is_logged: Whether it is told in the log as well: a command has none.
+        kept_s: Delete rows after this many seconds; 0 keeps them for ever.
+        is_logged: Whether events are written to the log too; commands have no log.
     """
 
     def __init__(
@@ -52,28 +52,20 @@ class Audit:
     def note(
         self, session: Session, name: str, *, who: str, address: str = "", subject: str = "", **facts: str | int
     ) -> None:
-        """Keep what happens in a transaction, with it or not at all; the log tells it once it has happened."""
-        line = {"who": printable(who, LONGEST_NAME), "address": printable(address, 64), **_plain(facts)}
-        subject = printable(subject or who, LONGEST_NAME)
-        session.add(
-            Entry(
-                at=self._clock(),
-                event=name,
-                who=line["who"],
-                address=line["address"],
-                subject=subject,
-                facts=json.dumps(_plain(facts)),
-            )
-        )
+        """Store an event within a transaction, and log it once the transaction is committed."""
+        line = {"who": printable(who, LONGEST_NAME), "address": printable(address, 64)}
+        line["subject"] = printable(subject or who, LONGEST_NAME)
+        safe = _printable_facts(facts)
+        session.add(Entry(at=self._clock(), event=name, facts=json.dumps(safe), **line))
         if self._is_logged:
-            after_commit(session, partial(_log.info, name, subject=subject, **line))
+            after_commit(session, partial(_log.info, name, **line, **safe))
 
-    def tell(self, name: str, *, who: str, address: str = "", **facts: str | int) -> None:
-        """A line of the log alone: for what strangers can cause as often as they like."""
-        _log.warning(name, who=printable(who, LONGEST_NAME), address=printable(address, 64), **_plain(facts))
+    def log(self, name: str, *, who: str, address: str = "", **facts: str | int) -> None:
+        """Log an event without storing it, since strangers can cause it as often as they like."""
+        _log.warning(name, who=printable(who, LONGEST_NAME), address=printable(address, 64), **_printable_facts(facts))
 
     def last(self, most: int, *, user: str = "") -> list[Entry]:
-        """The newest entries, oldest first; of one user, if one is named."""
+        """Return the newest entries, oldest first; with `user`, only those by or about that user."""
         newest = select(Entry).order_by(Entry.id.desc()).limit(most)
         if user:
             newest = newest.where(or_(Entry.who == user, Entry.subject == user))
@@ -81,16 +73,16 @@ class Audit:
             return list(reversed(session.scalars(newest).all()))
 
     def prune(self) -> None:
-        """Take away what has been kept long enough."""
+        """Delete rows that are older than `kept_s`."""
         if self._kept_s:
             with writing(self._engine) as session:
                 session.execute(delete(Entry).where(Entry.at < self._clock() - self._kept_s))
 
 
 def printable(text: str, longest: int) -> str:
-    """A text of others, bounded and without what a terminal or a log could trip over."""
+    """Return a text from outside, cut and without characters that a terminal or a log might interpret."""
     return "".join(sign if sign.isprintable() else "?" for sign in text[:longest])
 
 
-def _plain(facts: Mapping[str, str | int]) -> dict[str, str | int]:
+def _printable_facts(facts: Mapping[str, str | int]) -> dict[str, str | int]:
     return {name: printable(fact, LONGEST_FACT) if isinstance(fact, str) else fact for name, fact in facts.items()}

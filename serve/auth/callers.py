@@ -1,29 +1,29 @@
-"""Whoever brings a token: recognised once, remembered for as long as it counts."""
+"""Authentication of callers by a token or an API key, which is verified once and remembered while it is valid."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
-from serve.auth.keys import PREFIX
+from serve.auth.api_keys import PREFIX
 from serve.auth.oidc import OidcVerifier
 from serve.auth.principals import Principal, Verified
 from serve.auth.tokens import Tokens
 from serve.errors import Unauthenticated
 
-# Bearers that are remembered at once. A token of ours has some 400 characters: together they take a few MiB.
+# Remembered tokens and keys. One of ours has about 400 characters, so all together take a few MiB.
 MOST_REMEMBERED = 4096
 
 
-def _nothing_is(_ids: Iterable[str]) -> bool:
+def _never(_ids: Iterable[str]) -> bool:
     return False
 
 
 class Callers:
     """
-    Recognises callers by what they bring. What does not count is never remembered: nobody can fill the memory.
+    Verifies tokens and API keys. Invalid ones are never remembered, so a stranger cannot fill the memory.
 
     Args:
-        look_up: What a key says, of which nothing can be read off; None where there are no keys.
-        is_revoked: Whether one of these ids is revoked, as far as this process has heard.
+        look_up: Verifies an API key in the database; None where there are no API keys.
+        is_revoked: Returns whether one of these ids is revoked, as far as this process knows.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Callers:
         *,
         oidc: OidcVerifier | None = None,
         look_up: Callable[[str], Awaitable[Verified]] | None = None,
-        is_revoked: Callable[[Iterable[str]], bool] = _nothing_is,
+        is_revoked: Callable[[Iterable[str]], bool] = _never,
         most_remembered: int = MOST_REMEMBERED,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -46,11 +46,11 @@ class Callers:
 
     async def verify(self, bearer: str) -> Principal:
         """
-        Who a bearer speaks for.
+        Return the principal of a token or an API key.
 
         Raises:
-            Unauthenticated: It does not count; the reason is not told.
-            DatabaseUnavailable: Whether it counts cannot be known now.
+            Unauthenticated: It is invalid; the client does not learn why.
+            DatabaseUnavailable: It cannot be verified now.
         """
         known = self.recall(bearer)
         if known is not None:
@@ -58,26 +58,26 @@ class Callers:
         if self._look_up and bearer.startswith(PREFIX):
             verified = await self._look_up(bearer)
         else:
-            verified = self.read(bearer)
-        # Nothing is awaited from here on: what is revoked meanwhile, `forget` finds remembered.
+            verified = self.verify_token(bearer)
+        # Nothing is awaited from here on, so `forget` finds everything that is remembered here.
         if self._is_revoked(verified.ids):
             raise Unauthenticated("revoked")
         self._remember(bearer, verified)
         return verified.principal
 
-    def read(self, token: str) -> Verified:
+    def verify_token(self, token: str) -> Verified:
         """
-        What a token says, whether it was revoked or not.
+        Verify a token without asking whether it is revoked.
 
         Raises:
-            Unauthenticated: It does not count, nor ever did.
+            Unauthenticated: It is invalid.
         """
         if self._oidc is None or self._tokens.are_ours(token):
             return self._tokens.verify(token)
         return self._oidc.verify(token)
 
     def recall(self, bearer: str) -> Principal | None:
-        """Who a bearer speaks for that was verified before and still counts; None says nothing about any other."""
+        """Return the principal of a remembered token or key that is still valid; None if it has to be verified."""
         verified = self._remembered.get(bearer)
         if verified is None:
             return None
@@ -87,7 +87,7 @@ class Callers:
         return None
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Remember no longer what has one of these ids: whoever brings it is verified anew."""
+        """Forget tokens and keys with one of these ids, so that they are verified again."""
         gone = frozenset(ids)
         for bearer, verified in list(self._remembered.items()):
             if not gone.isdisjoint(verified.ids):

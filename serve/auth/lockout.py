@@ -1,4 +1,4 @@
-"""Failed logins: counted for a name and for an address, whichever process they came to, and the lock that follows."""
+"""Lock-out: failed logins are counted per name and per address, for all processes together."""
 
 import ipaddress
 import math
@@ -13,12 +13,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from serve.errors import LockedOut
 from serve.storage.database import Base, writing
 
-# The half of an IPv6 address that a provider hands out to one customer.
+# The part of an IPv6 address that identifies one customer of a provider.
 _NETWORK_BITS = 64
 
 
 class Failure(Base):
-    """One attempt that failed, or that is not decided yet, under one of its keys."""
+    """An attempt that failed or is not decided yet, counted under its name or its address."""
 
     __tablename__ = "failures"
 
@@ -30,7 +30,7 @@ class Failure(Base):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A login that may be tried; `is_last`: if it fails, the next one is locked out."""
+    """A login that may be tried; if one with `is_last` fails, the next one is locked out."""
 
     id: str
     name: str
@@ -39,11 +39,11 @@ class Attempt:
 
 class Lockout:
     """
-    Counts an attempt as failed before it is made, so that a thousand at once are no more than a thousand in turn.
+    Counts an attempt as failed before it is made, so that concurrent attempts are limited like consecutive ones.
 
     Args:
-        most: Failures of a name within the window; the next attempt is refused.
-        most_of_address: The same for an address, of IPv6 its /64.
+        most: Failures of one name within the window, after which attempts are refused.
+        most_of_address: The same for an address, or for the /64 network of an IPv6 address.
     """
 
     def __init__(
@@ -63,20 +63,20 @@ class Lockout:
 
     def reserve(self, session: Session, name: str, address: str) -> Attempt | LockedOut:
         """
-        Count one attempt more; an unknown name is counted like any other.
+        Count one more attempt; unknown names are counted like all others.
 
         Returns:
-            The attempt, or the error where there were too many and this one is not counted: for the caller to raise
-            once the transaction is committed.
+            The attempt; or, if there were too many, the error for the caller to raise once the transaction is
+            committed, and the attempt is not counted.
         """
         limits = {_of_name(name): self._most, _of_address(address): self._most_of_address}
         now, id_ = self._clock(), secrets.token_hex(8)
-        _take_turns(session, sorted(limits))
-        # Counted while a clock was ahead: from now on, and not until the clock gets there, it is one window.
+        _lock_keys(session, sorted(limits))
+        # Attempts counted while a clock was ahead: their window begins now, not when the clock gets there.
         ahead = update(Failure).where(Failure.key.in_(limits), Failure.at > now).values(at=now)
         session.execute(ahead.execution_options(synchronize_session=False))
         times = {key: self._times(session, key, now) for key in limits}
-        # Free again once so many have left the window that one more fits.
+        # The wait ends when enough attempts have left the window.
         waits = [times[key][-most] + self._window_s - now for key, most in limits.items() if len(times[key]) >= most]
         if waits:
             return LockedOut(retry_after_s=max(1, math.ceil(max(waits))))
@@ -84,13 +84,13 @@ class Lockout:
         return Attempt(id_, name, any(len(times[key]) + 1 == most for key, most in limits.items()))
 
     def forgive(self, session: Session, attempt: Attempt) -> None:
-        """It did not fail: the name begins anew, and the address has one failure less."""
-        # Not anew: whoever has one account would try those of others for ever.
+        """Uncount an attempt that succeeded: the name starts from zero, and the address has one failure less."""
+        # The address does not start from zero: an attacker with one account could then try others for ever.
         session.execute(delete(Failure).where(Failure.attempt == attempt.id))
         session.execute(delete(Failure).where(Failure.key == _of_name(attempt.name)))
 
     def prune(self) -> None:
-        """Take away what has left the window."""
+        """Delete attempts that have left the window."""
         with writing(self._engine) as session:
             old = select(Failure.id).where(Failure.at < self._clock() - self._window_s)
             ids = session.scalars(old.with_for_update(skip_locked=True).limit(10_000)).all()
@@ -110,19 +110,19 @@ def _of_address(address: str) -> str:
 
 
 def network_of(address: str) -> str:
-    """What those who come from an address are counted by: of IPv6, whose owner has a whole network, its /64."""
+    """Return the network that an address is counted by: an IPv6 address by its /64, which one customer owns."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        # A proxy may say what it likes.
+        # A proxy may report anything.
         return "unknown"
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, _NETWORK_BITS), strict=False))
     return str(parsed)
 
 
-def _take_turns(session: Session, keys: list[str]) -> None:
-    """Whoever counts under one of these keys waits for the others; in order, so that nobody waits in a circle."""
+def _lock_keys(session: Session, keys: list[str]) -> None:
+    """Let one transaction at a time count under each key; the order of keys excludes a deadlock."""
     if session.get_bind().dialect.name == "postgresql":
         for key in keys:
             session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7305424))"), {"key": key})

@@ -1,4 +1,4 @@
-"""Password hashes: argon2id by passlib, which only this file knows."""
+"""Password hashes: argon2id by passlib, which only this module knows."""
 
 import secrets
 import warnings
@@ -15,36 +15,36 @@ class Passwords:
 
     def __init__(self, *, memory_kib: int = 19_456, passes: int = 2) -> None:
         with warnings.catch_warnings():
-            # passlib asks argon2-cffi for its version in a way that argon2-cffi calls deprecated.
+            # passlib reads the version of argon2-cffi in a deprecated way.
             warnings.filterwarnings("ignore", "Accessing argon2.__version__", DeprecationWarning)
             argon2.set_backend("argon2_cffi")
         using: Any = argon2.using
         self._hasher = using(type="ID", memory_cost=memory_kib, time_cost=passes, parallelism=1)
-        self._nobody = self.hash(secrets.token_urlsafe(16))
+        self._unknown_user = self.hash(secrets.token_urlsafe(16))
 
     def hash(self, password: str) -> str:
         """
-        A new hash of a password, salted.
+        Hash a password with a new salt.
 
         Raises:
-            ValueError: It is shorter than 8 characters or longer than 1,024.
+            ValueError: The password is shorter than 8 characters or longer than 1,024.
         """
         if not SHORTEST <= len(password) <= LONGEST:
             raise ValueError(f"a password has {SHORTEST} to {LONGEST:,} characters")
         return str(self._hasher.hash(password))
 
     def verify(self, password: str, hashed: str | None) -> bool:
-        """Whether the password belongs to the hash; None, for a user who is not there, takes as long and is False."""
+        """Return whether a password matches a hash; None, for an unknown user, takes as long and is False."""
         if len(password) > LONGEST:
             return False
         is_hash = hashed is not None and bool(self._hasher.identify(hashed))
         try:
-            matches = bool(self._hasher.verify(password, hashed if is_hash else self._nobody))
+            matches = bool(self._hasher.verify(password, hashed if is_hash else self._unknown_user))
         except ValueError:
-            # A hash that was cut short belongs to nobody.
+            # A truncated hash matches nothing.
             return False
         return matches and is_hash
 
     def is_outdated(self, hashed: str) -> bool:
-        """Whether a hash was made with other parameters than a new one would be."""
+        """Return whether a hash was made with other parameters than new hashes are."""
         return bool(self._hasher.needs_update(hashed))

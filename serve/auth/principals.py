@@ -1,33 +1,45 @@
-"""Who asks, whichever way they were recognised."""
+"""Principals: the users and machines that requests come from, and their permissions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
-from serve.auth.users import Scope
+
+class Permission(StrEnum):
+    """A permission; OAuth calls it a scope."""
+
+    PREDICT = "predict"
+    BATCH = "batch"
+    MODELS_READ = "models:read"
+    METRICS_READ = "metrics:read"
+
+
+ALL_PERMISSIONS = frozenset(Permission)
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks, and how far they may reach; `session` is the login that a token came of, empty where there is none."""
+    """A caller with their permissions; `session` is the login that their token belongs to, empty without one."""
 
     name: str
-    scopes: frozenset[Scope]
+    permissions: frozenset[Permission]
     session: str = ""
 
     def owns(self, user: str) -> bool:
-        """Whether this is that very user of ours, and nobody else who is called so."""
+        """Return whether this is the local user of that name; a key or an external token may have an equal name."""
         return bool(self.session) and self.name == user
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """
-    What a token or a key was found to say.
+    A valid token or API key.
 
     Attributes:
-        since: Seconds since the epoch, from when on it says so.
-        until: From when on it no longer does.
-        ids: What it can be revoked by: its own id, its login's or key's, and that of what signed it.
-        own: The first of these, which is nobody else's; empty of keys: who brings one cannot revoke it.
+        since: When it becomes valid, in seconds since the epoch.
+        until: When it expires.
+        ids: The ids by which it can be revoked: its own, that of its session or API key, and that of its signing key.
+        own: The id that no other token has; empty for API keys, which their bearers cannot revoke by id.
     """
 
     principal: Principal
@@ -35,3 +47,26 @@ class Verified:
     until: float
     ids: frozenset[str]
     own: str = ""
+
+
+def known_permissions(scope: str) -> frozenset[Permission]:
+    """Return the permissions of a scope as OAuth writes it; those that this version does not know are ignored."""
+    return frozenset(Permission(name) for name in scope.split() if name in ALL_PERMISSIONS)
+
+
+def parse_permissions(scope: str) -> frozenset[Permission]:
+    """
+    Return the permissions that an administrator has typed.
+
+    Raises:
+        ValueError: One of them does not exist.
+    """
+    unknown = sorted(set(scope.split()) - ALL_PERMISSIONS)
+    if unknown:
+        raise ValueError(f"no such scope: {' '.join(unknown)}; the scopes are {' '.join(sorted(ALL_PERMISSIONS))}")
+    return known_permissions(scope)
+
+
+def scope_of(permissions: Iterable[Permission]) -> str:
+    """Return permissions as OAuth 2 writes a scope, in order."""
+    return " ".join(sorted(permissions))

@@ -1,10 +1,10 @@
-"""Looks every other second what other processes revoked, and takes away what has expired."""
+"""Polling for what other processes have revoked, and deletion of expired rows."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
-from anyio import CapacityLimiter, sleep, to_thread
+from anyio import CapacityLimiter, to_thread
 
 from serve.auth.callers import Callers
 from serve.auth.revocations import Revocations
@@ -18,10 +18,10 @@ _log = structlog.get_logger("serve.auth")
 
 class RevocationPoller:
     """
-    Belongs to one event loop.
+    Reads revocations from the database into the memory of this process; belongs to one event loop.
 
     Args:
-        prune: What takes away expired rows; called now and then, in a thread.
+        prune: Functions that delete expired rows; called every `PRUNE_S` seconds, in a thread.
     """
 
     def __init__(
@@ -41,41 +41,36 @@ class RevocationPoller:
         self._prune = prune
         self._clock = clock
         self._pruned_at = float("-inf")
-        self._is_blind = False
-        # A thread of its own: those who wait for a database that is gone shall not keep it from looking.
+        self._is_failing = False
+        # A thread of its own: callers that wait for a database that is down must not delay it.
         self._limiter = CapacityLimiter(1)
 
-    async def run(self) -> None:
-        """Look, for ever."""
-        while True:
-            await sleep(self._poll_s)
-            await self.look()
-
-    async def look(self) -> None:
-        """Learn what was revoked; what is known already goes on counting where the database does not answer."""
+    async def poll(self) -> float:
+        """Read once, and return the seconds until the next time; what is known stays known if the database is down."""
         try:
             found = await to_thread.run_sync(self._revocations.read, limiter=self._limiter, abandon_on_cancel=True)
             self._revocations.start()
-            self.hear(found)
-            await self._tidy()
+            self.apply(found)
+            await self._prune_if_due()
         except DatabaseUnavailable as error:
             self._metrics.revocation_failures.inc()
-            if not self._is_blind:
+            if not self._is_failing:
                 _log.warning("revocations are not read", reason=str(error))
-            self._is_blind = True
-        except Exception:  # noqa: BLE001  # whatever it is, the next look comes
+            self._is_failing = True
+        except Exception:  # noqa: BLE001  # whatever fails, polling continues
             self._metrics.revocation_failures.inc()
             _log.exception("revocations are not read")
         else:
-            if self._is_blind:
+            if self._is_failing:
                 _log.info("revocations are read again")
-            self._is_blind = False
+            self._is_failing = False
+        return self._poll_s
 
-    def hear(self, found: Mapping[str, float]) -> None:
-        """From now on these ids count no more in this process."""
+    def apply(self, found: Mapping[str, float]) -> None:
+        """Treat these ids as revoked in this process from now on."""
         self._callers.forget(self._revocations.learn(found))
 
-    async def _tidy(self) -> None:
+    async def _prune_if_due(self) -> None:
         if self._clock() - self._pruned_at < PRUNE_S:
             return
         self._pruned_at = self._clock()

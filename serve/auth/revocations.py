@@ -1,4 +1,4 @@
-"""What does not count any more, although it has not expired: one table for all processes, and the memory of each."""
+"""Revocations of tokens, sessions and API keys: one table for all processes, and a copy in the memory of each."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -12,15 +12,15 @@ from serve.errors import DatabaseUnavailable
 from serve.storage import database
 from serve.storage.database import Base, after_commit, reading, writing
 
-# Transactions commit in another order than they began, by as much as the longest takes. The database ends those that
-# take 15 s; whatever was written so much earlier than the last look is looked at again.
+# Transactions may commit in another order than they began, by up to the duration of the longest. The database aborts
+# those that take 15 s, so each poll reads again what was written up to this long before the last one.
 OVERLAP_S = 60.0
 
 Announce = Callable[[Mapping[str, float]], None]
 
 
 class Revocation(Base):
-    """An id of a token, of a session or of a key, until whatever bears it has expired."""
+    """The revoked id of a token, a session or a key, kept until all tokens with it have expired."""
 
     __tablename__ = "revocations"
 
@@ -29,83 +29,80 @@ class Revocation(Base):
     expires_at: Mapped[float] = mapped_column(Double)
 
 
-def _unheard(_found: Mapping[str, float]) -> None:
-    """A command's process serves nobody who would have to know."""
-
-
 class Revocations:
     """
-    Written to by any thread; remembered, and asked, on one event loop.
+    Any thread may revoke; `learn` and `any_revoked` belong to one event loop.
 
     Args:
-        announce: Told in this process what a transaction revoked, as soon as it is committed.
+        announce: Called with the ids that a transaction has revoked, as soon as it is committed.
     """
 
     def __init__(
         self, engine: Engine, *, announce: Announce | None = None, clock: Callable[[], float] = time.time
     ) -> None:
         self._engine = engine
-        self._announce = announce or _unheard
+        self._announce = announce
         self._clock = clock
         self._until: dict[str, float] = {}
         self._seen_at: float | None = None
         self._is_loaded = False
 
     def revoke(self, session: Session, until: Mapping[str, float]) -> None:
-        """Revoke ids, each until the time that its bearer has expired anyway, with the transaction or not at all."""
+        """Revoke ids within a transaction, each until all tokens with it have expired."""
         if not until:
             return
-        # Whoever verifies it may have a clock that is a little behind.
+        # The clock of the process that verifies may be behind.
         until = {id_: end + OVERLAP_S for id_, end in until.items()}
         insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
         revoked_at = database.now(session)
         rows = [{"id": id_, "revoked_at": revoked_at, "expires_at": end} for id_, end in sorted(until.items())]
-        # As many parameters as SQLite takes in one statement, and then some.
+        # SQLite limits the parameters of one statement.
         for start in range(0, len(rows), 500):
             session.execute(insert(Revocation).values(rows[start : start + 500]).on_conflict_do_nothing())
-        after_commit(session, partial(self._announce, until))
+        if self._announce is not None:
+            after_commit(session, partial(self._announce, until))
 
     def read(self) -> dict[str, float]:
         """
-        What others revoked since the last look; everything that still counts, the first time and after a failure.
+        Return the revocations since the last call; all unexpired ones the first time and after a failure.
 
         Raises:
-            DatabaseUnavailable: The database does not answer; the next look is at everything again.
+            DatabaseUnavailable: The database does not answer; the next call returns all again.
         """
         since, self._seen_at = self._seen_at, None
         with reading(self._engine) as session:
             seen_at = database.now(session)
             query = select(Revocation.id, Revocation.expires_at).where(Revocation.expires_at > self._clock())
             if since is not None:
-                # Where the database's clock was set back since, what was revoked after that seems older.
+                # If the database's clock was set back since, later revocations have earlier times.
                 query = query.where(Revocation.revoked_at > min(since, seen_at) - OVERLAP_S)
             found = {row.id: row.expires_at for row in session.execute(query)}
         self._seen_at = seen_at
         return found
 
     def learn(self, found: Mapping[str, float]) -> frozenset[str]:
-        """Remember ids, forget those whose time is over, and say which are new."""
+        """Remember ids, forget expired ones, and return the new ones."""
         new = frozenset(found.keys() - self._until.keys())
         now = self._clock()
         self._until = {id_: until for id_, until in {**self._until, **found}.items() if until > now}
         return new
 
     def start(self) -> None:
-        """From now on it is known what was revoked before this process began."""
+        """Answer `any_revoked` from now on: the revocations of the time before this process are known."""
         self._is_loaded = True
 
-    def hold(self, ids: Iterable[str]) -> bool:
+    def any_revoked(self, ids: Iterable[str]) -> bool:
         """
-        Whether one of these ids is revoked.
+        Return whether one of these ids is revoked.
 
         Raises:
-            DatabaseUnavailable: What was revoked before this process began has not been read yet.
+            DatabaseUnavailable: The revocations of the time before this process have not been read yet.
         """
         if not self._is_loaded:
-            raise DatabaseUnavailable("what was revoked is not known yet: the database does not answer")
+            raise DatabaseUnavailable("the revocations have not been read yet: the database does not answer")
         return not self._until.keys().isdisjoint(ids)
 
     def prune(self) -> None:
-        """Take away what has expired."""
+        """Delete expired revocations."""
         with writing(self._engine) as session:
             session.execute(delete(Revocation).where(Revocation.expires_at < self._clock()))

@@ -1,35 +1,24 @@
-"""What server and command line both write down: sessions, keys, revocations, and the audit of it."""
-
-from dataclasses import dataclass
+"""The tables of security, which server and command line share: sessions, API keys, revocations and the audit."""
 
 from sqlalchemy import Engine
 
+from serve.auth.api_keys import ApiKeys
 from serve.auth.audit import DAY_S, Audit
-from serve.auth.keys import Keys
 from serve.auth.revocations import Announce, Revocations
 from serve.auth.sessions import Sessions
 from serve.auth.user_admin import UserAdmin
 
 
-@dataclass(frozen=True, slots=True)
 class SecurityStore:
-    """The records of one database, joined."""
+    """The tables of one database; a server passes `announce`, which is called with what this process revokes."""
 
-    engine: Engine
-    audit: Audit
-    revocations: Revocations
-    sessions: Sessions
-    keys: Keys
-
-    @classmethod
-    def of(cls, engine: Engine, *, audit_days: int, announce: Announce | None = None) -> "SecurityStore":
-        """Those of a database; `announce` is told what this process revokes, where it serves anybody."""
-        audit = Audit(engine, kept_s=audit_days * DAY_S, is_logged=announce is not None)
-        revocations = Revocations(engine, announce=announce)
-        sessions = Sessions(engine, revocations=revocations, audit=audit)
-        keys = Keys(engine, revocations=revocations, audit=audit)
-        return cls(engine, audit, revocations, sessions, keys)
+    def __init__(self, engine: Engine, *, audit_days: int, announce: Announce | None = None) -> None:
+        self.engine = engine
+        self.audit = Audit(engine, kept_s=audit_days * DAY_S, is_logged=announce is not None)
+        self.revocations = Revocations(engine, announce=announce)
+        self.sessions = Sessions(engine, revocations=self.revocations, audit=self.audit)
+        self.api_keys = ApiKeys(engine, revocations=self.revocations, audit=self.audit)
 
     def user_admin(self, who: str) -> UserAdmin:
-        """What changes users and roles, in somebody's name."""
+        """Return the administration of users and roles; the audit names `who`."""
         return UserAdmin(self.engine, sessions=self.sessions, audit=self.audit, who=who)

@@ -1,4 +1,4 @@
-"""Sessions: every login is one, and ends with everything that came of it."""
+"""Sessions: every login opens one, and all of its tokens become invalid when it ends."""
 
 import hashlib
 import time
@@ -12,12 +12,12 @@ from serve.auth.revocations import Revocations
 from serve.errors import SessionNotFound
 from serve.storage.database import Base, reading, writing
 
-# Sessions of a user beyond these are let go once none of their tokens counts: scripts log in and never out.
+# More sessions of one user are deleted once their access tokens have expired: scripts log in and never log out.
 MOST_KEPT = 100
 
 
 class LoginSession(Base):
-    """One session: whose, with which scopes, from where, and until when."""
+    """A session: its user, scope, address and times."""
 
     __tablename__ = "sessions"
 
@@ -32,7 +32,7 @@ class LoginSession(Base):
 
 
 class RefreshToken(Base):
-    """One refresh token, by its digest; used ones stay as long as their session, so that a replay is known as one."""
+    """The digest of a refresh token; used ones are kept as long as their session, so that a replay is detected."""
 
     __tablename__ = "refresh_tokens"
 
@@ -43,9 +43,9 @@ class RefreshToken(Base):
 
 class Sessions:
     """
-    The sessions of all users. Each call is a short transaction, and blocks: make it in a thread.
+    The sessions of all users. Each call is a short transaction, and blocks: call it in a thread.
 
-    Whoever locks more than one row does it in this order: user, roles, session, refresh token.
+    Rows are always locked in this order: user, roles, session, refresh token.
     """
 
     def __init__(
@@ -61,20 +61,16 @@ class Sessions:
         self._audit = audit
         self._clock = clock
 
-    def of(self, user: str) -> list[LoginSession]:
-        """The sessions of a user, the newest use first."""
-        query = select(LoginSession).where(LoginSession.user == user, LoginSession.expires_at > self._clock())
+    def all(self, user: str | None = None) -> list[LoginSession]:
+        """Return the sessions of a user, or of all users, the last used ones first."""
+        query = select(LoginSession).where(LoginSession.expires_at > self._clock())
+        if user is not None:
+            query = query.where(LoginSession.user == user)
         with reading(self._engine) as session:
-            return list(session.scalars(query.order_by(LoginSession.used_at.desc())))
-
-    def all(self) -> list[LoginSession]:
-        """The sessions of everybody."""
-        with reading(self._engine) as session:
-            query = select(LoginSession).where(LoginSession.expires_at > self._clock())
             return list(session.scalars(query.order_by(LoginSession.user, LoginSession.used_at.desc())))
 
     def owner(self, refresh_token: str) -> LoginSession | None:
-        """The session that a refresh token belongs to."""
+        """Return the session that a refresh token belongs to."""
         with reading(self._engine) as session:
             found = session.get(RefreshToken, digest_of(refresh_token))
             return session.get(LoginSession, found.session) if found else None
@@ -84,24 +80,20 @@ class Sessions:
         End one session; with `user`, only if it is theirs.
 
         Raises:
-            SessionNotFound: There is none of that id, or it is another's.
+            SessionNotFound: There is no session of that id, or it belongs to another user.
         """
         with writing(self._engine) as session:
-            login = locked(session, id_)
+            login = lock_session(session, id_)
             if login is None or (user is not None and login.user != user):
                 raise SessionNotFound(f"there is no session {id_}")
             self._audit.note(session, "session-ended", who=who, address=address, subject=login.user, sid=id_)
             self.close(session, [login])
 
     def end_all(self, session: Session, users: Collection[str], *, but: str = "") -> int:
-        """End every session of these users within a transaction, but for one of them; how many they were."""
-        theirs = (
-            select(LoginSession)
-            .where(LoginSession.user.in_(users), LoginSession.id != but)
-            .order_by(LoginSession.id)
-            .with_for_update()
-        )
-        logins = list(session.scalars(theirs.execution_options(populate_existing=True)))
+        """End all sessions of these users, except one, within a transaction, and return how many."""
+        query = select(LoginSession).where(LoginSession.user.in_(users), LoginSession.id != but)
+        locking = query.order_by(LoginSession.id).with_for_update().execution_options(populate_existing=True)
+        logins = list(session.scalars(locking))
         self.close(session, logins)
         return len(logins)
 
@@ -112,40 +104,33 @@ class Sessions:
             self._audit.note(session, "token-revoked", who=who, address=address, token=id_)
 
     def prune(self) -> None:
-        """Take away what has expired; what somebody else is at work on, the next time."""
+        """Delete expired sessions; those that another transaction has locked are deleted the next time."""
+        old = select(LoginSession.id).where(LoginSession.expires_at < self._clock()).with_for_update(skip_locked=True)
         with writing(self._engine) as session:
-            old = (
-                select(LoginSession.id).where(LoginSession.expires_at < self._clock()).with_for_update(skip_locked=True)
-            )
             session.execute(delete(LoginSession).where(LoginSession.id.in_(session.scalars(old.limit(1000)).all())))
 
     def close(self, session: Session, logins: Collection[LoginSession]) -> None:
-        """End sessions that a transaction has locked: no token of theirs counts any more."""
-        ids = [login.id for login in logins]
+        """End sessions that this transaction has locked, and revoke their tokens."""
         self._revocations.revoke(session, {login.id: login.access_until for login in logins})
-        session.execute(delete(LoginSession).where(LoginSession.id.in_(ids)))
+        session.execute(delete(LoginSession).where(LoginSession.id.in_([login.id for login in logins])))
 
-    def let_go(self, session: Session, user: str) -> None:
-        """Take away the oldest sessions of a user who has many, those whose access tokens have expired."""
-        newest = (
-            select(LoginSession.id)
-            .where(LoginSession.user == user)
-            .order_by(LoginSession.used_at.desc())
-            .limit(MOST_KEPT)
-        )
+    def prune_user(self, session: Session, user: str) -> None:
+        """Delete the oldest sessions of a user who has many, if their access tokens have expired."""
+        theirs = select(LoginSession.id).where(LoginSession.user == user)
+        newest = theirs.order_by(LoginSession.used_at.desc()).limit(MOST_KEPT)
         old = delete(LoginSession).where(
             LoginSession.user == user, LoginSession.access_until < self._clock(), LoginSession.id.not_in(newest)
         )
         session.execute(old.execution_options(synchronize_session=False))
 
 
-def locked(session: Session, id_: str) -> LoginSession | None:
-    """A session as it is now, and stays until the transaction ends."""
-    found = select(LoginSession).where(LoginSession.id == id_).with_for_update()
-    return session.scalar(found.execution_options(populate_existing=True))
+def lock_session(session: Session, id_: str) -> LoginSession | None:
+    """Return the current state of a session, locked until the transaction ends."""
+    query = select(LoginSession).where(LoginSession.id == id_).with_for_update()
+    return session.scalar(query.execution_options(populate_existing=True))
 
 
 def digest_of(token: str) -> str:
-    """What is kept of a refresh token."""
-    # A digest is enough for what is random: there is nothing to guess that a slow one would make dearer.
+    """Return the stored digest of a random token."""
+    # A fast digest suffices for random tokens: they cannot be guessed, so a slow one would protect nothing.
     return hashlib.sha256(token.encode()).hexdigest()

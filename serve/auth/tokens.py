@@ -1,11 +1,11 @@
-"""Access tokens: signed and verified by python-jose, which only this file knows."""
+"""Access tokens, signed and verified by python-jose, which only this module knows."""
 
 import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from functools import cached_property
 from typing import Any
 
 from jose import jwk
@@ -13,12 +13,22 @@ from jose.backends.base import Key
 from jose.exceptions import JOSEError
 from pydantic import BaseModel, ConfigDict, Field
 
-from serve.auth import base64url
-from serve.auth.jwks import PrivateKey, PublicKey, SigningKey, public_set
-from serve.auth.principals import Principal, Verified
-from serve.auth.users import ALL_SCOPES, Scope
+from artifacts import base64url
+from serve.auth.principals import ALL_PERMISSIONS, Permission, Principal, Verified, scope_of
 from serve.errors import InvalidInput, Unauthenticated
 from serve.http import json_body
+
+__all__ = [
+    "Issued",
+    "Key",
+    "KeySet",
+    "SigningKey",
+    "Tokens",
+    "check_time",
+    "claims_of",
+    "construct_key",
+    "parse_object",
+]
 
 TYPE = "at+jwt"
 LONGEST = 8 * 2**10
@@ -26,7 +36,7 @@ LEEWAY_S = 30
 LONGEST_LIFE_S = 24 * 3600
 _MAX_DEPTH = 16
 _MAX_LISTS = 64
-# RFC 6749, section 3.3: scopes are separated by one space each, and by nothing else that looks like one.
+# RFC 6749, section 3.3: scopes are separated by exactly one space, and by no other white space.
 _SCOPES = r"^([!#-\[\]-~]+( [!#-\[\]-~]+)*)?$"
 
 
@@ -36,11 +46,11 @@ class Issued:
 
     token: str
     expires_in_s: int
-    scopes: frozenset[Scope]
+    permissions: frozenset[Permission]
 
 
 class _Claims(BaseModel):
-    """What a token of ours says: all of it, nothing else, each of its type."""
+    """The claims of a token of this deployment: all are required, no others are allowed, each has its type."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -55,23 +65,42 @@ class _Claims(BaseModel):
     sid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pen:
-    """One key in the hands of python-jose, and the one header that its tokens have."""
+@dataclass(frozen=True)
+class SigningKey:
+    """A key of this deployment, with the one header that its tokens have."""
 
     kid: str
-    head: str
     private: Key = field(repr=False)
-    public: Key = field(repr=False)
+
+    @cached_property
+    def alg(self) -> str:
+        """The one algorithm of this key."""
+        return str(self.private.to_dict()["alg"])
+
+    @cached_property
+    def public(self) -> Key:
+        """The key that verifies: the public half of a pair, or the secret."""
+        return self.private if self.alg == "HS256" else self.private.public_key()
+
+    @cached_property
+    def header(self) -> str:
+        """The encoded header of every token that this key signs."""
+        header = {"alg": self.alg, "kid": self.kid, "typ": TYPE}
+        return base64url.encode(json.dumps(header, separators=(",", ":")).encode())
 
 
-@dataclass(frozen=True, slots=True)
-class _Ring:
-    """All keys of one moment: the first signs, each verifies what bears its header, letter for letter."""
+class KeySet:
+    """The signing keys at one moment: the first signs, and each verifies the tokens that have exactly its header."""
 
-    pen: _Pen
-    pens: Mapping[str, _Pen]
-    public: Mapping[str, object]
+    def __init__(self, keys: Sequence[SigningKey]) -> None:
+        if not keys:
+            raise ValueError("there is no key to sign tokens with; set SEPAL_SECRET_KEY or SEPAL_TOKEN_KEYS")
+        self.signing = keys[0]
+        self.by_header = {key.header: key for key in keys}
+        self.ids = frozenset(_id(key) for key in keys)
+        self.public = {
+            "keys": [{**key.public.to_dict(), "kid": key.kid, "use": "sig"} for key in keys if key.alg != "HS256"]
+        }
 
 
 class Tokens:
@@ -86,35 +115,36 @@ class Tokens:
         ttl_s: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._ring = _ring(keys)
+        self._keys = KeySet(keys)
         self._issuer = issuer
         self._audience = audience
         self._ttl_s = ttl_s
         self._clock = clock
 
-    def take(self, keys: Sequence[SigningKey]) -> frozenset[str]:
+    def replace_keys(self, keys: Sequence[SigningKey]) -> frozenset[str]:
         """
-        Sign and verify with these keys from now on; back come the ids of those that are gone, as `Verified` has them.
+        Sign and verify with these keys from now on; return the ids of the removed keys, as in `Verified.ids`.
 
         Raises:
-            ValueError: There is none, or one that cannot sign; all stays as it was.
+            ValueError: There is no key; the former keys stay.
         """
-        before, self._ring = self._ring, _ring(keys)
-        kept = {pen.kid for pen in self._ring.pens.values()}
-        return frozenset(_id(pen.kid) for pen in before.pens.values() if pen.kid not in kept)
+        before, self._keys = self._keys, KeySet(keys)
+        return before.ids - self._keys.ids
 
     @property
     def public_keys(self) -> Mapping[str, object]:
-        """What others need to verify our tokens: a set of public keys (RFC 7517), empty where secrets sign."""
-        return self._ring.public
+        """The set of public keys that others verify tokens with (RFC 7517); empty where a secret signs."""
+        return self._keys.public
 
     def are_ours(self, token: str) -> bool:
-        """Whether a token looks like one of this deployment; whether it counts is another question."""
-        return token.partition(".")[0] in self._ring.pens
+        """Return whether a token has a header of this deployment; it may be invalid all the same."""
+        return token.partition(".")[0] in self._keys.by_header
 
-    def issue(self, subject: str, scopes: Iterable[Scope], *, session: str = "", ttl_s: int | None = None) -> Issued:
-        """A new token for one who has been recognised; `session` names the login that it came of."""
-        now, ttl_s, granted = int(self._clock()), ttl_s or self._ttl_s, frozenset(scopes)
+    def issue(
+        self, subject: str, permissions: Iterable[Permission], *, session: str = "", ttl_s: int | None = None
+    ) -> Issued:
+        """Issue a token to an authenticated subject; `session` is the id of their login."""
+        now, ttl_s, granted = int(self._clock()), ttl_s or self._ttl_s, frozenset(permissions)
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
@@ -123,30 +153,30 @@ class Tokens:
             "nbf": now,
             "exp": now + ttl_s,
             "jti": uuid.uuid4().hex,
-            "scope": " ".join(sorted(granted)),
+            "scope": scope_of(granted),
             **({"sid": session} if session else {}),
         }
-        pen = self._ring.pen
-        signed = f"{pen.head}.{base64url.encode(json.dumps(claims, separators=(',', ':')).encode())}"
-        return Issued(f"{signed}.{base64url.encode(pen.private.sign(signed.encode()))}", ttl_s, granted)
+        key = self._keys.signing
+        signed = f"{key.header}.{base64url.encode(json.dumps(claims, separators=(',', ':')).encode())}"
+        return Issued(f"{signed}.{base64url.encode(key.private.sign(signed.encode()))}", ttl_s, granted)
 
     def verify(self, token: str) -> Verified:
         """
-        What a token says.
+        Verify a token of this deployment.
 
         Raises:
-            Unauthenticated: It is not valid.
+            Unauthenticated: The token is invalid.
         """
         if len(token) > LONGEST:
             raise Unauthenticated("too long")
-        # Our header, letter for letter: another one is not even parsed, whatever it asks for.
-        pen = self._ring.pens.get(token.partition(".")[0])
-        if pen is None:
+        # The header must equal one of ours letter for letter; any other header is not even parsed.
+        key = self._keys.by_header.get(token.partition(".")[0])
+        if key is None:
             raise Unauthenticated("unknown key")
-        # The signature first, then every claim's type, then its value.
-        told = claims_of(token, pen.public)
+        # First the signature, then the type of every claim, then its value.
+        verified = claims_of(token, key.public)
         try:
-            claims = _Claims.model_validate(told)
+            claims = _Claims.model_validate(verified)
         except ValueError as error:
             raise Unauthenticated("invalid claims") from error
         if claims.iss != self._issuer:
@@ -157,34 +187,41 @@ class Tokens:
             raise Unauthenticated("lifetime too long")
         since, until = max(claims.iat, claims.nbf) - LEEWAY_S, claims.exp + LEEWAY_S
         check_time(since, until, self._clock())
-        scopes = frozenset(Scope(scope) for scope in claims.scope.split(" ") if scope in ALL_SCOPES)
-        ids = frozenset({claims.jti, claims.sid} - {""}) | {_id(pen.kid)}
-        return Verified(Principal(claims.sub, scopes, claims.sid), since, until, ids, claims.jti)
+        permissions = frozenset(Permission(name) for name in claims.scope.split(" ") if name in ALL_PERMISSIONS)
+        ids = frozenset({claims.jti, claims.sid} - {""}) | {_id(key)}
+        return Verified(Principal(claims.sub, permissions, claims.sid), since, until, ids, claims.jti)
 
 
 def claims_of(token: str, key: Key) -> Mapping[str, object]:
     """
-    The claims of a token, each of them once.
+    Verify the signature of a token and return its claims.
+
+    Only the signature is left to python-jose, with a key of one type and one algorithm: its parser of tokens accepts
+    any base64 and any `crit`, and guesses the type of a key.
 
     Raises:
-        Unauthenticated: This key has not signed it, or what it has signed are no claims.
+        Unauthenticated: The signature is not by this key, or the signed text is not a JSON object.
     """
+    signed, _, signature = token.rpartition(".")
     try:
-        content = proven(token, key)
+        is_valid = key.verify(signed.encode("ascii"), base64url.decode(signature))
+        content = base64url.decode(signed.partition(".")[2])
     except ValueError as error:
         raise Unauthenticated("invalid signature") from error
+    if not is_valid:
+        raise Unauthenticated("invalid signature")
     try:
-        return parsed(content)
+        return parse_object(content)
     except (ValueError, InvalidInput) as error:
         raise Unauthenticated("invalid claims") from error
 
 
 def check_time(since: float, until: float, now: float) -> None:
     """
-    Compare the time with that of a token.
+    Compare the current time with the validity of a token.
 
     Raises:
-        Unauthenticated: It has expired, or is not valid yet.
+        Unauthenticated: The token has expired, or is not valid yet.
     """
     if now >= until:
         raise Unauthenticated("expired")
@@ -192,64 +229,38 @@ def check_time(since: float, until: float, now: float) -> None:
         raise Unauthenticated("not valid yet")
 
 
-def parsed(content: bytes) -> Mapping[str, object]:
+def parse_object(content: bytes) -> Mapping[str, object]:
     """
-    A JSON object of a token: not too deep, and no key twice.
+    Parse a JSON object of a token.
 
     Raises:
-        InvalidInput: It is no JSON, or not such.
-        ValueError: It is no object.
+        InvalidInput: It is not JSON, is nested too deeply, or has a key twice.
+        ValueError: It is not an object.
     """
-    told = json_body.parse(content, max_depth=_MAX_DEPTH, max_rows=_MAX_LISTS)
-    if not isinstance(told, dict):
+    parsed = json_body.parse(content, max_depth=_MAX_DEPTH, max_rows=_MAX_LISTS)
+    if not isinstance(parsed, dict):
         raise ValueError("not an object")  # noqa: TRY004  # of the text, not of an argument
-    return told
+    return parsed
 
 
-def proven(token: str, key: Key) -> bytes:
+def construct_key(material: object, alg: str) -> Key:
     """
-    The claims of a token, as they were signed.
+    Construct a key that signs or verifies with this algorithm and no other.
 
-    Of python-jose only the signature is asked, with a key that has its type and its one algorithm: its reader of
-    tokens takes any base64, any `crit`, and guesses what a key is.
+    Args:
+        material: The bytes of a secret, a key of the cryptography package, or the checked members of a JWK.
+        alg: The algorithm.
 
     Raises:
-        ValueError: This key has not signed it.
+        ValueError: The secret looks like a public key, or the members do not make a key.
     """
-    signed, _, signature = token.rpartition(".")
-    if not key.verify(signed.encode("ascii"), base64url.decode(signature)):
-        raise ValueError("the signature is another's")
-    return base64url.decode(signed.partition(".")[2])
-
-
-def keyed(alg: str, material: PublicKey | PrivateKey) -> Key:
-    """
-    A key that can be asked for this algorithm, and for no other.
-
-    Raises:
-        ValueError: It is a secret that looks like a public key.
-    """
-    # Keys of the cryptography package, which the stubs do not know of, leave nothing to be guessed.
-    typed: Any = material
+    # The stubs of python-jose do not know the key types of the cryptography package.
+    untyped: Any = material
     try:
-        return jwk.construct(typed, alg)
+        return jwk.construct(untyped, alg)
     except JOSEError as error:
         raise ValueError(str(error)) from error
 
 
-def _ring(keys: Sequence[SigningKey]) -> _Ring:
-    pens = [_pen(key) for key in keys]
-    if not pens:
-        raise ValueError("there is no key to sign tokens with")
-    return _Ring(pens[0], MappingProxyType({pen.head: pen for pen in pens}), public_set(keys))
-
-
-def _pen(key: SigningKey) -> _Pen:
-    header = json.dumps({"alg": key.alg, "kid": key.kid, "typ": TYPE}, separators=(",", ":"))
-    private = key.private
-    public = private if isinstance(private, bytes) else private.public_key()
-    return _Pen(key.kid, base64url.encode(header.encode()), keyed(key.alg, private), keyed(key.alg, public))
-
-
-def _id(kid: str) -> str:
-    return f"kid:{kid}"
+def _id(key: SigningKey) -> str:
+    return f"kid:{key.kid}"

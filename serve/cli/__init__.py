@@ -1,4 +1,4 @@
-"""What `python -m serve` does to people and their rights: users, roles, sessions, keys, audit."""
+"""The commands of `python -m serve` that administer users, roles, sessions, API keys and the audit."""
 
 import argparse
 
@@ -6,6 +6,6 @@ from serve.cli import audit, keys, roles, sessions, users
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Every command of these, each with the `call` that does it; what the work needs is imported when it is done."""
+    """Add all of these commands; each sets a `call`, whose libraries are imported only when it runs."""
     for module in (users, roles, sessions, keys, audit):
         module.add_to(commands)

@@ -1,4 +1,4 @@
-"""What development prints once the server listens: where it is, who may log in, what is wrong, a curl that works."""
+"""The start-up message of development: address, login, problems, and a curl command that works."""
 
 import json
 import shlex
@@ -10,16 +10,16 @@ from serve.app.development import USER, ensure_secrets
 from serve.settings import Settings
 
 
-def print_welcome(settings: Settings, *, models: Sequence[str], problems: Sequence[str]) -> None:
+def print_banner(settings: Settings, *, models: Sequence[str], problems: Sequence[str]) -> None:
     """
-    Print it.
+    Print the message.
 
     Args:
-        settings: Of the server, the port being the one that it listens on.
-        models: The models that can be asked.
+        settings: Of the server, with the port that it listens on.
+        models: The loaded models.
         problems: One line each.
     """
-    # Whoever listens everywhere, 0.0.0.0 or ::, is found here.
+    # A server that listens on all addresses, 0.0.0.0 or ::, is reachable at this one.
     host = settings.host if settings.host.strip("0.:") else "127.0.0.1"
     base = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
     print()
@@ -32,15 +32,15 @@ def print_welcome(settings: Settings, *, models: Sequence[str], problems: Sequen
 
 
 def _example(settings: Settings, base: str, models: Sequence[str]) -> str:
-    """A curl that works, for a row of the default model or of the first that is in memory."""
+    """Return a curl command that works, with a row of the default model or else of the first loaded one."""
     if not models:
-        return "  no model  there is none that can be asked: make train"
+        return "  no model  no model is loaded: make train"
     store = Store.of(settings)
     model = settings.default_model if settings.default_model in models else models[0]
     try:
         manifest, _ = store.verified_manifest(model, store.resolve(model, CHAMPION))
     except ArtifactError as error:
-        return f"  no curl   {model} was changed meanwhile: {error}"
+        return f"  no curl   {model} has changed meanwhile: {error}"
     body = json.dumps({"instances": [manifest.examples.instances[0]]})
     return f"""  try it    in another terminal:
 

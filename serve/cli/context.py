@@ -1,4 +1,4 @@
-"""Where the commands do their work: the database of the settings, and in whose name."""
+"""The context of a command: the database of the settings, and who runs the command."""
 
 import argparse
 import getpass
@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from serve.auth.security_store import SecurityStore
-from serve.auth.user_admin import UserAdmin
-from serve.auth.users import Users
 from serve.errors import ServeError
 from serve.settings import Settings
 from serve.storage import database
@@ -18,21 +16,20 @@ Call = Callable[["CommandContext", argparse.Namespace], None]
 
 
 class CommandContext:
-    """The records of a deployment, and who is at work on them."""
+    """The database of a deployment; the audit names the user of the operating system."""
 
     def __init__(self, records: SecurityStore) -> None:
         self.who = f"os:{_user()}"
         self.records = records
-        self.users = Users(records.engine)
-        self.people: UserAdmin = records.user_admin(self.who)
+        self.admin = records.user_admin(self.who)
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Do what was asked; 2 if it cannot be, with one line that says why."""
+    """Run a command; return 2 if it fails, after printing the reason in one line."""
     call: Call = arguments.call
     try:
-        with opened(settings) as office:
-            call(office, arguments)
+        with open_context(settings) as context:
+            call(context, arguments)
     except (ServeError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -40,9 +37,9 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[CommandContext]:
+def open_context(settings: Settings) -> Iterator[CommandContext]:
     """
-    The database, its schema the newest.
+    Open the database, after migrating it to the newest schema.
 
     Raises:
         DatabaseUnavailable: It does not answer.
@@ -50,7 +47,7 @@ def opened(settings: Settings) -> Iterator[CommandContext]:
     database.prepare(settings.database)
     engine = database.connect(settings.database)
     try:
-        yield CommandContext(SecurityStore.of(engine, audit_days=settings.audit_days))
+        yield CommandContext(SecurityStore(engine, audit_days=settings.audit_days))
     finally:
         engine.dispose()
 
@@ -59,5 +56,5 @@ def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        # In a container, a number need not have a name.
+        # In a container, the number of a user need not have a name.
         return str(os.getuid())

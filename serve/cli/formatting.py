@@ -1,4 +1,4 @@
-"""What commands ask and tell, before and after their work; imported at every start, so it imports next to nothing."""
+"""Input and output of commands; imported at every start, so it imports only the standard library."""
 
 import getpass
 import sys
@@ -6,15 +6,15 @@ import time
 
 
 def read_password() -> str:
-    """A password, asked for without an echo, or the first line of standard input."""
+    """Prompt for a password without an echo, or read the first line of standard input."""
     return getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
 
 
-def day(at: float | None) -> str:
-    """A time, to the minute; a dash for what never was."""
+def format_time(at: float | None) -> str:
+    """Format a time to the minute, or None as a hyphen."""
     return "-" if at is None else time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(at))
 
 
-def ended(sessions: int) -> str:
-    """How many sessions a change has cost."""
+def format_ended(sessions: int) -> str:
+    """Format how many sessions a change has ended."""
     return f"; {sessions} session{'' if sessions == 1 else 's'} ended" if sessions else ""

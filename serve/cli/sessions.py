@@ -1,41 +1,38 @@
-"""python -m serve sessions: who is logged in."""
+"""python -m serve sessions: list and end the sessions of users."""
 
 import argparse
 from typing import TYPE_CHECKING
 
-from serve.cli.formatting import day, ended
+from serve.cli.formatting import format_ended, format_time
 
 if TYPE_CHECKING:
     from serve.cli.context import CommandContext
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The commands about sessions."""
-    actions = commands.add_parser("sessions", help="who is logged in").add_subparsers(dest="action", required=True)
-    listing = actions.add_parser("list", help="every session, a line each")
-    listing.add_argument("--user", help="of this user only")
+    """Add the commands about sessions."""
+    parser = commands.add_parser("sessions", help="list and end sessions")
+    actions = parser.add_subparsers(dest="action", required=True)
+    listing = actions.add_parser("list", help="list all sessions")
+    listing.add_argument("--user", help="only those of this user")
     listing.set_defaults(call=_list)
-    end = actions.add_parser("end", help="end a session, or all of a user's")
+    end = actions.add_parser("end", help="end one session, or all sessions of a user")
     which = end.add_mutually_exclusive_group(required=True)
     which.add_argument("id", nargs="?", help="as `sessions list` prints it")
-    which.add_argument("--user", help="all of this user's")
+    which.add_argument("--user", help="end all sessions of this user")
     end.set_defaults(call=_end)
 
 
-def _list(office: "CommandContext", arguments: argparse.Namespace) -> None:
-    sessions = office.records.sessions
-    for login in sessions.of(arguments.user) if arguments.user else sessions.all():
-        when = f"since {day(login.created_at)}  used {day(login.used_at)}  until {day(login.expires_at)}"
+def _list(context: "CommandContext", arguments: argparse.Namespace) -> None:
+    for login in context.records.sessions.all(arguments.user or None):
+        times = [format_time(at) for at in (login.created_at, login.used_at, login.expires_at)]
+        when = "since {}  used {}  until {}".format(*times)
         print(f"{login.id}  {login.user}  {login.scope}  from {login.address or '-'}  {when}")
 
 
-def _end(office: "CommandContext", arguments: argparse.Namespace) -> None:
-    from serve.errors import UserNotFound
-
+def _end(context: "CommandContext", arguments: argparse.Namespace) -> None:
     if arguments.user:
-        if office.users.find(arguments.user) is None:
-            raise UserNotFound(f"there is no user {arguments.user!r}")
-        print(f"logged out {arguments.user}{ended(office.people.log_out(arguments.user))}")
+        print(f"logged out {arguments.user}{format_ended(context.admin.log_out(arguments.user))}")
         return
-    office.records.sessions.end(arguments.id, who=office.who, address="")
+    context.records.sessions.end(arguments.id, who=context.who, address="")
     print(f"ended {arguments.id}")

@@ -1,4 +1,4 @@
-"""A JSON body before anybody looks into it: parsable, not too deep, and no key twice in one object."""
+"""The parsing of JSON bodies, with limits on depth and size, and without repeated keys."""
 
 import json
 
@@ -8,10 +8,10 @@ from pydantic_core import from_json
 from artifacts.number_formats import FloatLiteral
 from serve.errors import InvalidInput
 
-# A row is one list or object, and a mistaken cell may be another; far more than that is not worth parsing.
+# A row is one list or object, and an invalid cell may be another; a body with far more is not parsed.
 _CONTAINERS_A_ROW = 200
 
-# Bytes looked at in one go: what a body is made of costs no memory to speak of, whatever its size.
+# Bytes that are examined at once, so that little memory is needed for a body of any size.
 _CHUNK = 2**17
 
 _STEPS = np.zeros(256, dtype=np.int8)
@@ -23,10 +23,10 @@ def parse(body: bytes, *, max_depth: int, max_rows: int) -> object:
     """
     Parse a JSON body.
 
-    NaN and infinities pass: whoever checks the values refuses them by row and column.
+    NaN and infinities are accepted here: the check of values refuses them by row and column.
 
     Raises:
-        InvalidInput: It is not JSON, is nested too deep, has far too many lists and objects, or a key twice.
+        InvalidInput: The body is not JSON, is nested too deeply, has too many lists and objects, or a repeated key.
     """
     depth, containers, colons = _form(body)
     if depth > max_depth:
@@ -48,13 +48,13 @@ def parse(body: bytes, *, max_depth: int, max_rows: int) -> object:
 
 
 def parse_exactly(body: bytes) -> object:
-    """Parse again a body that `parse` has taken, so that each float keeps its text."""
+    """Parse a body that `parse` has accepted so that each float keeps its text."""
     return json.loads(body.decode(), parse_float=FloatLiteral, parse_constant=FloatLiteral)
 
 
 def _form(body: bytes) -> tuple[int, int, int]:
-    """How deep a body is nested, how many brackets it opens and how many colons it has, its strings left out."""
-    # Escaped characters go first, so that every quote left begins or ends a string.
+    """Return the depth of a body, the number of its opening brackets and of its colons, all outside of strings."""
+    # Remove escaped characters first, so that every remaining quote begins or ends a string.
     plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
     within = level = deepest = opened = colons = 0
     for start in range(0, len(plain), _CHUNK):
@@ -73,7 +73,7 @@ def _form(body: bytes) -> tuple[int, int, int]:
 
 
 def _pairs(value: object) -> int:
-    """How many keys a parsed document has kept, in all its objects."""
+    """Return the number of keys in all objects of a parsed document."""
     if isinstance(value, dict):
         return len(value) + sum(_pairs(inner) for inner in value.values() if isinstance(inner, dict | list))
     if isinstance(value, list) and not {float, int, str, bool, type(None)}.issuperset(map(type, value)):

@@ -1,31 +1,31 @@
-"""What the system lends to the server's processes: threads and open files."""
+"""System limits of the server's processes: threads and open files."""
 
 import os
 
-# How the libraries beneath the models are told how many threads they may have.
+# The variables that limit the threads of numerical libraries.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS")
 
 
 def limit_threads(wanted: int, *, workers: int) -> None:
     """
-    Let a call of a model have so many threads, but all workers together no more than there are cores.
+    Limit the threads of a model call, so that all workers together have no more threads than there are cores.
 
-    Threads that wait for each other's core take many times as long. What the environment says already, wins.
+    With more threads than cores, calls take many times as long. Variables that are already set stay.
     """
     from threadpoolctl import threadpool_limits
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = max(1, min(wanted, cores // workers))
     if "OPENBLAS_NUM_THREADS" not in os.environ:
-        # Numpy's own is loaded by now, and reads the environment no more.
+        # Numpy's library is loaded already and reads the environment no more.
         threadpool_limits(threads, user_api="blas")
-    # Workers, and libraries that come with a model, do.
+    # Workers read it, and libraries that are loaded with a model.
     for name in _THREADS:
         os.environ.setdefault(name, str(threads))
 
 
 def allow_files(connections: int) -> None:
-    """Let so many connections have a socket and an upload on the disk each, as far as the system permits."""
+    """Raise the limit of open files to a socket and an upload on disk per connection, as far as the system permits."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,8 +1,8 @@
 """
-HTTP/1.1 on the wire: uvicorn's protocol, with limits, and without the readings that a proxy might not share.
+HTTP/1.1: uvicorn's protocol with limits, refusals and an orderly close.
 
-What is refused here has no route yet. It goes to the app all the same, with a `refusal` in its connection, so that it
-is answered, logged and counted where everything else is.
+What is refused here has no route yet. It still goes to the app, with a `refusal` in its connection, so that it is
+answered, logged and counted where everything else is.
 """
 
 import asyncio
@@ -10,33 +10,28 @@ import socket
 import struct
 from typing import Any
 
-import httptools
 import structlog
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from serve.errors import HeadersTooLarge, MalformedRequest, TooManyConnections, TooSlow, WireError
+from serve.errors import TooManyConnections, TooSlow, WireError
+from serve.http.request_parser import RequestParser
 from serve.http.timeouts import ConnectionReaper, Phase
-from serve.http.wire import CONNECTION, HOST, Bounds, Connection, Refusal, acknowledged, fault
+from serve.http.wire import CONNECTION, Bounds, Connection, Refusal, acknowledged
 
-# Requests that one connection may send ahead of their answers.
-MAX_AHEAD = 100
-# How much of a body that nobody wants any more is thrown away, so that the connection can be used again; and how much
-# when it is closed over it, since many clients write everything before they read the first word of the answer.
+# How much of a body that is no longer needed is discarded so that the connection can be reused; and how much before it
+# is closed, since many clients send everything before they read the first byte of the response.
 UNWANTED_BYTES = 2**20
 UNWANTED_AT_THE_END_BYTES = 2**27
 
 _RESET = struct.pack("ii", 1, 0)
-_VERSIONS = frozenset({"1.1", "1.0"})
-_JUDGED = frozenset({b"host", b"transfer-encoding", b"expect"})
 
 _log = structlog.get_logger("serve.http.protocol")
 
 
 class _Outgoing:
-    """The transport as uvicorn sees it; closing is the protocol's affair."""
+    """The transport that uvicorn sees; the protocol decides when to close it."""
 
     __slots__ = ("_protocol", "is_closing", "write")
 
@@ -46,17 +41,12 @@ class _Outgoing:
         self.write = transport.write
 
     def close(self) -> None:
-        """Close, in good order."""
+        """Close in an orderly way."""
         self._protocol.close()
 
 
-class Protocol(HttpToolsProtocol):
-    """
-    One connection.
-
-    llhttp, which parses, takes lengths and line ends strictly; refused besides are whatever it lets through that has
-    no business here or that two readers might read differently.
-    """
+class Protocol(RequestParser):
+    """One connection."""
 
     def __init__(
         self,
@@ -66,35 +56,21 @@ class Protocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         bounds: Bounds,
-        watch: ConnectionReaper,
+        reaper: ConnectionReaper,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._bounds = bounds
-        self._watch = watch
+        super().__init__(config, server_state, app_state, _loop, bounds=bounds)
+        self._reaper = reaper
         self._wire: asyncio.Transport
-        self._host: bytes | None = None
-        self._known_host = self._known_url = b" "
-        self._head_bytes = 0
-        self._framed_bytes = 0
-        self._counted: object = None
-        self._piece_bytes = bounds.header_bytes
-        self._max_headers = bounds.headers
-        self._received = 0
         self._unwanted = 0
-        self._is_deaf = False
         self._is_closing = False
-        self._write_whole = self.write_whole
-        self._will_close = self.will_close
-
-    # --- the transport ---
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
         self._wire = transport
-        self.transport = _Outgoing(self, transport)  # type: ignore[assignment]  # all that uvicorn uses of it
+        self.transport = _Outgoing(self, transport)  # type: ignore[assignment]  # has all that uvicorn uses
         is_full = len(self.connections) > self._bounds.connections
-        spare = self._watch.spare() if is_full else None
-        self._watch.add(self, self.loop)
+        spare = self._reaper.spare() if is_full else None
+        self._reaper.add(self, self.loop)
         if spare is not None:
             spare.close()
         elif is_full:
@@ -102,146 +78,22 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
-        self._watch.remove(self)
+        self._reaper.remove(self)
         for cycle, _ in self.pipeline:
             cycle.disconnected = True
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        if self._is_deaf:
-            self._throw_away(len(data))
-            return
-        if len(data) > self._piece_bytes:
-            for start in range(0, len(data), self._piece_bytes):
-                self.data_received(data[start : start + self._piece_bytes])
-            return
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            rest = data[upgrade.args[0] :]
-        except httptools.HttpParserError as error:
-            self._refuse(fault(error, data))
-            return
-        else:
-            cycle: RequestResponseCycle | None = self.cycle
-            if cycle is None or cycle.more_body or "method" not in self.scope:
-                self._count(len(data))
-            return
-        # Out here, for what goes wrong now does not come of the upgrade.
-        self._ignore_upgrade(rest)
-
-    def _count(self, size: int) -> None:
-        """What came of a request that is not whole. Nothing is counted twice, and what came before it not at all."""
-        is_new, self._counted = self._counted is not self.scope, self.scope
-        if self._is_in_head:
-            self._head_bytes = max(1, self._told_bytes()) if is_new else self._head_bytes + size
-            if self._head_bytes > self._bounds.header_bytes:
-                self._refuse(HeadersTooLarge())
-        elif is_new or self._head_bytes:
-            self._head_bytes, self._framed_bytes, self._received = 0, 0, 0
-        else:
-            # A client may send its body in very small pieces, and there is something around each.
-            self._framed_bytes += size
-            if self._framed_bytes > self._bounds.header_bytes + 9 * self._received:
-                self._refuse(MalformedRequest("there is more around the body than in it"))
-
-    def _told_bytes(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """Read the request as if it had not asked for another protocol, which a server is free to do."""
-        method = self.parser.get_method()
-        if method == b"CONNECT":
-            self._refuse(MalformedRequest("this is no proxy"))
-            return
-        version = self.parser.get_http_version().encode()
-        lines = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.data_received(b"\r\n".join([b"%b %b HTTP/%b" % (method, self.url, version), *lines, b"", rest]))
-
-    # --- the parser ---
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        if name in _JUDGED:
-            if name == b"host" and self._host is None:
-                self._host = value
-            else:
-                self._judge(name, value)
-        self.headers.append((name, value))
-
-    def _judge(self, name: bytes, value: bytes) -> None:
-        if name == b"host":
-            raise MalformedRequest("there is more than one Host")
-        if name == b"expect":
-            self.expect_100_continue = value.lower() == b"100-continue" and self.parser.get_http_version() == "1.1"
-        elif value.strip(b" \t").lower() != b"chunked" or self.parser.get_http_version() != "1.1":
-            raise MalformedRequest("the only Transfer-Encoding is chunked, and HTTP/1.0 has none")
-
-    def on_headers_complete(self) -> None:
-        # A head that came in one piece is no larger than a piece.
-        is_large = self._head_bytes and self._told_bytes() > self._bounds.header_bytes
-        if is_large or len(self.headers) > self._max_headers:
-            raise HeadersTooLarge
-        if self.parser.should_upgrade():
-            return
-        if len(self.pipeline) >= MAX_AHEAD:
-            raise MalformedRequest("too many requests were sent ahead")
-        if self._host != self._known_host or self.url != self._known_url:
-            self._check_head()
-        super().on_headers_complete()
-        scope: Any = self.scope
-        scope[CONNECTION] = Connection(self._write_whole, self._will_close)
-        if scope["http_version"] not in _VERSIONS:
-            self._refuse(MalformedRequest("the version is neither HTTP/1.1 nor HTTP/1.0"))
-        # What comes behind a body is no header of the request, whatever it says.
-        self.headers = []
-
-    def _check_head(self) -> None:
-        """Once for each target and host that a connection asks for."""
-        if self._host is None:
-            if self.parser.get_http_version() != "1.0":
-                raise MalformedRequest("there is no Host")
-        elif not HOST.fullmatch(self._host):
-            raise MalformedRequest("the Host is none")
-        if not self.url.startswith(b"/") or b"#" in self.url:
-            raise MalformedRequest("the target must be a path")
-        if self._host is not None:
-            self._known_host, self._known_url = self._host, self.url
-
-    def on_body(self, body: bytes) -> None:
-        self._received += len(body)
-        cycle = self.cycle
-        if cycle.response_complete:
-            self._throw_away(len(body))
-            return
-        cycle.body += body
-        if len(cycle.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
-        cycle.message_event.set()
-
-    def on_message_complete(self) -> None:
-        self._host = None
-        if self._is_in_head:
-            # It asks for another protocol, and is read again.
-            return
-        self.cycle.more_body = False
-        self.cycle.message_event.set()
-
-    # --- the answers ---
-
     def write_whole(self, scope: object, head: bytes, body: bytes) -> bool:
         """
-        Write an answer of status 200 at once, as uvicorn's `send` does in two steps and with a look at every header.
+        Write a response of status 200 in one step; uvicorn's `send` takes two, and checks every header.
 
         Args:
             scope: Of the request.
-            head: Lines of valid headers, `Content-Length` among them, each with its end.
-            body: As long as that says.
+            head: The lines of valid headers with their line ends, including `Content-Length`.
+            body: Of that length.
 
         Returns:
-            Whether it was written; if not, nothing was, and it must go the ordinary way.
+            Whether it was written; if not, nothing was, and it must be sent by `send`.
         """
         cycle = self.cycle
         is_plain = cycle.scope is scope and cycle.keep_alive and not cycle.more_body
@@ -255,7 +107,7 @@ class Protocol(HttpToolsProtocol):
         return True
 
     def will_close(self, scope: object) -> bool:
-        """Return whether more of the body is still to come than is read after a response, so that this one says so."""
+        """Return whether more of the body is missing than is discarded later, so that the response says `close`."""
         cycle = self.cycle
         if cycle.scope is not scope or not cycle.more_body:
             return False
@@ -271,7 +123,7 @@ class Protocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         elif self.cycle.more_body and self.expect_100_continue:
-            # Whether the client sends the body that it announced, now that it has its answer, nobody can tell.
+            # It is unknown whether the client will send the announced body, now that it has its response.
             self.close()
 
     def shutdown(self) -> None:
@@ -282,49 +134,47 @@ class Protocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def close(self) -> None:
-        """Close; if something of a request may be on its way, only after it came: else it would undo the answer."""
+        """Close, but receive the rest of a request first: a reset by unread data would destroy the response."""
         if self._is_closing:
             return
         self._is_closing = True
-        if self._is_deaf or (self.cycle is not None and self.cycle.more_body):
-            self._is_deaf = True
+        if self._ignores_input or (self.cycle is not None and self.cycle.more_body):
+            self._ignores_input = True
             self.flow.resume_reading()
             self._wire.write_eof()
         else:
             self._wire.close()
 
     def cut_off(self) -> None:
-        """Give up an answer of which nothing is taken."""
-        self._cut_off("the client takes nothing of it")
+        """Abort a response that the client does not read."""
+        self._cut_off("the client does not read it")
 
     def _cut_off(self, reason: str) -> None:
         _log.warning("answer cut short", reason=reason, request_id=self.cycle.scope.get("request_id"))
         self.abort()
 
     def abort(self) -> None:
-        """Let go at once; the system, too, shall not go on offering what nobody takes."""
+        """Close at once and discard what the system still has to send."""
         self._is_closing = True
         self._wire.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._wire.abort()
 
-    def _throw_away(self, size: int) -> None:
+    def _discard(self, size: int) -> None:
         self._unwanted += size
-        if not self._is_deaf and self._unwanted > UNWANTED_BYTES:
+        if not self._ignores_input and self._unwanted > UNWANTED_BYTES:
             self.close()
         elif self._unwanted > UNWANTED_AT_THE_END_BYTES:
             self.abort()
 
-    # --- what is refused, and who is waited for ---
-
     def time_out(self) -> None:
-        """The request did not come in time."""
+        """Refuse the request that did not arrive in time."""
         self._refuse(TooSlow())
 
     def _refuse(self, error: WireError) -> None:
-        """Tell the client why, after the answers that are still due, and hear no more of it."""
-        if self._is_deaf:
+        """Send an error after the responses that are still due, and ignore further input."""
+        if self._ignores_input:
             return
-        self._is_deaf = True
+        self._ignores_input = True
         cycle = self.cycle
         if self.scope is None or self._is_in_head or not cycle.more_body:
             self._refuse_head(error)
@@ -333,7 +183,7 @@ class Protocol(HttpToolsProtocol):
         elif cycle.response_started:
             self._cut_off(str(error))
         else:
-            # To whoever reads the body, the client is gone.
+            # For the reader of the body, the client has disconnected.
             connection: Connection = cycle.scope[CONNECTION]  # type: ignore[literal-required]  # an extension
             connection.refusal = Refusal(error, cycle)
             cycle.disconnected = True
@@ -368,31 +218,27 @@ class Protocol(HttpToolsProtocol):
             self.pipeline.appendleft((self.cycle, self.app))
 
     @property
-    def _is_in_head(self) -> bool:
-        return self.scope is not None and "method" not in self.scope
-
-    @property
     def unsent(self) -> int:
-        """Bytes that wait here until the system takes them."""
+        """Bytes in the write buffer of this process."""
         return self._wire.get_write_buffer_size()
 
     @property
     def taken(self) -> int:
-        """Bytes that have arrived at the client so far; 0 where nobody counts them."""
+        """Bytes that the client's system has acknowledged; 0 if the system does not count them."""
         return acknowledged(self._wire.get_extra_info("socket"))
 
     @property
     def phase(self) -> Phase:
-        """What is going on at this moment."""
+        """The current phase of the connection."""
         if self._is_closing:
             return Phase("lingering", None)
-        if self._is_deaf:
-            return Phase("answer", None)
+        if self._ignores_input:
+            return Phase("response", None)
         if self._is_in_head:
             return Phase("headers", self.scope)
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is None:
             return Phase("idle", None)
         if cycle.more_body:
-            return Phase("answer" if self.flow.read_paused else "body", cycle, self._received)
-        return Phase("idle" if cycle.response_complete else "answer", cycle)
+            return Phase("response" if self.flow.read_paused else "body", cycle, self._received)
+        return Phase("idle" if cycle.response_complete else "response", cycle)

@@ -1,4 +1,4 @@
-"""The parent process: it keeps the port, starts the workers, and starts another one for each that ends."""
+"""The parent process: it listens on the port, starts the workers, and replaces those that end."""
 
 import errno
 import json
@@ -19,11 +19,11 @@ from artifacts.child import module_command
 _SHORT_LIFE_S = 10.0
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
-# A worker whose event loop has not turned for so long is killed.
+# A worker whose event loop has been blocked for this long is killed.
 _SILENCE_S = 30.0
-_LOOK_S = 0.2
+_CHECK_S = 0.2
 _BACKLOG = 2048
-# What a worker may need to end after the time that its requests have.
+# How long a worker may need to end after the deadline of its requests.
 _END_S = 10.0
 
 Report: TypeAlias = dict[str, Any]
@@ -38,7 +38,7 @@ class Worker:
         self.channel, theirs = socket.socketpair()
         descriptors = [theirs.fileno(), *(listener.fileno() for listener in listeners)]
         with theirs:
-            self.process = subprocess.Popen(  # nosec B603  # no shell, and nothing in the command is a caller's
+            self.process = subprocess.Popen(  # nosec B603  # no shell, and the command has no input of callers
                 module_command("serve.app.worker", folder, *descriptors),
                 pass_fds=descriptors,
                 # Ctrl-C in a terminal reaches the supervisor alone, which passes it on.
@@ -50,7 +50,7 @@ class Worker:
         self._rest = b""
 
     def listen(self) -> list[Report]:
-        """Return what it reported since the last time."""
+        """Return the reports since the last time."""
         try:
             received = self.channel.recv(65536)
         except (BlockingIOError, ConnectionResetError):
@@ -65,16 +65,16 @@ class Worker:
 
     @property
     def hangs(self) -> bool:
-        """Whether its event loop has stopped turning."""
+        """Whether its event loop is blocked."""
         return self.is_serving and not self.is_ending and time.monotonic() - self.heard > _SILENCE_S
 
     def close(self) -> None:
-        """Forget it; it has ended."""
+        """Close the socket of a worker that has ended."""
         self.channel.close()
 
 
 class _Place:
-    """The place of one worker, whoever is in it."""
+    """The place of one worker and of those that replace it."""
 
     def __init__(self) -> None:
         self.worker: Worker | None = None
@@ -82,10 +82,10 @@ class _Place:
         self._short_lives = 0
 
     def leave(self, worker: Worker) -> float:
-        """Note that its worker has ended; how many seconds until the next one starts."""
+        """Note that the worker has ended, and return the seconds until the next one starts."""
         is_short = time.monotonic() - worker.began < _SHORT_LIFE_S
         self._short_lives = self._short_lives + 1 if is_short else 0
-        # The first time costs nobody a pause: one that crashed is not one that always will.
+        # No pause after the first crash, which may have been a single event.
         doubled = _FIRST_PAUSE_S * 2.0 ** min(self._short_lives - 2, 10)
         pause_s = min(_LONGEST_PAUSE_S, doubled) if self._short_lives > 1 else 0.0
         self.worker, self.starts_at = None, time.monotonic() + pause_s
@@ -93,7 +93,7 @@ class _Place:
 
 
 class Supervisor:
-    """Keeps so many workers at work until a signal ends them all."""
+    """Keeps a number of workers running until a signal ends them all."""
 
     def __init__(
         self, start: Callable[[], Worker], *, workers: int, shutdown_s: float, on_serving: Callable[[Report], None]
@@ -102,8 +102,8 @@ class Supervisor:
         Prepare to start workers.
 
         Args:
-            start: Starts one.
-            workers: How many.
+            start: Starts a worker.
+            workers: The number of workers.
             shutdown_s: How long requests in flight may take to finish at shutdown.
             on_serving: Called with what the first worker reports once it serves.
         """
@@ -124,14 +124,14 @@ class Supervisor:
         """
         failed = 0
         while not self._signals and not failed:
-            failed = self._look()
-        # Whoever connects from now on is refused, and does not wait in a queue that nobody reads.
+            failed = self._check_workers()
+        # New connections are refused from now on, instead of waiting in a queue that no process reads.
         for listener in listeners:
             listener.close()
         self._stop()
         return failed
 
-    def _look(self) -> int:
+    def _check_workers(self) -> int:
         for place in self._places:
             if place.worker is None and time.monotonic() >= place.starts_at:
                 place.worker = self._start()
@@ -155,7 +155,7 @@ class Supervisor:
 
     def _listen(self) -> None:
         channels = {place.worker.channel: place.worker for place in self._places if place.worker}
-        readable, _, _ = select.select(list(channels), [], [], _LOOK_S)
+        readable, _, _ = select.select(list(channels), [], [], _CHECK_S)
         for channel in readable:
             for report in channels[channel].listen():
                 if "serving" in report and not self._has_served:
@@ -163,14 +163,14 @@ class Supervisor:
                     self._on_serving(report["serving"])
 
     def _stop(self) -> None:
-        """End all workers orderly; a second Ctrl-C has them end at once, as does the time that they have."""
+        """End all workers gracefully; a second Ctrl-C ends them at once, and the deadline kills them."""
         workers = [place.worker for place in self._places if place.worker]
         _send(workers, signal.SIGTERM)
-        told, deadline = len(self._signals), time.monotonic() + self._shutdown_s + _END_S
+        seen, deadline = len(self._signals), time.monotonic() + self._shutdown_s + _END_S
         while any(worker.process.poll() is None for worker in workers):
-            if signal.SIGINT in self._signals[max(told, 1) :]:
+            if signal.SIGINT in self._signals[max(seen, 1) :]:
                 _send(workers, signal.SIGINT)
-                told = len(self._signals)
+                seen = len(self._signals)
             if time.monotonic() > deadline:
                 _send(workers, signal.SIGKILL)
             time.sleep(0.02)
@@ -180,23 +180,23 @@ class Supervisor:
 
 def _send(workers: Sequence[Worker], number: int) -> None:
     for worker in workers:
-        # `send_signal` of Popen does nothing where the process has ended.
+        # `Popen.send_signal` does nothing if the process has ended.
         worker.process.send_signal(number)
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
     """
-    Listen on every address of a host; connections wait in the system's queue until a worker accepts them.
+    Listen on all addresses of a host; connections wait in the system's queue until a worker accepts them.
 
     Raises:
-        OSError: An address is not this machine's, or its port is taken.
+        OSError: An address is not of this machine, or its port is taken.
     """
     bound: list[socket.socket] = []
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
     try:
         for family, address in addresses:
-            # Of port 0 the system chooses one, and all addresses share it.
+            # For port 0 the system chooses a port, which all addresses share.
             chosen = bound[0].getsockname()[1] if bound else port
             bound += _listener(family, (address[0], chosen, *address[2:]), is_needed=len(addresses) == 1)
     except OSError:
@@ -209,7 +209,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 
 def _listener(family: int, address: tuple[Any, ...], *, is_needed: bool) -> list[socket.socket]:
-    """One socket, or none where the system lacks the address, as a container without IPv6 lacks that of localhost."""
+    """Open one socket, or none if the system lacks the address, as a container without IPv6 lacks that of localhost."""
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

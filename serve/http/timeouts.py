@@ -1,4 +1,4 @@
-"""How long the server waits for whom, and the one look a second at every connection that finds out."""
+"""Timeouts of connections, checked for all connections together once a second."""
 
 import asyncio
 from collections.abc import Iterable
@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Protocol as Interface
 
-# How often connections are looked at. One timer serves all of them: a request sets none.
+# The interval of checks. One timer serves all connections, so a request needs none.
 TICK_S = 1.0
-# How long the rest of a refused request is thrown away, so that closing does not destroy the answer on its way.
+# How long the rest of a refused request is discarded, so that closing does not destroy the response on its way.
 LINGER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """
-    What is waited for; all times in seconds.
+    The timeouts in seconds.
 
-    A body may be slower than `body_bytes_s` for `body_grace_s` at a time, and earns that time back by being quicker.
+    A body may be slower than `body_bytes_s` for `body_grace_s` in total; faster stretches restore that time.
     """
 
     headers_s: float
@@ -28,41 +28,41 @@ class Timeouts:
 
 
 class Connection(Interface):
-    """What a connection tells of itself, and what it does when it took too long."""
+    """What the reaper needs to know of a connection, and how it ends one."""
 
     @property
     def phase(self) -> "Phase":
-        """What is going on at this moment."""
+        """The current phase of the connection."""
 
     @property
     def unsent(self) -> int:
-        """Bytes that wait here until the system takes them."""
+        """Bytes in the write buffer of this process."""
 
     @property
     def taken(self) -> int:
-        """Bytes that have arrived at the client so far; 0 where nobody counts them."""
+        """Bytes that the client's system has acknowledged; 0 if the system does not count them."""
 
     def time_out(self) -> None:
-        """Refuse the request that does not come."""
+        """Refuse the request that did not arrive in time."""
 
     def close(self) -> None:
-        """Close what nobody uses."""
+        """Close in an orderly way."""
 
     def cut_off(self) -> None:
-        """Give up an answer of which nothing is taken."""
+        """Abort a response that the client does not read."""
 
     def abort(self) -> None:
-        """Let go at once, whatever is still to be sent."""
+        """Close at once and discard what is still to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
     """
-    One stretch in the life of a connection.
+    A phase of a connection.
 
     Attributes:
-        kind: `idle`, `headers`, `body`, `answer` (it is our turn), `lingering`.
-        of: What tells this stretch from the next of its kind.
+        kind: `idle`, `headers`, `body`, `response` (the server is at work), `lingering`.
+        of: What distinguishes this phase from the next one of its kind.
         received: Bytes of bodies so far.
     """
 
@@ -73,7 +73,7 @@ class Phase:
 
 @dataclass(slots=True)
 class Seen:
-    """What was found out about one connection at the last looks."""
+    """The state of a connection at its last check."""
 
     phase: Phase = field(default_factory=lambda: Phase("new", None))
     lasted_s: float = 0.0
@@ -85,33 +85,33 @@ class Seen:
 
 class ConnectionReaper:
     """
-    Looks at every connection of a process once a second.
+    Closes slow and idle connections of a process.
 
-    It counts its own looks instead of reading a clock: while the process itself was held up, nobody else was slow.
+    It counts its own checks instead of reading a clock, so that a delay of this process is not blamed on clients.
     """
 
-    def __init__(self, patience: Timeouts, *, tick_s: float = TICK_S) -> None:
-        self._patience = patience
+    def __init__(self, timeouts: Timeouts, *, tick_s: float = TICK_S) -> None:
+        self._timeouts = timeouts
         self._tick_s = tick_s
         self._seen: dict[Connection, Seen] = {}
-        self._is_looking = False
+        self._is_scheduled = False
         self._spare: list[Connection] = []
 
     def add(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
-        """Look at this one too, from now on."""
+        """Check this connection from now on."""
         self._seen[connection] = Seen()
-        if not self._is_looking:
-            self._is_looking = True
+        if not self._is_scheduled:
+            self._is_scheduled = True
             loop.call_later(self._tick_s, self._on_time, loop)
 
     def remove(self, connection: Connection) -> None:
-        """It has ended."""
+        """Stop checking a connection that has ended."""
         self._seen.pop(connection, None)
 
     def spare(self) -> Connection | None:
-        """The connection that has had no request for longest and has nothing to send, if there is one."""
+        """Return the connection that has been idle for longest and has nothing to send, if there is one."""
         if not self._spare:
-            # For many at once: who opens connections by the thousand shall not have all of them sorted for each.
+            # Sorted for many calls at once: thousands of new connections must not cause a sort each.
             found = [(_idle_s(each, seen), each) for each, seen in reversed(self._seen.items()) if _is_idle(each)]
             self._spare = [connection for _, connection in sorted(found, key=itemgetter(0))]
         while self._spare:
@@ -120,49 +120,49 @@ class ConnectionReaper:
                 return connection
         return None
 
-    def look(self, connections: Iterable[tuple[Connection, Seen]]) -> None:
-        """One look at these."""
+    def check(self, connections: Iterable[tuple[Connection, Seen]]) -> None:
+        """Check these connections once."""
         for connection, seen in connections:
             if self._is_stuck(connection, seen):
                 connection.cut_off()
             else:
-                self._judge(connection, seen)
+                self._check_phase(connection, seen)
 
     def _on_time(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._is_looking = bool(self._seen)
+        self._is_scheduled = bool(self._seen)
         self._spare.clear()
-        if self._is_looking:
+        if self._is_scheduled:
             loop.call_later(self._tick_s, self._on_time, loop)
-        self.look(list(self._seen.items()))
+        self.check(list(self._seen.items()))
 
     def _is_stuck(self, connection: Connection, seen: Seen) -> bool:
-        """Whether the client takes nothing of what is sent to it."""
+        """Return whether the client reads nothing of what is sent to it."""
         unsent, before = connection.unsent, seen.unsent
         seen.unsent = unsent
         if not unsent:
             seen.stuck_s = 0.0
             return False
-        # The system takes more from us only when much of what it holds is gone: a client may read all the while.
+        # The system accepts more only after much of its buffer was sent, so acknowledged bytes show a slow reader.
         taken, taken_before = connection.taken, seen.taken
         seen.taken = taken
         is_moving = not before or unsent < before or taken > taken_before
         seen.stuck_s = 0.0 if is_moving else seen.stuck_s + self._tick_s
-        return seen.stuck_s >= self._patience.reader_s
+        return seen.stuck_s >= self._timeouts.reader_s
 
-    def _judge(self, connection: Connection, seen: Seen) -> None:
+    def _check_phase(self, connection: Connection, seen: Seen) -> None:
         phase, before = connection.phase, seen.phase
         is_same = phase.kind == before.kind and phase.of is before.of
         seen.lasted_s = seen.lasted_s + self._tick_s if is_same else 0.0
         seen.phase = phase
         if phase.kind == "body":
-            earned_s = (phase.received - before.received) / self._patience.body_bytes_s - self._tick_s
-            grace_s = self._patience.body_grace_s
+            earned_s = (phase.received - before.received) / self._timeouts.body_bytes_s - self._tick_s
+            grace_s = self._timeouts.body_grace_s
             seen.left_s = min(grace_s, seen.left_s + earned_s) if is_same else grace_s
             if seen.left_s < 0:
                 connection.time_out()
-        elif phase.kind == "headers" and seen.lasted_s >= self._patience.headers_s:
+        elif phase.kind == "headers" and seen.lasted_s >= self._timeouts.headers_s:
             connection.time_out()
-        elif phase.kind == "idle" and seen.lasted_s >= self._patience.keep_alive_s:
+        elif phase.kind == "idle" and seen.lasted_s >= self._timeouts.keep_alive_s:
             connection.close()
         elif phase.kind == "lingering" and seen.lasted_s >= LINGER_S and not connection.unsent:
             connection.abort()

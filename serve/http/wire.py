@@ -1,4 +1,4 @@
-"""What the wire allows, what was wrong with what came over it, and what has arrived at the other end."""
+"""The limits of HTTP requests, and the connection data that protocol and app share."""
 
 import re
 import socket
@@ -24,7 +24,7 @@ _log = structlog.get_logger("serve.http.wire")
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How large the head of a request may be, and how many connections there may be."""
+    """The largest head of a request, and the number of connections."""
 
     header_bytes: int
     headers: int
@@ -42,12 +42,12 @@ def _cannot(_scope: object, _head: bytes = b"", _body: bytes = b"") -> bool:
 @dataclass(slots=True)
 class Connection:
     """
-    What the app may ask of the connection of a request.
+    What the app may use of the connection of a request.
 
     Attributes:
         write_whole: Writes a response of status 200 in one step, see `Protocol.write_whole`.
-        will_close: Whether the response should say `Connection: close`, see `Protocol.will_close`.
-        refusal: Why the request is refused before the app has seen it, or while it reads the body.
+        will_close: Returns whether the response should say `Connection: close`, see `Protocol.will_close`.
+        refusal: Why the request was refused before the app saw it, or while it reads the body.
     """
 
     write_whole: Callable[[object, bytes, bytes], bool] = _cannot
@@ -57,31 +57,31 @@ class Connection:
 
 @dataclass(slots=True)
 class Refusal:
-    """Why a request is not answered, and how the app gets hold of a connection whose request was given up."""
+    """Why a request was refused, and the cycle through which the app sends its error response."""
 
     error: WireError
     cycle: RequestResponseCycle | None = field(default=None, repr=False)
 
     def admit(self) -> None:
-        """Let the answer through, the last of its connection."""
+        """Allow the error response, the last one of the connection."""
         if self.cycle is not None:
             self.cycle.disconnected = False
             self.cycle.keep_alive = False
 
 
 def acknowledged(connection: socket.socket) -> int:
-    """Bytes that the other side has confirmed; 0 where the system does not tell."""
+    """Return the bytes that the other side has acknowledged; 0 if the system does not count them."""
     if not hasattr(socket, "TCP_INFO"):  # pragma: no cover  # Linux has it
         return 0
-    told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.size)
-    return int(_ACKNOWLEDGED.unpack(told)[0]) if len(told) == _ACKNOWLEDGED.size else 0
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.size)
+    return int(_ACKNOWLEDGED.unpack(info)[0]) if len(info) == _ACKNOWLEDGED.size else 0
 
 
 def fault(error: httptools.HttpParserError, data: bytes) -> WireError:
-    """What was wrong, in words of ours."""
+    """Convert an error of the parser to one of ours."""
     cause: BaseException | None = error.__context__
     if isinstance(cause, WireError):
-        # Its frames refer to the connection, which will refer to it: such a circle is not freed until it is collected.
+        # Drop the traceback: its frames refer to the connection, and the cycle would wait for the garbage collector.
         cause.__context__ = None
         return cause.with_traceback(None)
     if isinstance(error, httptools.HttpParserInvalidMethodError):
@@ -90,4 +90,4 @@ def fault(error: httptools.HttpParserError, data: bytes) -> WireError:
             return MethodUnknown()
     if cause is not None and not isinstance(cause, httptools.HttpParserError):
         _log.error("request failed", exc_info=cause)
-    return MalformedRequest("the request is not HTTP/1.1 as RFC 9112 has it")
+    return MalformedRequest("the request is not valid HTTP/1.1 (RFC 9112)")

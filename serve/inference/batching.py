@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from serve.errors import DeadlineExceeded, Overloaded
-from serve.inference.threads import ThreadLimiter
+from serve.inference.threads import ModelThreads
 
 # What may keep the event loop from everybody else: a call that takes longer runs in a thread.
 _QUICK_S = 0.001
@@ -37,7 +37,7 @@ class Batcher(Generic[CallT, AnswerT]):
         alone: Callable[[CallT], AnswerT],
         *,
         model: str,
-        threads: ThreadLimiter,
+        threads: ModelThreads,
         loop_rows: int,
         call_rows: int,
         queue_rows: int,

@@ -27,7 +27,7 @@ def on_loop(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     return run
 
 
-class ThreadLimiter:
+class ModelThreads:
     """
     Runs calls of models in a bounded number of threads.
 
@@ -196,7 +196,7 @@ class ThreadLimiter:
 class Slot:
     """The permission to run one call in a thread; it is used or released, once."""
 
-    def __init__(self, limiter: ThreadLimiter, model: str) -> None:
+    def __init__(self, limiter: ModelThreads, model: str) -> None:
         self._limiter = limiter
         self._model = model
 

@@ -1,1 +1,1 @@
-"""How often, and for how many rows, each caller may ask."""
+"""Limits on the requests and rows of each caller."""

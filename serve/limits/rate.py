@@ -1,4 +1,4 @@
-"""One limit, and what each caller has left of it."""
+"""A limit on the requests or rows of each caller."""
 
 import asyncio
 import math
@@ -10,65 +10,71 @@ from dataclasses import dataclass, field
 from limits import RateLimitItem
 
 from serve.errors import LimitsUnavailable, RateExceeded
-from serve.limits.counts import Counts
+from serve.limits.counters import Counter
 
-# A caller is granted so many parts of the limit at once, so that most requests need not ask who counts: of 1,000 a
-# minute five at a time. As much can be lost to each process that has them and does not need them.
+# A process takes this fraction of a caller's limit at once, so that most requests need not ask the counter: of 1,000 a
+# minute, five at a time. Each process may hold as much that it does not use.
 _PARTS = 200
 
 
 @dataclass(slots=True)
-class _Allowance:
+class Allowance:
     """
-    What one caller was granted of this window and has not used.
+    What a caller may still use of the current window in this process, without asking the counter.
 
     Attributes:
-        granted: How much those granted who count for all, and the fallback has not heard of.
-        beyond: What there was for others to take.
-        is_last: Whether there is nothing more to be had.
+        granted: What the shared counter granted, and the fallback has not counted.
+        beyond: What was left for all processes when the counter last answered.
+        is_last: Whether the counter has nothing more to grant.
+        header: The `RateLimit` header of this second.
     """
 
     left: int = 0
     granted: int = 0
     beyond: int = 0
     is_last: bool = False
-    told: bytes = b""
+    header: bytes = b""
     second: int = -1
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def update(self, count: "_Count") -> None:
+        """Note what is left for all processes."""
+        self.beyond = max(0, count.limit - count.value)
+        self.second = -1
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """An answer of whoever counts, and the limit that it is held against."""
+class _Count:
+    """The count that a counter returned, and the limit that it is compared with."""
 
-    counts: Counts
+    counter: Counter
     key: str
     window_s: int
-    count: int
+    value: int
     limit: int
-    is_final: bool
+    is_shared: bool
 
     async def give_back(self, amount: int) -> None:
-        """Take off the count what is not used after all; if nobody can tell any more, it is lost."""
+        """Subtract what is not used after all; it is lost if the counter does not answer."""
         with suppress(LimitsUnavailable):
-            await self.counts.add(self.key, self.window_s, -amount)
+            await self.counter.add(self.key, self.window_s, -amount)
 
 
 class Rate:
     """
-    One limit, for every caller by themselves.
+    One limit, for each caller separately.
 
-    Windows begin for all callers and processes at once, by the clock: what is left of one needs no second question.
+    Windows begin at the same time for all callers and processes, so the end of one is known without the counter.
     """
 
     def __init__(
         self,
         name: str,
         limit: RateLimitItem,
-        counts: Counts,
+        counter: Counter,
         *,
         share: int = 1,
-        fallback: Counts | None = None,
+        fallback: Counter | None = None,
         fallback_share: int = 1,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -76,144 +82,134 @@ class Rate:
         Prepare a limit.
 
         Args:
-            name: What the limit is of; callers are told.
-            limit: As `limits.parse` reads it.
-            counts: Who counts.
-            share: Among how many the limit is divided where `counts` are not those of all.
-            fallback: Who counts where `counts` cannot tell; None where nobody shall be let in then.
-            fallback_share: Among how many the limit is divided then.
-            clock: Tells the seconds since the epoch.
+            name: What is limited; part of the headers and errors.
+            limit: As `limits.parse` returns it.
+            counter: Counts for all processes, or for this one.
+            share: The number of processes among which the limit is divided if `counter` is local.
+            fallback: Counts while `counter` does not answer; with None, requests are refused then.
+            fallback_share: The number of processes among which the limit is divided then.
+            clock: Returns the seconds since the epoch.
         """
         self.name = name
         self.limit = max(1, limit.amount // share)
         self._window_s = limit.get_expiry()
-        self._counts = counts
+        self._counter = counter
         self._fallback = fallback
         self._fallback_limit = max(1, limit.amount // fallback_share)
         self._clock = clock
-        self._lot_size = max(1, self.limit // _PARTS)
-        self._lots: dict[str, _Allowance] = {}
+        self._part = max(1, self.limit // _PARTS)
+        self._allowances: dict[str, Allowance] = {}
         self._begins = self._ends = 0.0
-        # As `RateLimit-Policy` tells it (draft-ietf-httpapi-ratelimit-headers-10).
+        # The headers of draft-ietf-httpapi-ratelimit-headers-10.
         self.policy = f'"{name}";q={self.limit};w={self._window_s}'.encode()
         self._remaining = f'"{name}";r=%d;t=%d'.encode()
 
     def take(self, who: str, cost: int = 1) -> bytes | None:
-        """Use what was granted before, and tell what is left; None if it does not suffice, no refusal yet: `ask`."""
+        """Use the caller's allowance, and return the `RateLimit` header; None if `ask` must ask the counter."""
         now = self._clock()
-        # Before the window's begin, the clock was ahead and has been corrected.
+        # Before the begin of the window: the clock was ahead and has been corrected.
         if not self._begins <= now < self._ends:
-            self._turn(now)
-        lot = self._lots.get(who)
-        if lot is None or lot.left < cost:
+            self._begins = now // self._window_s * self._window_s
+            self._ends = self._begins + self._window_s
+            self._allowances = {}
+        allowance = self._allowances.get(who)
+        if allowance is None or allowance.left < cost:
             return None
-        lot.left -= cost
-        return self._told(lot, now)
+        allowance.left -= cost
+        return self._header(allowance, now)
 
     async def ask(self, who: str, cost: int = 1) -> None:
         """
-        Use what was granted before, or ask for more.
+        Use the caller's allowance, or ask the counter for more.
 
         Raises:
-            RateExceeded: There is not so much left of this window.
-            LimitsUnavailable: Nobody can tell, and this limit lets nobody in then.
+            RateExceeded: Not enough of this window is left.
+            LimitsUnavailable: The counter does not answer, and there is no fallback.
         """
         while self.take(who, cost) is None:
-            lot = self._lots.setdefault(who, _Allowance())
-            async with lot.turn:
-                # Others may have brought enough meanwhile, or the window may be over.
-                if self._lots.get(who) is not lot or lot.left >= cost:
+            allowance = self._allowances.setdefault(who, Allowance())
+            async with allowance.lock:
+                # Another request may have asked for enough meanwhile, or the window may be over.
+                if self._allowances.get(who) is not allowance or allowance.left >= cost:
                     continue
-                if lot.is_last:
-                    raise self._exceeded(cost)
-                await self._bring(who, lot, cost - lot.left)
-                if lot.left < cost:
+                if not allowance.is_last:
+                    await self._extend(who, allowance, cost - allowance.left)
+                if allowance.left < cost:
                     raise self._exceeded(cost)
 
     async def charge(self, who: str, cost: int, *, is_begun: bool = True) -> None:
         """
-        Use so much, though it may be more than there is: what has begun is finished.
+        Use this much even if it is more than what is left: a request that has begun is finished.
 
         Raises:
-            RateExceeded: It has not, and there is nothing left to begin with.
-            LimitsUnavailable: Nobody can tell, and this limit lets nobody in then.
+            RateExceeded: The request has not begun, and nothing is left.
+            LimitsUnavailable: The counter does not answer, and there is no fallback.
         """
         if self.take(who, cost) is not None:
             return
-        lot = self._lots.setdefault(who, _Allowance())
-        async with lot.turn:
-            needed = cost - min(cost, lot.left)
-            told = await self._counted(who, lot, needed)
-            before = told.count - needed
-            if not is_begun and not lot.left and before >= told.limit:
-                await told.give_back(needed)
+        allowance = self._allowances.setdefault(who, Allowance())
+        async with allowance.lock:
+            needed = cost - min(cost, allowance.left)
+            count = await self._count(who, allowance, needed)
+            if not is_begun and not allowance.left and count.value - needed >= count.limit:
+                await count.give_back(needed)
                 raise self._exceeded(1)
-            lot.left = 0
-            lot.beyond = max(0, told.limit - told.count)
-            lot.is_last = told.is_final and not lot.beyond
-            lot.second = -1
+            allowance.left = 0
+            allowance.update(count)
+            allowance.is_last = count.is_shared and not allowance.beyond
 
     def check(self, who: str) -> None:
         """
-        Nothing is used: only whether nothing is left, as far as is known here.
+        Check, without using anything, whether this process knows that nothing is left.
 
         Raises:
-            RateExceeded: It is known.
+            RateExceeded: Nothing is left.
         """
         self.take(who, 0)
-        lot = self._lots.get(who)
-        if lot and lot.is_last and not lot.left:
+        allowance = self._allowances.get(who)
+        if allowance and allowance.is_last and not allowance.left:
             raise self._exceeded(1)
 
     def remaining(self, who: str) -> bytes:
-        """
-        What is left as `RateLimit` tells it, as far as is known here, and in how many seconds the window is over.
+        """Return the `RateLimit` header: what is left, as of this second, and the seconds until the window ends."""
+        return self._header(self._allowances.get(who) or Allowance(beyond=self.limit), self._clock())
 
-        It is written anew with each second and each lot: in between, it tells what was left a moment ago.
-        """
-        return self._told(self._lots.get(who) or _Allowance(beyond=self.limit), self._clock())
-
-    def _told(self, lot: _Allowance, now: float) -> bytes:
+    def _header(self, allowance: Allowance, now: float) -> bytes:
         second = int(now)
-        if lot.second != second or self._lot_size == 1:
-            lot.second = second
-            lot.told = self._remaining % (lot.left + lot.beyond, max(1, math.ceil(self._ends - now)))
-        return lot.told
+        if allowance.second != second or self._part == 1:
+            allowance.second = second
+            left_s = max(1, math.ceil(self._ends - now))
+            allowance.header = self._remaining % (allowance.left + allowance.beyond, left_s)
+        return allowance.header
 
-    def _turn(self, now: float) -> None:
-        self._begins = now // self._window_s * self._window_s
-        self._ends = self._begins + self._window_s
-        self._lots = {}
-
-    async def _bring(self, who: str, lot: _Allowance, needed: int) -> None:
-        wanted = max(needed, self._lot_size)
-        told = await self._counted(who, lot, wanted)
-        granted = min(wanted, max(0, told.limit - (told.count - wanted)))
+    async def _extend(self, who: str, allowance: Allowance, needed: int) -> None:
+        wanted = max(needed, self._part)
+        count = await self._count(who, allowance, wanted)
+        granted = min(wanted, max(0, count.limit - (count.value - wanted)))
         if 0 < granted < needed:
-            # Too little for this request, and maybe enough for a smaller one, wherever that is asked.
-            await told.give_back(wanted)
-            lot.beyond = granted
+            # Too little for this request, but a smaller one in any process may use it.
+            await count.give_back(wanted)
+            allowance.beyond = granted
             return
-        lot.left += granted
-        lot.granted += granted if told.is_final else 0
-        lot.beyond = max(0, told.limit - told.count)
-        lot.is_last = told.is_final and granted < wanted
-        lot.second = -1
+        allowance.left += granted
+        allowance.granted += granted if count.is_shared else 0
+        allowance.update(count)
+        allowance.is_last = count.is_shared and granted < wanted
 
-    async def _counted(self, who: str, lot: _Allowance, wanted: int) -> "_Told":
-        """The count with what is wanted in it, by whoever can tell."""
-        # The window's end is part of the key: a window that is over takes no count into the next one.
+    async def _count(self, who: str, allowance: Allowance, wanted: int) -> _Count:
+        """Add what is wanted to the count, or to that of the fallback."""
+        # The end of the window is part of the key, so an old count never affects the next window.
         key = f"{self.name}/{int(self._ends)}/{who}"
         try:
-            count = await self._counts.add(key, self._window_s, wanted)
-            return _Told(self._counts, key, self._window_s, count, self.limit, is_final=True)
+            value = await self._counter.add(key, self._window_s, wanted)
+            return _Count(self._counter, key, self._window_s, value, self.limit, is_shared=True)
         except LimitsUnavailable:
             if self._fallback is None:
                 raise
         # What was granted here before is part of this process's share.
-        known, lot.granted = lot.granted, 0
-        count = await self._fallback.add(key, self._window_s, wanted + known)
-        return _Told(self._fallback, key, self._window_s, count, self._fallback_limit, is_final=False)
+        known, allowance.granted = allowance.granted, 0
+        value = await self._fallback.add(key, self._window_s, wanted + known)
+        return _Count(self._fallback, key, self._window_s, value, self._fallback_limit, is_shared=False)
 
     def _exceeded(self, cost: int) -> RateExceeded:
         over_s = max(1, math.ceil(self._ends - self._clock()))

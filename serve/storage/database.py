@@ -1,4 +1,4 @@
-"""The database: SQLite by default, PostgreSQL by its URL; brought to the newest schema before anything is read."""
+"""The database, SQLite by default or PostgreSQL: its connections, transactions and migrations."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,22 +17,22 @@ from serve.errors import DatabaseUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-# The advisory lock under which PostgreSQL is migrated: any number, as long as it is always the same.
+# The advisory lock under which PostgreSQL is migrated: an arbitrary number that never changes.
 _LOCK = 7_305_424
 
-# How long PostgreSQL may take to answer a query of ours, each a matter of milliseconds; longer, it counts as gone.
+# The timeout of PostgreSQL for our queries, each of which takes milliseconds; after it the database counts as down.
 ANSWER_S = 3.0
-# Migrations wait for each other, and may have much to do.
+# Migrations wait for each other and may take long.
 MIGRATION_S = 600.0
 _AFTER = "after_commit"
 
 
 class Base(DeclarativeBase):
-    """The tables of the server; their history is in `migrations/`."""
+    """The base of all tables; `migrations/` has their history."""
 
 
 def connect(url: str, *, answer_s: float = ANSWER_S) -> Engine:
-    """An engine for a URL; nothing is connected yet, and SQLite's folder is made."""
+    """Return an engine for a URL, without connecting, and create the folder of an SQLite file."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return _connect_postgresql(parsed, answer_s)
@@ -45,8 +45,8 @@ def connect(url: str, *, answer_s: float = ANSWER_S) -> Engine:
 
 
 def _connect_postgresql(url: URL, answer_s: float) -> Engine:
-    # Imported here: with SQLite nobody needs the driver.
-    from serve.storage.postgresql import connect_patiently
+    # Imported here: SQLite does not need the driver.
+    from serve.storage.postgresql import connect_with_timeout
 
     milliseconds = int(answer_s * 1000)
     engine = create_engine(
@@ -55,36 +55,36 @@ def _connect_postgresql(url: URL, answer_s: float) -> Engine:
         pool_timeout=answer_s,
         connect_args={
             "connect_timeout": 3,
-            # What a server that lives does by itself: give up, and let go of the locks of a process that was stopped.
+            # Enforced by a server that is up: it aborts slow queries, and releases the locks of a stopped process.
             "options": f"-c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout=15000",
         },
     )
-    event.listen(engine, "do_connect", partial(connect_patiently, answer_s=answer_s))
+    event.listen(engine, "do_connect", partial(connect_with_timeout, answer_s=answer_s))
     return engine
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """
-    A transaction that only reads. It blocks: use it in a thread.
+    Open a read-only transaction. It blocks: use it in a thread.
 
     Raises:
         DatabaseUnavailable: The database does not answer.
     """
-    with _named(), Session(engine, expire_on_commit=False) as session:
+    with _translated(), Session(engine, expire_on_commit=False) as session:
         yield session
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
     """
-    A transaction that is committed at its end, or not at all where something is raised. It blocks.
+    Open a transaction that is committed at its end, or rolled back if an error is raised. It blocks.
 
     Raises:
         DatabaseUnavailable: The database does not answer.
     """
     writes = engine.execution_options(sepal_writes=True)
-    with _named(), Session(writes, expire_on_commit=False) as session:
+    with _translated(), Session(writes, expire_on_commit=False) as session:
         with session.begin():
             yield session
         for call in session.info.pop(_AFTER, []):
@@ -92,22 +92,22 @@ def writing(engine: Engine) -> Iterator[Session]:
 
 
 def after_commit(session: Session, call: Callable[[], object]) -> None:
-    """Call this once a transaction of `writing` is committed, in the same thread; never if it is not."""
-    # SQLAlchemy's own events keep what listens once for longer than a session lives.
+    """Call this in the same thread after a transaction of `writing` is committed; never if it is rolled back."""
+    # SQLAlchemy's own events keep one-time listeners longer than the session.
     session.info.setdefault(_AFTER, []).append(call)
 
 
 def now(session: Session) -> float:
-    """What time it is for the database: seconds since the epoch, the same for every process that asks it."""
+    """Return the time of the database in seconds since the epoch, which is the same for all processes."""
     if session.get_bind().dialect.name == "sqlite":
         return time.time()
-    told: float = session.scalar(text("SELECT extract(epoch FROM clock_timestamp())::float8")) or 0.0
-    return told
+    seconds: float = session.scalar(text("SELECT extract(epoch FROM clock_timestamp())::float8")) or 0.0
+    return seconds
 
 
 @contextmanager
-def _named() -> Iterator[None]:
-    """Whatever the driver calls it, a database that does not answer is one error of ours."""
+def _translated() -> Iterator[None]:
+    """Raise one error for a database that does not answer, whatever the driver raises."""
     try:
         yield
     except IntegrityError:
@@ -118,14 +118,14 @@ def _named() -> Iterator[None]:
 
 def prepare(url: str) -> None:
     """
-    Bring the schema of the database at a URL to its newest state.
+    Migrate the database at a URL to the newest schema.
 
     Raises:
         DatabaseUnavailable: The database does not answer.
     """
     engine = connect(url, answer_s=MIGRATION_S)
     try:
-        with _named():
+        with _translated():
             migrate(engine)
     finally:
         engine.dispose()
@@ -133,23 +133,23 @@ def prepare(url: str) -> None:
 
 def migrate(engine: Engine) -> None:
     """
-    Bring the schema to its newest state.
+    Migrate a database to the newest schema.
 
-    Processes that start together take turns: PostgreSQL by an advisory lock, SQLite by its write lock;
-    all is one transaction, so a process that is killed leaves the former schema.
+    Processes that start together wait for each other, by an advisory lock of PostgreSQL or the write lock of SQLite.
+    All is one transaction, so a process that is killed leaves the former schema.
 
     Raises:
-        DatabaseUnavailable: A newer release has migrated it.
+        DatabaseUnavailable: A newer release has migrated the database.
     """
     found, known = _revision(engine), revisions()
     if found == known[-1]:
         return
     if found is not None and found not in known:
         raise DatabaseUnavailable(
-            f"the database has schema {shorten(found)}, and this code knows none newer than {known[-1]}; "
+            f"the database has schema {shorten(found)}, which is newer than {known[-1]}, the newest of this release; "
             "start the release that migrated it"
         )
-    # Most starts find nothing to do, and alembic alone would be a tenth of their time.
+    # Imported here: most starts need no migration, and alembic would take a tenth of their time.
     from alembic import command
     from alembic.config import Config
 
@@ -163,12 +163,12 @@ def migrate(engine: Engine) -> None:
 
 
 def revisions() -> list[str]:
-    """The revisions that this code knows, the newest last: a migration's file begins with its number."""
+    """Return the revisions that this code knows, the newest last; the files of migrations begin with them."""
     return sorted(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def _revision(engine: Engine) -> str | None:
-    """The revision that a database is at; None if it has no schema of ours."""
+    """Return the revision of a database, or None if it has no schema of ours."""
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
@@ -177,7 +177,7 @@ def _revision(engine: Engine) -> str | None:
 
 
 def _on_connect(connection: Any, _record: object) -> None:
-    # The driver would begin transactions of its own, too late for DDL; `_on_begin` does it instead.
+    # Without its own transactions, which the driver begins too late for DDL; `_on_begin` begins them.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA busy_timeout = 5000")

@@ -1,4 +1,4 @@
-"""PostgreSQL's driver, taught not to wait for ever: a server that is stopped keeps its connections, and is silent."""
+"""The driver of PostgreSQL with a timeout: a stopped server keeps its connections open and never answers."""
 
 import time
 from typing import Any
@@ -7,26 +7,26 @@ import psycopg
 from psycopg.abc import RV, PQGen
 
 
-class Patient(psycopg.Connection[Any]):
-    """A connection that is closed when an answer takes too long: what was asked cannot be taken back."""
+class TimeoutConnection(psycopg.Connection[Any]):
+    """A connection that is closed when an answer takes too long, since a pending query cannot be taken back."""
 
     answer_s = 3.0
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        patience_s = self.answer_s if timeout is None else timeout
-        deadline = time.monotonic() + patience_s
+        timeout_s = self.answer_s if timeout is None else timeout
+        deadline = time.monotonic() + timeout_s
         try:
-            return super().wait(gen, interval, patience_s)
+            return super().wait(gen, interval, timeout_s)
         except psycopg.OperationalError:
             if time.monotonic() >= deadline:
                 self.close()
             raise
 
 
-def connect_patiently(
+def connect_with_timeout(
     _dialect: object, _record: object, arguments: list[Any], options: dict[str, Any], *, answer_s: float
-) -> Patient:
-    """What SQLAlchemy calls for a new connection."""
-    connection = Patient.connect(*arguments, **options)
+) -> TimeoutConnection:
+    """Open a connection for SQLAlchemy."""
+    connection = TimeoutConnection.connect(*arguments, **options)
     connection.answer_s = answer_s
     return connection

@@ -1,1 +1,1 @@
-"""What the server reports about itself: logs and metrics."""
+"""Logs and metrics."""

@@ -1,4 +1,4 @@
-"""One line a request, written by the handful."""
+"""The access log: one line per request, several lines per write."""
 
 import asyncio
 import logging
@@ -11,17 +11,17 @@ from typing import TextIO
 
 _log = logging.getLogger("serve.access")
 
-# Longer values are cut, as in every other line.
+# Longer values are cut, as in all other lines of the log.
 _LONGEST_VALUE = 512
-# How long a line may wait for others. One that waits longer would be missed by whoever watches the log.
+# How long a line may wait for others: people who watch the log would notice a longer delay.
 WAIT_S = 0.2
 
 
 class AccessLog:
     """
-    JSON lines of the form that `configure_logging` gives to all others, at a tenth of their cost.
+    Writes JSON lines in the form of `configure_logging`, at a tenth of its cost.
 
-    A write holds whole lines and at most as many bytes as a pipe takes in one piece, so lines of several workers
+    A write has whole lines and at most as many bytes as a pipe takes atomically, so the lines of several workers
     never mix. Belongs to one event loop.
     """
 
@@ -38,7 +38,7 @@ class AccessLog:
         self._timer: asyncio.TimerHandle | None = None
         self._second, self._stamp = -1, ""
 
-    def write(  # what a line has
+    def write(
         self,
         *,
         method: str,
@@ -51,7 +51,7 @@ class AccessLog:
         request_id: str,
         refused: str | None = None,
     ) -> None:
-        """Add the line of one request; `refused` is why its token is not valid."""
+        """Add the line of a request; `refused` is the reason why its token is invalid."""
         what, whose = _what(method, path, route, status), _whose(caller, client)
         if refused:
             whose = f'{whose}, "refused": {_text(refused)}'
@@ -69,7 +69,7 @@ class AccessLog:
             self._timer = asyncio.get_running_loop().call_later(self._wait_s, self._on_time)
 
     def flush(self) -> None:
-        """Write what has waited."""
+        """Write all waiting lines."""
         text = "".join(self._lines)
         self._lines.clear()
         self._size = 0
@@ -79,11 +79,11 @@ class AccessLog:
             self._stream.write(text)
             self._stream.flush()
         except OSError:
-            # As with every other line: whoever reads the log has gone, and that fails no request.
-            _log.exception("lines of the access log are lost")
+            # The reader of the log is gone, which must not fail a request.
+            _log.exception("lines of the access log were lost")
 
     def close(self) -> None:
-        """Write what has waited, and every line at once from now on: the loop that would do it later is ending."""
+        """Write all waiting lines, and later ones immediately, because the event loop is ending."""
         self._is_closed = True
         self.flush()
 
@@ -110,7 +110,7 @@ def _whose(caller: str | None, client: str | None) -> str:
 
 
 def _text(value: str | None) -> str:
-    """As JSON, in ASCII: a line has as many bytes as characters."""
+    """Encode as ASCII JSON, so that a line has as many bytes as characters."""
     if value is None:
         return "null"
     return encode_basestring_ascii(value if len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}…")

@@ -1,4 +1,4 @@
-"""The log of a process: JSON lines, or text for a terminal."""
+"""Logging: JSON lines, or text for a terminal."""
 
 import logging
 import sys
@@ -8,19 +8,19 @@ from typing import Any, TextIO
 
 import structlog
 
-# The request that is being answered; every line of the log that comes of it names it.
+# The id of the current request, which is added to all of its log lines.
 REQUEST_ID: ContextVar[str] = ContextVar("request_id")
 
 LONGEST_VALUE = 512
 
 
 def is_text(form: str, stream: TextIO) -> bool:
-    """Whether lines are for people to read."""
+    """Return whether lines are text instead of JSON."""
     return form == "text" or (form == "auto" and stream.isatty())
 
 
 def configure_logging(*, level: str, form: str, stream: TextIO = sys.stdout) -> None:
-    """Every line of this process, our own and the libraries', in one form: JSON, or text for a terminal."""
+    """Write all log lines of this process, also those of libraries, in one form: JSON, or text for a terminal."""
     as_text = is_text(form, stream)
     shared: list[structlog.typing.Processor] = [
         _name_request,
@@ -61,7 +61,7 @@ def _name_request(_logger: object, _method: str, line: MutableMapping[str, Any])
 
 
 def _shorten(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """No value of a line is longer than 512 characters; of a traceback the last 5,120 are kept."""
+    """Cut values to 512 characters, and tracebacks to their last 5,120."""
     for key, value in line.items():
         if key == "exception":
             line[key] = value[-10 * LONGEST_VALUE :]

@@ -1,4 +1,4 @@
-"""What no answer tells, whatever went wrong: how the server is made, where it is, and what it was sent."""
+"""Disclosure: no error reveals the implementation, its location, or values of the request."""
 
 import json
 import re
@@ -24,7 +24,7 @@ TELLS = re.compile(
 
 
 def _requests() -> Iterator[tuple[str, str, dict[str, str], bytes]]:
-    """A request for every kind of mistake, each with a text in it that must not come back."""
+    """Return a request for every kind of error, each with a text that must not be in the response."""
     values: tuple[object, ...] = (SENT, [SENT], {SENT: 1}, True, None, 10**70, float("inf"), float("nan"))
     for value in values:
         yield "POST", PREDICT, JSON, json.dumps({"instances": [[value, 1, 1, 1]]}).encode()
@@ -53,7 +53,7 @@ def _requests() -> Iterator[tuple[str, str, dict[str, str], bytes]]:
 def test_an_error_tells_nothing_of_the_server(
     api: Api, method: str, path: str, headers: dict[str, str], body: bytes, is_known: bool
 ) -> None:
-    """No traceback, path, module, library, version, statement or value that was sent stands in any answer."""
+    """No response contains a traceback, path, module, library, version, statement or value of the request."""
     given = {**headers, **(api.headers if is_known else {})}
 
     answer = api.server.client.request(method, path, headers=given, content=body)
@@ -67,7 +67,7 @@ def test_an_error_tells_nothing_of_the_server(
 
 
 def _value_is_kept(answer: httpx2.Response) -> bool:
-    """Whether an error keeps what was sent to itself; the names of columns and fields it may tell."""
+    """Return whether an error contains no value of the request; names of columns and fields are allowed."""
     if answer.headers.get("content-type") != "application/problem+json":
         return True
     problem = answer.json()

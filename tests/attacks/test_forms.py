@@ -1,4 +1,4 @@
-"""Forms against the running server: logins and uploads made to do harm, or to mean two things."""
+"""Forms that try to harm the server or to be read in two ways: logins and uploads."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ LOGINS = {
 
 
 def part(disposition: bytes, content: bytes, *more: bytes) -> bytes:
-    """One part of a form."""
+    """Return a part of a form."""
     return b"\r\n".join([b"--x", b"Content-Disposition: " + disposition, *more, b"", content, b""])
 
 
@@ -64,7 +64,7 @@ UPLOADS = {
 
 @pytest.mark.parametrize(("form", "status"), LOGINS.values(), ids=LOGINS)
 def test_a_login_made_to_do_harm_is_refused_at_once(api: Api, form: bytes, status: int) -> None:
-    """Neither many fields nor large ones take time, and none may come twice."""
+    """Many or large fields take little time, and repeated fields are refused."""
     before_s = api.server.cpu_s
 
     answer = api.server.client.post(LOGIN, content=form, headers={"Content-Type": URLENCODED})
@@ -86,7 +86,7 @@ def _arrow_is_loaded(api: Api) -> None:
 
 @pytest.mark.parametrize(("form", "statuses"), UPLOADS.values(), ids=UPLOADS)
 def test_a_form_made_to_do_harm_takes_little(api: Api, form: bytes, statuses: set[int]) -> None:
-    """However a form is made, it takes little time and memory, and leaves no file behind."""
+    """Every form takes little time and memory, and leaves no file."""
     before_s, before = api.server.cpu_s, api.server.memory_mib()
 
     answer = api.server.client.post(UPLOAD, content=form, headers={**api.headers, "Content-Type": MULTIPART})
@@ -99,14 +99,14 @@ def test_a_form_made_to_do_harm_takes_little(api: Api, form: bytes, statuses: se
 
 
 def _open_uploads(pid: int) -> list[str]:
-    """The files that a process has open and that have no name any more: what was too large for memory."""
+    """Return the open but deleted files of a process, which hold uploads that are too large for memory."""
     links = [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()]
     return [link for link in links if link.endswith("(deleted)")]
 
 
 @pytest.mark.parametrize("boundary", ["x" * 10_240, "\xe4", '"x'])
 def test_a_boundary_that_is_none_is_400(api: Api, boundary: str) -> None:
-    """A boundary is short and plain."""
+    """A long or invalid boundary is refused."""
     kind = f"multipart/form-data; boundary={boundary}".encode("latin-1")
 
     answer = api.server.client.post(UPLOAD, content=GOOD, headers={**api.headers, "Content-Type": kind})  # type: ignore[arg-type]
@@ -115,7 +115,7 @@ def test_a_boundary_that_is_none_is_400(api: Api, boundary: str) -> None:
 
 
 def test_a_full_disk_closes_the_file() -> None:
-    """A body that finds no room is not kept open, and the caller of this hears why."""
+    """A body that does not fit on the disk is closed, and the error is returned."""
 
     async def pieces() -> AsyncIterator[bytes]:
         yield b"a"

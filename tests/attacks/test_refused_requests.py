@@ -1,4 +1,4 @@
-"""What is refused leaves nothing behind: neither memory, nor lines that are none, nor series without end."""
+"""Refused requests: no memory leak, valid log lines, and a bounded number of time series."""
 
 import json
 import uuid
@@ -16,7 +16,7 @@ HOSTILE = ['\n{"level":"error"}', "\x1b[31mred", "\u2028", '"}', "\\", "a" * 2**
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_refusal_costs_no_memory(api: Api, name: str) -> None:
-    """Two hundred of a kind, after as many, need less than 2 MiB more."""
+    """Two hundred requests of one kind, after as many others, need less than 2 MiB more."""
     token = api.headers["Authorization"]
 
     assert grown_mib(api.server, KINDS[name], token, requests=200, warm_up=200) < 2
@@ -24,7 +24,7 @@ def test_a_refusal_costs_no_memory(api: Api, name: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE, ids=["a line", "a colour", "U+2028", "an end", "a backslash", "a MiB"])
 def test_whatever_is_sent_a_line_is_a_line(api: Api, text: str) -> None:
-    """Names, headers of a CSV, user agents and paths are in the log as JSON, one line each, of no great length."""
+    """Names, CSV headers, user agents and paths are logged as short JSON lines, one each."""
     before = len(api.server.lines)
     sent = text.encode()
     escaped = "".join(f"%{byte:02X}" for byte in sent[:1000])
@@ -49,7 +49,7 @@ def test_whatever_is_sent_a_line_is_a_line(api: Api, text: str) -> None:
 
 
 def test_strangers_cannot_make_series(api: Api) -> None:
-    """However many paths, methods and media types are tried, the metrics stay few, and name no path that is none."""
+    """Random paths, methods and media types add a bounded number of time series, without unknown paths."""
     for number in range(200):
         api.get(f"/random/{number}")
         api.get(f"/api/v1/models/random{number}")

@@ -1,4 +1,4 @@
-"""Behind a real nginx: whatever one client sends, the next one gets the answer to its own request."""
+"""Request smuggling behind a real nginx: every client gets the responses to its own requests."""
 
 import os
 import re
@@ -55,7 +55,7 @@ HOSTILE = {
 
 @pytest.fixture(scope="module")
 def front(api: Api) -> Iterator[int]:
-    """The port of an nginx before the server."""
+    """The port of an nginx in front of the server."""
     binary = nginx.find_binary()
     if binary is None:
         assert "SEPAL_TEST_EVERYTHING" not in os.environ, "nginx is not installed"
@@ -65,7 +65,7 @@ def front(api: Api) -> Iterator[int]:
 
 
 def _answer(port: int, sent: bytes) -> tuple[int, str]:
-    """The status and the request's id of the first answer."""
+    """Return the status and the request id of the first response."""
     with connect(port) as client:
         client.sendall(sent)
         came = b""
@@ -85,7 +85,7 @@ def _own_answers(port: int, name: str) -> None:
 
 @pytest.mark.parametrize("sent", HOSTILE.values(), ids=HOSTILE)
 def test_nobody_gets_the_answer_to_anothers_request(front: int, sent: bytes) -> None:
-    """After each trick, and while its connection is still open, three other clients get what they asked for."""
+    """After each attack, while its connection is still open, three other clients get their own responses."""
     _own_answers(front, "before")
     with connect(front) as hostile:
         hostile.sendall(sent)
@@ -98,21 +98,21 @@ def test_nobody_gets_the_answer_to_anothers_request(front: int, sent: bytes) -> 
     "name", ["length, then chunks", "chunks, then length", "chunks twice", "xchunked", "two lengths", "a vertical tab"]
 )
 def test_what_nginx_refuses_we_refuse_too(api: Api, front: int, name: str) -> None:
-    """Neither relies on the other; what nginx calls 501 is 400 here."""
+    """Server and nginx refuse each attack separately; nginx answers 501 where the server answers 400."""
     refused = {_answer(port, HOSTILE[name])[0] for port in (front, api.server.port)}
 
     assert refused <= {400, 501}
 
 
 def _connections(port: int) -> set[str]:
-    """The ends of all connections to that port, as Linux lists them."""
+    """Return the client ports of all connections to that port, as Linux lists them."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return {line[1] for line in lines if line[2].endswith(f":{port:04X}") and line[3] == "01"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for connections")
 def test_the_connection_behind_nginx_is_kept(api: Api, front: int) -> None:
-    """Requests of several clients come over the same connection, else the other tests would show nothing."""
+    """Several clients share one connection to the server, which the other tests depend on."""
     _own_answers(front, "first")
     before = _connections(api.server.port)
 

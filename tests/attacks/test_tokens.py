@@ -1,4 +1,4 @@
-"""Tokens that must not count, held against every kind of token that does: in memory, and over HTTP."""
+"""Attacks on every kind of valid token, in memory and over HTTP."""
 
 import asyncio
 import json
@@ -13,9 +13,9 @@ import pytest
 from jose.backends import cryptography_backend
 
 from serve.auth.callers import Callers
-from serve.auth.keyring import save
+from serve.auth.jwk_sets import read_public_set
 from serve.auth.oidc import OidcVerifier
-from serve.auth.public_keys import read_public
+from serve.auth.signing_keys import save
 from serve.auth.tokens import Tokens
 from serve.errors import Unauthenticated
 from tests.support.keys import ISSUER, KINDS, SECRET, Kind, kinds, own_keys, published
@@ -29,9 +29,9 @@ MUTATED_OVER_HTTP = 60
 
 @pytest.fixture(scope="module")
 def callers() -> Callers:
-    """A deployment with a key of every kind, and an issuer beside."""
+    """A deployment with a key of every kind and an issuer."""
     outside = OidcVerifier(issuer=ISSUER, audience="sepal-api", algorithms=("RS256", "ES256"), scope_claim="scope")
-    outside.take(read_public(json.dumps(published()).encode(), ("RS256", "ES256")))
+    outside.replace_keys(read_public_set(json.dumps(published()).encode(), ("RS256", "ES256")))
     return Callers(Tokens(own_keys(), issuer="sepal", audience="sepal", ttl_s=600), oidc=outside)
 
 
@@ -56,37 +56,37 @@ def attacked(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield running
 
 
-def counts(callers: Callers, token: str) -> bool:
-    """Whether a token counts. It is found out without a wait, so it takes one step and no event loop."""
+def is_valid(callers: Callers, token: str) -> bool:
+    """Return whether a token is valid; verification awaits nothing here, so it needs no event loop."""
     try:
         callers.verify(token).send(None)
     except StopIteration:
         return True
     except Unauthenticated:
         return False
-    raise AssertionError("it waits for something")
+    raise AssertionError("the verification waits for something")
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_kind_counts_as_it_is(callers: Callers, attacked: Server, name: str) -> None:
-    """The tokens that are attacked below are good, in memory and over HTTP, so each refusal is due to the attack."""
+def test_every_kind_is_valid_before_an_attack(callers: Callers, attacked: Server, name: str) -> None:
+    """The tokens that are attacked below are valid, so each refusal is due to the attack."""
     kind = kinds()[name]
 
     answer = attacked.client.get("/api/v1/me", headers={"Authorization": f"Bearer {kind.token()}"})
 
-    assert counts(callers, kind.token())
+    assert is_valid(callers, kind.token())
     assert answer.json() == {"name": "oidc:4f1c" if kind.is_outside else "ada", "scopes": ["predict"]}
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_no_attack_counts(callers: Callers, name: str) -> None:
-    """Nothing that a public advisory knows of is taken for a token, and none of it takes 50 ms to see through."""
+def test_attacks_are_refused(callers: Callers, name: str) -> None:
+    """The attacks of public advisories are refused, each in less than 50 ms."""
     slowest, taken, tried = 0.0, [], 0
     for attack, token in attacks(kinds()[name]):
         times = []
         for _ in range(2):
             started = time.thread_time()
-            if counts(callers, token):
+            if is_valid(callers, token):
                 taken.append(attack)
             times.append(time.thread_time() - started)
         slowest, tried = max(slowest, min(times)), tried + 1
@@ -97,16 +97,16 @@ def test_no_attack_counts(callers: Callers, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_no_mutation_counts(callers: Callers, name: str) -> None:
-    """A good token with anything changed is nobody's."""
-    taken = [token for token in mutations(kinds()[name], count=MUTATED, seed=7) if counts(callers, token)]
+def test_mutations_are_refused(callers: Callers, name: str) -> None:
+    """A valid token with any change is invalid."""
+    taken = [token for token in mutations(kinds()[name], count=MUTATED, seed=7) if is_valid(callers, token)]
 
     assert taken == []
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_nothing_counts_over_http_either(attacked: Server, name: str) -> None:
-    """Whatever fits into a header is 401 with the same words for every reason, and a challenge."""
+def test_attacks_are_refused_over_http(attacked: Server, name: str) -> None:
+    """Every attack that fits into a header is 401 with the same body and a challenge."""
     kind = kinds()[name]
     tokens = [token for _, token in attacks(kind)][::3] + list(mutations(kind, count=MUTATED_OVER_HTTP, seed=11))
     sent, told = 0, set()
@@ -140,7 +140,7 @@ REASONS = {
 @pytest.mark.parametrize("name", ["ours-es", "theirs-es"])
 @pytest.mark.parametrize(("make", "reason"), REASONS.values(), ids=REASONS)
 def test_the_log_has_the_reason(attacked: Server, name: str, make: Callable[[Kind], str], reason: str) -> None:
-    """The one line of a refused request has why, under its id; the answer has not, and a request without has none."""
+    """The log line of a refused request has the reason and the id; the response does not have the reason."""
     request_id = uuid.uuid4().hex
     headers = {"Authorization": f"Bearer {make(kinds()[name])}", "X-Request-ID": request_id}
 
@@ -155,7 +155,7 @@ def test_the_log_has_the_reason(attacked: Server, name: str, make: Callable[[Kin
 
 
 def test_a_missing_scope_is_named(attacked: Server) -> None:
-    """A valid token that reaches less is 403 with RFC 6750's code and the scope that it lacks."""
+    """A valid token without the scope is 403 with the code of RFC 6750 and the missing scope."""
     headers = {"Authorization": f"Bearer {kinds()['ours-es'].token()}"}
 
     answer = attacked.client.get("/api/v1/models", headers=headers)
@@ -164,8 +164,8 @@ def test_a_missing_scope_is_named(attacked: Server) -> None:
     assert answer.headers["www-authenticate"] == 'Bearer error="insufficient_scope", scope="models:read"'
 
 
-def test_the_time_tells_no_reason(attacked: Server) -> None:
-    """Whichever way a token fails, the answer comes as quickly: medians of interleaved requests, within 5 ms."""
+def test_response_times_do_not_reveal_the_reason(attacked: Server) -> None:
+    """The median response times of all kinds of invalid tokens differ by less than 5 ms."""
     every = kinds()
     reasons = {
         "garbage": "garbage",
@@ -187,8 +187,8 @@ def test_the_time_tells_no_reason(attacked: Server) -> None:
 
 
 @pytest.mark.parametrize("token", ["." * 60_000, "A" * 2**16, "." * 10**6], ids=["dots", "large", "a million dots"])
-def test_what_is_too_large_costs_nothing(attacked: Server, token: str) -> None:
-    """A token that could fill the memory is refused before anybody has looked into it."""
+def test_large_tokens_are_refused_unparsed(attacked: Server, token: str) -> None:
+    """A token that could fill the memory is refused before it is parsed."""
     before = attacked.cpu_s
 
     answer = attacked.client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
@@ -207,8 +207,8 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
         _WATCHED.append(f"{event} {arguments[:1]}")
 
 
-def test_a_token_opens_nothing_and_asks_nobody(callers: Callers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a header names, no file is opened, no connection made, and at most one key is tried."""
+def test_a_token_causes_no_access_to_files_or_network(callers: Callers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a header contains, no file is opened, no connection is made, and at most one key is tried."""
     tried: list[int] = [0]
     for kind in (
         cryptography_backend.CryptographyHMACKey,
@@ -242,8 +242,8 @@ def test_a_token_opens_nothing_and_asks_nobody(callers: Callers, monkeypatch: py
 
 
 @pytest.mark.parametrize("place", ["query", "cookie", "twice", "twice, the good one first", "joined", "with a tail"])
-def test_a_token_is_taken_from_one_header_only(attacked: Server, place: str) -> None:
-    """A good token in the address, in a cookie, or beside another one opens nothing, the second time neither."""
+def test_a_token_is_accepted_in_one_header_only(attacked: Server, place: str) -> None:
+    """A valid token in the URL, in a cookie, or with a second one is refused, also when it is repeated."""
     token = kinds()["ours-hs"].token()
     good, bad = ("Authorization", f"Bearer {token}"), ("Authorization", "Bearer garbage")
     query = f"?access_token={token}" if place == "query" else ""
@@ -264,8 +264,8 @@ def test_a_token_is_taken_from_one_header_only(attacked: Server, place: str) -> 
         assert answer.status_code == 401
 
 
-def test_a_token_from_outside_is_revoked_by_itself(attacked: Server) -> None:
-    """Whoever logs out takes nobody along who was signed in by the same key, and has no say over others' tokens."""
+def test_an_external_token_is_revoked_alone(attacked: Server) -> None:
+    """Revoking an external token leaves other tokens of the same key valid, and only its own user may do it."""
     kind = kinds()["theirs-rs"]
     mine, another, others = kind.token(), kind.token(claims={"scope": "batch"}), kind.token(claims={"sub": "5a2d"})
 

@@ -1,4 +1,4 @@
-"""Who gets in, over HTTP: logins, scopes, and every route without a token."""
+"""Authentication over HTTP: logins, scopes, and every route without a token."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from serve.app.root import create_app
-from serve.auth.users import ALL_SCOPES
+from serve.auth.principals import ALL_PERMISSIONS
 from serve.settings import Settings
 from tests.support.server import Api, Server, slug
 from tests.test_house import DOCS, PUBLIC, routes_of
@@ -63,16 +63,16 @@ def test_nothing_answers_without_a_token(server: Server, method: str, path: str,
 
 @pytest.fixture(scope="module")
 def bearers(server: Server) -> dict[str, dict[str, str]]:
-    """One token for each single scope."""
-    return {scope: server.bearer(scope) for scope in ALL_SCOPES}
+    """One token per scope."""
+    return {scope: server.bearer(scope) for scope in ALL_PERMISSIONS}
 
 
-@pytest.mark.parametrize("scope", sorted(ALL_SCOPES))
+@pytest.mark.parametrize("scope", sorted(ALL_PERMISSIONS))
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_a_token_reaches_what_its_scope_names(
+def test_a_token_is_accepted_for_its_scope_only(
     server: Server, bearers: dict[str, dict[str, str]], method: str, path: str, scope: str
 ) -> None:
-    """A token of one scope is 403 wherever another is needed, and let in wherever its own is."""
+    """A token with one scope is accepted where that scope is needed, and 403 where another is."""
     needed = list(NEEDS.values())[ROUTES.index((method, path))]
 
     answer = server.client.request(method, path, headers=bearers[scope])
@@ -83,8 +83,8 @@ def test_a_token_reaches_what_its_scope_names(
         assert (answer.status_code, slug(answer)) == (403, "scope-missing")
 
 
-def test_a_login_hands_out_what_oauth_promises(server: Server) -> None:
-    """The token answer has OAuth 2's members, and grants the scopes that were asked for."""
+def test_a_login_returns_the_response_of_oauth(server: Server) -> None:
+    """The response has the members of OAuth 2 and the requested scopes."""
     form = {"grant_type": "password", "username": "developer", "password": server.password, "scope": "predict"}
 
     answer = server.client.post("/api/v1/token", data=form)
@@ -103,7 +103,7 @@ def test_a_login_hands_out_what_oauth_promises(server: Server) -> None:
 
 @pytest.mark.parametrize("user", ["developer", "nobody"])
 def test_a_wrong_password_and_an_unknown_user_look_the_same(server: Server, user: str) -> None:
-    """Neither the status nor the words tell whether the user exists."""
+    """Neither the status nor the message reveals whether the user exists."""
     answer = server.client.post("/api/v1/token", data={"username": user, "password": "wrong password"})
 
     assert (answer.status_code, slug(answer)) == (401, "bad-credentials")
@@ -121,15 +121,15 @@ def test_a_wrong_password_and_an_unknown_user_look_the_same(server: Server, user
         ({"grant_type": "client_credentials", "username": "a", "password": "b"}, "unsupported_grant_type"),
     ],
 )
-def test_a_login_that_is_none_is_told_so(server: Server, form: dict[str, str], error: str) -> None:
-    """A form that is not a password grant is 400 with OAuth 2's own code."""
+def test_an_invalid_grant_has_the_code_of_oauth(server: Server, form: dict[str, str], error: str) -> None:
+    """A form that is not a valid grant is 400 with the code of OAuth 2."""
     answer = server.client.post("/api/v1/token", data=form)
 
     assert (answer.status_code, slug(answer), answer.json()["error"]) == (400, "invalid-login", error)
 
 
 def test_more_scope_than_the_user_has_is_refused(server: Server) -> None:
-    """Nobody is granted a scope silently less or more than asked for."""
+    """A scope is neither reduced nor extended silently."""
     form = {"username": "developer", "password": server.password, "scope": "predict everything"}
 
     answer = server.client.post("/api/v1/token", data=form)
@@ -138,14 +138,14 @@ def test_more_scope_than_the_user_has_is_refused(server: Server) -> None:
 
 
 def test_the_scheme_is_read_in_any_case(api: Api) -> None:
-    """`bearer` is as good as `Bearer`."""
+    """`bearer` is accepted like `Bearer`."""
     header = {"Authorization": api.headers["Authorization"].replace("Bearer", "bearer")}
 
     assert api.server.client.get("/api/v1/me", headers=header).status_code == 200
 
 
 def test_a_token_of_another_algorithm_is_refused(api: Api) -> None:
-    """An unsigned token with our own claims is nobody's."""
+    """An unsigned token with valid claims is refused."""
     _, claims, _ = api.headers["Authorization"].removeprefix("Bearer ").split(".")
     for header in ({"alg": "none", "typ": "at+jwt"}, {"alg": "HS512", "typ": "at+jwt"}, {"alg": "HS256", "typ": "JWT"}):
         head = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
@@ -156,7 +156,7 @@ def test_a_token_of_another_algorithm_is_refused(api: Api) -> None:
 
 
 def test_what_does_not_exist_is_404_with_a_token(api: Api) -> None:
-    """Who is recognised is told the truth: 404 for no such path, 405 with Allow for no such method."""
+    """With a token, an unknown path is 404 and an unsupported method is 405 with Allow."""
     missing = api.get("/api/v1/nothing")
     method = api.server.client.delete("/api/v1/me", headers=api.headers)
 
@@ -165,15 +165,15 @@ def test_what_does_not_exist_is_404_with_a_token(api: Api) -> None:
 
 
 def test_the_list_of_routes_is_complete(api: Api) -> None:
-    """The routes that these tests walk are all that OpenAPI knows, so a new one cannot be forgotten."""
+    """The routes of these tests are all routes of OpenAPI, so a new one cannot be missed."""
     paths = api.server.client.get("/openapi.json").json()["paths"]
     documented = {(method.upper(), path) for path, operations in paths.items() for method in operations}
 
     assert {(method, path) for method, path in documented if path not in PUBLIC} == set(NEEDS)
 
 
-def test_the_apps_own_table_has_nothing_open(server: Server, tmp_path: Path) -> None:
-    """Every route and mount that the app has, whether OpenAPI knows it or not, is 401 for whoever has no token."""
+def test_every_route_of_the_app_needs_a_token(server: Server, tmp_path: Path) -> None:
+    """Every route and mount of the app, in OpenAPI or not, is 401 without a token."""
     app: Any = create_app(Settings(_env_file=None, state=tmp_path, secret_key=SecretStr("x" * 32)))
     routes = list(routes_of(app._app._app.routes))
     table = {(method, route.path) for route in routes for method in getattr(route, "methods", {"GET", "POST"})}

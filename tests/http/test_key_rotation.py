@@ -1,4 +1,4 @@
-"""Keys that change under a running server: its own in a file, and an issuer's."""
+"""Changes of keys while a server runs: of its own in a file, and of an issuer."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx2
 import pytest
 
-from serve.auth.keyring import added, retired, save, used
+from serve.auth.signing_keys import retire_key, save, use_key
 from tests.support.keys import kinds, own_keys, public_jwk, published, rs256, rsa_key
 from tests.support.oidc_provider import Provider
 from tests.support.server import Server, environment, free_port
@@ -24,28 +24,28 @@ RENEWED_S = 0.3
 
 @dataclass
 class Deployment:
-    """A server whose keys are in a file, and whose users may come from a provider that is not there yet."""
+    """A server with keys in a file, and with an issuer that is not running yet."""
 
     server: Server
     file: Path
     provider_port: int
 
     def status(self, token: str) -> int:
-        """What becomes of a request with this token."""
+        """Return the status of a request with this token."""
         return self.server.client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"}).status_code
 
     def becomes(self, token: str, status: int) -> bool:
-        """Whether a request with this token is answered so, before long."""
+        """Return whether a request with this token soon has this status."""
         return soon(lambda: self.status(token) == status)
 
     @property
     def published_kids(self) -> list[str]:
-        """The keys that everybody may see."""
+        """The ids of the published keys."""
         return [key["kid"] for key in self.server.client.get("/.well-known/jwks.json").json()["keys"]]
 
 
 def soon(holds: Callable[[], bool]) -> bool:
-    """Whether something comes to hold within the time that a change of keys may take."""
+    """Return whether a condition becomes true within the time that a change of keys may take."""
     deadline = time.monotonic() + SOON_S
     while not holds():
         if time.monotonic() > deadline:
@@ -56,7 +56,7 @@ def soon(holds: Callable[[], bool]) -> bool:
 
 @pytest.fixture(scope="module")
 def deployment(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """It begins with one key on a curve, and with an issuer that does not answer."""
+    """Start with one ES256 key, and with an issuer that does not answer."""
     folder, port = tmp_path_factory.mktemp("rotated"), free_port()
     file = folder / "keys.json"
     save(file, (CURVE,))
@@ -75,7 +75,7 @@ def deployment(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @dataclass
 class Load:
-    """Someone who asks without a pause, with every token there is, and logs in anew now and then."""
+    """A client that calls without a pause, with all of its tokens, and logs in again now and then."""
 
     server: Server
     tokens: list[str] = field(default_factory=list)
@@ -108,31 +108,31 @@ class Load:
 
 
 def kid(token: str) -> str:
-    """Which key has signed a token of ours."""
+    """Return the id of the key that has signed a token."""
     head = token.partition(".")[0]
-    told: Any = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
-    return str(told["kid"])
+    header: Any = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+    return str(header["kid"])
 
 
-def test_nobody_is_logged_out_by_a_change_of_keys(deployment: Deployment) -> None:
-    """Under load, a key is added, then used, and no request fails; with the former key retired, its tokens are 401."""
+def test_a_change_of_keys_logs_no_user_out(deployment: Deployment) -> None:
+    """Under load, adding and using a key fails no request; after the old key is retired, its tokens are 401."""
     file = deployment.file
     with Load(deployment.server) as load:
         old = load.tokens[0]
-        keys = added((CURVE,), PAIR)
-        save(file, keys)
+        save(file, (CURVE, PAIR))
         assert soon(lambda: deployment.published_kids == [CURVE.kid, PAIR.kid])
-        keys = used(keys, PAIR.kid)
-        save(file, keys)
+        use_key(file, PAIR.kid)
         assert soon(lambda: kid(deployment.server.token("predict")) == PAIR.kid)
+        whole = file.read_text()
         file.write_text("broken")
-        assert deployment.server.line("keys not taken up", "keyring")["level"] == "error"
+        assert deployment.server.line("keys not renewed", "keyring")["level"] == "error"
         assert soon(lambda: {kid(token) for token in load.tokens[1:]} == {PAIR.kid})
     new = deployment.server.token("predict")
 
     assert load.failed == []
     assert load.asked > 200
-    save(file, retired(keys, CURVE.kid))
+    file.write_text(whole)
+    retire_key(file, CURVE.kid)
     assert deployment.becomes(old, 401)
     assert deployment.status(new) == 200
     assert deployment.published_kids == [PAIR.kid]
@@ -140,8 +140,8 @@ def test_nobody_is_logged_out_by_a_change_of_keys(deployment: Deployment) -> Non
     assert 'sepal_key_renewal_failures_total{source="keyring"}' in metrics
 
 
-def test_what_is_published_is_public(deployment: Deployment) -> None:
-    """Nobody needs a token for the public keys, they may be kept for a while, and nothing private is among them."""
+def test_only_public_keys_are_published(deployment: Deployment) -> None:
+    """The public keys need no token, may be cached, and have no private members."""
     answer = deployment.server.client.get("/.well-known/jwks.json")
 
     assert answer.headers["cache-control"] == "public, max-age=300"
@@ -152,8 +152,8 @@ def test_what_is_published_is_public(deployment: Deployment) -> None:
     assert deployment.server.client.head("/.well-known/jwks.json").status_code == 200
 
 
-def test_an_issuer_comes_changes_and_goes(deployment: Deployment) -> None:
-    """Its tokens count from its first answer on, by the keys that it has now, and while it is away or talks trash."""
+def test_an_issuer_starts_changes_its_keys_and_stops(deployment: Deployment) -> None:
+    """Tokens are verified by the issuer's current keys, from its first answer on, also while it is down or broken."""
     issuer = f"http://127.0.0.1:{deployment.provider_port}"
     kind = kinds()["theirs-rs"]
     token = kind.token(claims={"iss": issuer})
@@ -171,6 +171,6 @@ def test_an_issuer_comes_changes_and_goes(deployment: Deployment) -> None:
         provider.publish(b"<html>")
         assert soon(lambda: provider.asked.total() > asked + 4)
         assert deployment.status(moved) == 200
-    assert deployment.server.line("keys not taken up", "issuer", "Connection refused")["level"] == "error"
+    assert deployment.server.line("keys not renewed", "issuer", "Errno 111")["level"] == "error"
     assert deployment.status(moved) == 200
     assert deployment.server.client.get("/health/ready").status_code == 200

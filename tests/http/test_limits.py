@@ -1,4 +1,4 @@
-"""Limits over HTTP: what callers meet, with one server and with several."""
+"""Rate limits over HTTP, with one server and with several."""
 
 import time
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SECRET = "s" * 20 + "t" * 28
 
 @pytest.fixture(scope="module")
 def limited(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with small limits, which believes a proxy on this machine and opens to the pages of one origin."""
+    """A server with small limits that trusts a proxy on this machine and allows the pages of one origin."""
     env = environment(
         artifacts=store,
         state=tmp_path_factory.mktemp("state"),
@@ -36,7 +36,7 @@ def limited(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 def login(server: Server, address: str, password: str = "") -> httpx2.Response:
-    """Log in from an address, as a proxy would tell it."""
+    """Log in from an address that a proxy reports."""
     form = {"username": "developer", "password": password or server.password}
     return server.client.post("/api/v1/token", data=form, headers={"X-Forwarded-For": address})
 
@@ -49,7 +49,7 @@ def token(limited: Server) -> dict[str, str]:
 
 
 def test_predictions_uploads_and_rows_have_limits(limited: Server, token: dict[str, str]) -> None:
-    """Each is counted by itself, on the quick way and through the routes; refusals say when to come again."""
+    """Each is counted separately, on the fast path and through the routes, and refusals have `Retry-After`."""
     api = Api(limited, token)
     first = api.predict([ROW])
     others = [api.predict([ROW] * 2, on_error="report"), api.predict([{"sepal_length": 1}]), api.predict([ROW] * 45)]
@@ -75,7 +75,7 @@ def test_predictions_uploads_and_rows_have_limits(limited: Server, token: dict[s
 
 
 def test_everything_else_has_a_limit(limited: Server, token: dict[str, str]) -> None:
-    """Reading what there is counts together; health is never refused."""
+    """Reading routes share a limit; health checks are never refused."""
     api = Api(limited, token)
 
     statuses = [api.get(path).status_code for path in ("/api/v1/me", "/api/v1/models", "/metrics", "/api/v1/me")]
@@ -85,7 +85,7 @@ def test_everything_else_has_a_limit(limited: Server, token: dict[str, str]) -> 
 
 
 def test_logins_are_counted_by_address(limited: Server) -> None:
-    """Right or wrong, an address may try so often; IPv6 counts by its network, and another address is another's."""
+    """All logins of an address, or of an IPv6 network, share a limit, whether they succeed or not."""
     first = [login(limited, "192.0.2.1").status_code for _ in range(5)]
     other = login(limited, "192.0.2.2").status_code
     mapped = login(limited, "::ffff:192.0.2.1").status_code
@@ -99,7 +99,7 @@ def test_logins_are_counted_by_address(limited: Server) -> None:
 
 
 def test_failures_are_counted_by_network(limited: Server) -> None:
-    """Wrong passwords from one IPv6 network lock that network, and nobody else's; the audit tells the very address."""
+    """Wrong passwords from one IPv6 network lock out only that network; the audit has the exact address."""
     wrong = [login(limited, f"2001:db8:8::{number}", "wrong horse") for number in range(3)]
     other = login(limited, "2001:db8:9::1")
     told = run("serve", "audit", "--user", "developer", env=limited.env).stdout
@@ -111,8 +111,8 @@ def test_failures_are_counted_by_network(limited: Server) -> None:
     assert '"2001:db8:9::1"' in told
 
 
-def test_what_is_not_there_counts_too(limited: Server) -> None:
-    """Whoever asks for what does not exist, or what they may not have, asks all the same."""
+def test_refused_requests_are_counted(limited: Server) -> None:
+    """Requests that are 404 or 403 count against the limit too."""
     key = run("serve", "keys", "create", "walker", "--scopes", "batch", env=limited.env).stdout.strip()
     api = Api(limited, {"Authorization": f"Bearer {key}"})
 
@@ -128,7 +128,7 @@ def test_what_is_not_there_counts_too(limited: Server) -> None:
 
 @pytest.mark.parametrize("how", ["the setting", "the option"])
 def test_workers_share_a_limit(store: Path, tmp_path: Path, how: str) -> None:
-    """However many workers were asked for, in whatever way, each says that it has its share."""
+    """However the number of workers is set, each one reports its share."""
     env = environment(
         artifacts=store, state=tmp_path, rate_predict="10/day", **({"workers": 2} if how == "the setting" else {})
     )
@@ -140,7 +140,7 @@ def test_workers_share_a_limit(store: Path, tmp_path: Path, how: str) -> None:
 
 
 def test_a_limit_can_be_off(store: Path, tmp_path: Path) -> None:
-    """`off` is no limit, and nothing is told of one."""
+    """`off` is no limit, and responses have no header of it."""
     with Server(environment(artifacts=store, state=tmp_path, rate_predict="off")) as server:
         answer = Api(server, server.bearer()).predict([ROW])
 
@@ -148,8 +148,8 @@ def test_a_limit_can_be_off(store: Path, tmp_path: Path) -> None:
     assert "ratelimit" not in answer.headers
 
 
-def test_only_named_pages_may_ask(limited: Server, api: Api) -> None:
-    """A page of a named origin is let in without cookies; any other, and any where none is named, is told nothing."""
+def test_only_pages_of_named_origins_are_allowed(limited: Server, api: Api) -> None:
+    """A page of a named origin is allowed without cookies; other pages get no CORS header."""
     ask = {"Origin": "https://pages.example", "Access-Control-Request-Method": "POST"}
     preflight = limited.client.options("/api/v1/predict", headers=ask)
     stranger = limited.client.options("/api/v1/predict", headers={**ask, "Origin": "https://evil.example"})
@@ -163,8 +163,8 @@ def test_only_named_pages_may_ask(limited: Server, api: Api) -> None:
     assert not [name for name in (*closed.headers, *answered.headers) if name.startswith("access-control")]
 
 
-def test_an_address_is_believed_from_proxies_only(server: Server) -> None:
-    """Where no proxy is named, X-Forwarded-For changes nothing."""
+def test_a_forwarded_address_is_accepted_from_proxies_only(server: Server) -> None:
+    """Without a trusted proxy, X-Forwarded-For is ignored."""
     id_ = {"X-Request-ID": "forwarded-for-nobody"}
 
     server.client.get("/api/v1/me", headers={"X-Forwarded-For": "192.0.2.77", **id_})
@@ -182,8 +182,8 @@ def test_an_address_is_believed_from_proxies_only(server: Server) -> None:
         ("redis_url", "http://short'", "SEPAL_REDIS_URL"),
     ],
 )
-def test_a_limit_that_cannot_be_is_named(tmp_path: Path, setting: str, value: str, complaint: str) -> None:
-    """Production does not start open to everybody's pages or proxies, nor with a limit that is none."""
+def test_an_invalid_limit_prevents_the_start(tmp_path: Path, setting: str, value: str, complaint: str) -> None:
+    """Production does not start with open origins or proxies, or with an invalid limit."""
     env = environment(environment="production", state=tmp_path, **{"secret_key": SECRET, setting: value})
 
     ended = run("serve", "run", env=env)
@@ -236,7 +236,7 @@ def test_servers_share_a_limit_and_outlive_its_redis(store: Path, tmp_path: Path
 
 
 def await_logins(server: Server) -> None:
-    """Wait until the server counts with Redis again."""
+    """Wait until the server uses Redis again."""
     deadline = time.monotonic() + 10
     while login(server, "192.0.2.1").status_code == 503:
         assert time.monotonic() < deadline, "it does not heal"

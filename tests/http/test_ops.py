@@ -21,7 +21,7 @@ from artifacts import Store
 from artifacts.errors import ArtifactSelfTest
 from serve.api.ops import Canary
 from serve.inference.registry import Registry, Served
-from serve.inference.threads import ThreadLimiter
+from serve.inference.threads import ModelThreads
 from tests.support.server import Api, Server, environment, slug
 from tests.support.version_folders import amend
 
@@ -205,7 +205,7 @@ def test_a_model_that_answers_wrong_makes_the_server_unready() -> None:
     registry.replace([served])
 
     async def ask_twice() -> list[str]:
-        threads = ThreadLimiter(1, deadline_s=10)
+        threads = ModelThreads(1, deadline_s=10)
         parts: Any = SimpleNamespace(registry=registry, inference=wrong, canary_interval_s=60.0, threads=threads)
         canary = Canary(parts)
         return [(await canary.health()).status for _ in range(2)]
@@ -226,7 +226,7 @@ def test_a_canary_that_does_not_return_makes_the_server_unready() -> None:
     registry.replace([Served("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})])
 
     async def ask_three_times() -> list[str]:
-        threads, inference = ThreadLimiter(1, deadline_s=10), SimpleNamespace(canary=canary)
+        threads, inference = ModelThreads(1, deadline_s=10), SimpleNamespace(canary=canary)
         parts: Any = SimpleNamespace(registry=registry, inference=inference, canary_interval_s=0.0, threads=threads)
         asked = Canary(parts, deadline_s=0.05)
         found = [(await asked.health()).status for _ in range(2)]

@@ -1,4 +1,4 @@
-"""A database that is gone, or holds its connections and is silent: what goes on, what waits, and that it heals."""
+"""A database that is stopped, or does not answer: what continues, what is refused, and that all of it recovers."""
 
 import os
 import time
@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from serve.auth.users import Scope
+from serve.auth.principals import Permission
 from tests.support import postgres
 from tests.support.deployment import PASSWORD, Deployment, deployed, within
 from tests.support.keys import SECRET
@@ -20,7 +20,7 @@ HEALED_S = 10.0
 
 @pytest.fixture(scope="module")
 def outage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deployment, postgres.Running]]:
-    """A server over a PostgreSQL of its own, which tests may hurt."""
+    """A server with a PostgreSQL of its own, which tests may stop."""
     binaries = postgres.find_binaries()
     if binaries is None:
         assert "SEPAL_TEST_EVERYTHING" not in os.environ, "PostgreSQL is not installed"
@@ -40,12 +40,12 @@ def outage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
 
 
 def predict(deployment: Deployment, bearer: str) -> int:
-    """The status of a prediction."""
+    """Return the status of a prediction."""
     return deployment.ask("POST", "/predict", token=bearer, json=ROWS).status_code
 
 
 def assert_refused(answer: httpx2.Response, began: float) -> None:
-    """503 within seconds, and when to come again."""
+    """Check for 503 within seconds, with Retry-After."""
     assert (answer.status_code, slug(answer)) == (503, "database-unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert time.monotonic() - began < 10
@@ -53,12 +53,12 @@ def assert_refused(answer: httpx2.Response, began: float) -> None:
 
 @pytest.mark.parametrize("how", ["stopped", "silent"])
 def test_predictions_go_on_without_the_database(outage: tuple[Deployment, postgres.Running], how: str) -> None:
-    """Tokens and known keys count, known revocations too; what needs the database is 503, and comes back by itself."""
+    """Tokens, known keys and known revocations stay effective; what needs the database is 503 until it is back."""
     deployment, database = outage
     name = deployment.user(f"ada.{how}")
     granted, unused, out = deployment.tokens(name), deployment.tokens(name), deployment.tokens(name)["access_token"]
-    keys = deployment.records.keys
-    known, unknown = (keys.create("robot", [Scope.PREDICT], life_s=600, who="test") for _ in range(2))
+    keys = deployment.records.api_keys
+    known, unknown = (keys.create("robot", [Permission.PREDICT], life_s=600, who="test") for _ in range(2))
     assert predict(deployment, known) == predict(deployment, granted["access_token"]) == 200
     assert deployment.ask("POST", "/token/revoke", token=out, data={"token": out}).status_code == 200
 
@@ -85,8 +85,8 @@ def test_predictions_go_on_without_the_database(outage: tuple[Deployment, postgr
     assert "Traceback" not in deployment.servers[0].log.read_text()
 
 
-def test_a_start_without_the_database_is_told(store: Path, tmp_path: Path) -> None:
-    """One line that names the setting, not its value; exit code 2, and no traceback."""
+def test_a_start_without_the_database_fails(store: Path, tmp_path: Path) -> None:
+    """The error is one line that names the setting, without its value, and the exit code is 2."""
     url = f"postgresql+psycopg://sepal:hidden@127.0.0.1:{free_port()}/sepal"
     env = environment(artifacts=store, state=tmp_path, database_url=url)
 

@@ -1,4 +1,4 @@
-"""The server's processes: what ends one of them, what does not, and who takes its place."""
+"""The processes of the server: what ends a worker, and how it is replaced."""
 
 import os
 import signal
@@ -12,7 +12,6 @@ import httpx2
 import pytest
 
 from artifacts import Store
-from serve.http.supervisor import _Place
 from tests.support import crashing_model, tiny_models
 from tests.support.deployment import within
 from tests.support.gated_model import Gate
@@ -37,8 +36,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 @pytest.mark.parametrize("act", ["KeyboardInterrupt", "SystemExit", "GeneratorExit", "CancelledError", "StopIteration"])
 @pytest.mark.parametrize("query", [{}, {"probabilities": "false"}])
-def test_what_a_model_raises_costs_its_request_alone(api: Api, act: str, query: dict[str, str]) -> None:
-    """Requests beside it are answered, and by the same process."""
+def test_an_exception_of_a_model_fails_only_its_request(api: Api, act: str, query: dict[str, str]) -> None:
+    """Other requests are answered, by the same process."""
     worker = api.server.worker
 
     with ThreadPoolExecutor(20) as pool:
@@ -64,8 +63,8 @@ def test_a_csv_row_that_ends_the_model_is_an_error_row(api: Api) -> None:
     assert api.server.worker == worker
 
 
-def test_a_segfault_costs_one_worker(api: Api) -> None:
-    """Another one takes its place; clients that connect meanwhile wait and are not refused; the log says why."""
+def test_a_crashed_worker_is_replaced(api: Api) -> None:
+    """A segmentation fault ends one worker; new connections wait for the next one, and the log has the signal."""
     worker = api.server.worker
 
     with pytest.raises(httpx2.TransportError):
@@ -78,23 +77,6 @@ def test_a_segfault_costs_one_worker(api: Api) -> None:
     assert api.server.worker != worker
     line = api.server.line("worker ended", str(worker))
     assert (line["signal"], line["restart_in_s"]) == ("SIGSEGV", 0.0)
-
-
-class _Ended:
-    """A worker that ended so many seconds after it began."""
-
-    def __init__(self, lived_s: float) -> None:
-        self.began = time.monotonic() - lived_s
-
-
-def test_a_worker_that_ends_again_and_again_waits_longer_each_time() -> None:
-    """Up to half a minute; one that has worked for a while is replaced at once."""
-    place = _Place()
-
-    pauses = [place.leave(_Ended(1)) for _ in range(8)]  # type: ignore[arg-type]  # all that is asked of a worker
-
-    assert pauses == [0, 1, 2, 4, 8, 16, 30, 30]
-    assert place.leave(_Ended(60)) == 0  # type: ignore[arg-type]  # the same
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -125,7 +107,7 @@ def test_workers_do_not_outlive_their_parent(tmp_path: Path, workers: int) -> No
 
 @unmeasured()
 def test_a_second_sigterm_does_not_cut_requests_off(tmp_path: Path) -> None:
-    """Both are told to the worker as one: it drains, and the exit code is 0."""
+    """The worker drains as after one signal, and the exit code is 0."""
     store, gate = Store(tmp_path / "store"), Gate(tmp_path)
     gate.publish(store)
     with Server(environment(artifacts=store.root, state=tmp_path / "state")) as server:
@@ -150,7 +132,7 @@ def _refuses(port: int) -> bool:
 
 @unmeasured()
 def test_a_shutdown_does_not_wait_for_a_trial(tmp_path: Path) -> None:
-    """A version that is still being tried does not keep a server that was told to end."""
+    """A version that is still being tried does not delay the shutdown."""
     store = Store(tmp_path / "store")
     crashing_model.publish(store, tmp_path / "model", load="sleep")
     with Server(environment(artifacts=store.root, state=tmp_path / "state"), is_awaited=False) as server:
@@ -172,7 +154,7 @@ def _answers(server: Server) -> bool:
 
 
 def test_the_parent_is_small(api: Api) -> None:
-    """It loads no model and none of their libraries."""
+    """The parent process loads no model and no library of models."""
     pid = api.server.process.pid
     maps = Path(f"/proc/{pid}/maps").read_text()
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())

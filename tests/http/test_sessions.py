@@ -1,4 +1,4 @@
-"""Sessions, revocation, lock-out and keys, over two servers on one database of either kind."""
+"""Sessions, revocation, lock-out and API keys, on two servers over one SQLite or PostgreSQL database."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from serve.auth.passwords import Passwords
-from serve.auth.users import Scope
+from serve.auth.principals import Permission
 from tests.support.deployment import EVERYWHERE_S, PASSWORD, Deployment, deployed, within
 from tests.support.keys import SECRET
 from tests.support.server import Server, environment, slug
@@ -37,19 +37,19 @@ def servers(
 
 @pytest.fixture
 def deployment(servers: tuple[str, list[Server]]) -> Iterator[Deployment]:
-    """Both servers, asked from an address that nobody else has."""
+    """Both servers, called from an address that no other test uses."""
     with deployed(*servers) as found:
         yield found
 
 
 @pytest.fixture
 def ada(deployment: Deployment) -> str:
-    """A user of this test's own."""
+    """A user of this test only."""
     return deployment.user(f"ada.{deployment.number}")
 
 
 def assert_ended(deployment: Deployment, granted: dict[str, str]) -> None:
-    """Neither the access token nor the refresh token counts anywhere, the one within seconds and the other at once."""
+    """Check that the refresh token is invalid at once and the access token within seconds, on all servers."""
     for server in range(2):
         assert deployment.refresh(granted["refresh_token"], server=server).json()["error"] == "invalid_grant"
     for server in range(2):
@@ -57,7 +57,7 @@ def assert_ended(deployment: Deployment, granted: dict[str, str]) -> None:
 
 
 def test_a_refresh_token_is_exchanged_for_the_next(deployment: Deployment, ada: str) -> None:
-    """Each use gives an access token and another refresh token, on any server; scopes can be narrowed, not widened."""
+    """Each use returns an access token and a new refresh token, with at most the scopes of the session."""
     first = deployment.tokens(ada)
 
     second = deployment.refresh(first["refresh_token"], server=1, scope="predict").json()
@@ -72,7 +72,7 @@ def test_a_refresh_token_is_exchanged_for_the_next(deployment: Deployment, ada: 
 
 
 def test_a_refresh_token_that_is_used_twice_ends_its_session(deployment: Deployment, ada: str) -> None:
-    """Whoever of the two is the thief, both log in again; the audit tells it."""
+    """Thief and user both have to log in again, and the audit has the replay."""
     first = deployment.tokens(ada)
     second = deployment.refresh(first["refresh_token"]).json()
 
@@ -86,7 +86,7 @@ def test_a_refresh_token_that_is_used_twice_ends_its_session(deployment: Deploym
 
 
 def test_of_fifty_uses_at_once_one_succeeds(deployment: Deployment, ada: str) -> None:
-    """However they are spread over the servers; then the session has ended."""
+    """One use succeeds, on whichever server, and then the session ends."""
     token = deployment.tokens(ada)["refresh_token"]
 
     answers = deployment.at_once(50, lambda number: deployment.refresh(token, server=number % 2))
@@ -97,8 +97,8 @@ def test_of_fifty_uses_at_once_one_succeeds(deployment: Deployment, ada: str) ->
     assert deployment.events(ada).count("refresh-replayed") == 1
 
 
-def test_tokens_are_not_taken_for_one_another(deployment: Deployment, ada: str) -> None:
-    """An access token refreshes nothing, a refresh token opens nothing, and what is neither is neither."""
+def test_access_and_refresh_tokens_are_not_interchangeable(deployment: Deployment, ada: str) -> None:
+    """An access token cannot refresh, a refresh token cannot authenticate, and other texts can do neither."""
     granted = deployment.tokens(ada)
 
     assert deployment.me(granted["refresh_token"]) == 401
@@ -108,8 +108,8 @@ def test_tokens_are_not_taken_for_one_another(deployment: Deployment, ada: str) 
     assert deployment.me(granted["access_token"]) == 200
 
 
-def test_who_has_logged_out_is_out(deployment: Deployment, ada: str) -> None:
-    """After a logout the token is refused here at once, elsewhere within seconds, and by a server that starts then."""
+def test_a_logout_is_effective_everywhere(deployment: Deployment, ada: str) -> None:
+    """The token is refused on this server at once, on others within seconds, and by a server that starts later."""
     granted, kept = deployment.tokens(ada), deployment.tokens(ada)
     token = granted["access_token"]
     assert [deployment.me(token, server=server) for server in range(2)] == [200, 200]
@@ -125,7 +125,7 @@ def test_who_has_logged_out_is_out(deployment: Deployment, ada: str) -> None:
 
 
 def test_a_refresh_token_is_enough_to_log_out(deployment: Deployment, ada: str) -> None:
-    """Whoever holds it may end its session, without an access token; an unknown token is no error."""
+    """A refresh token ends its session without an access token; an unknown token is no error."""
     granted = deployment.tokens(ada)
 
     out = deployment.ask("POST", "/token/revoke", data={"token": granted["refresh_token"], "token_type_hint": "x"})
@@ -136,8 +136,8 @@ def test_a_refresh_token_is_enough_to_log_out(deployment: Deployment, ada: str) 
     assert_ended(deployment, granted)
 
 
-def test_nobody_ends_anothers_session(deployment: Deployment, ada: str) -> None:
-    """With a token of one's own, another's token is not revoked and another's session is not there."""
+def test_a_user_cannot_end_sessions_of_others(deployment: Deployment, ada: str) -> None:
+    """The token of another user is not revoked, and their session is 404."""
     hers = deployment.tokens(ada)
     eve = deployment.tokens(deployment.user(f"eve.{ada}"))["access_token"]
     [listed] = deployment.ask("GET", "/me/sessions", token=hers["access_token"]).json()["sessions"]
@@ -153,8 +153,8 @@ def test_nobody_ends_anothers_session(deployment: Deployment, ada: str) -> None:
     assert deployment.refresh(hers["refresh_token"]).status_code == 200
 
 
-def test_everybody_sees_and_ends_their_own_sessions(deployment: Deployment, ada: str) -> None:
-    """The list has one's own, and tells which is this one; ending another one leaves this one alone."""
+def test_users_list_and_end_their_own_sessions(deployment: Deployment, ada: str) -> None:
+    """The list marks the current session; ending another one leaves it open."""
     here, there = deployment.tokens(ada), deployment.tokens(ada, server=1)
 
     listed = deployment.ask("GET", "/me/sessions", token=here["access_token"]).json()["sessions"]
@@ -169,20 +169,22 @@ def test_everybody_sees_and_ends_their_own_sessions(deployment: Deployment, ada:
 
 
 @pytest.mark.parametrize("change", ["remove", "disable", "password", "scopes", "role", "role removed", "logged out"])
-def test_whoever_loses_something_is_out(deployment: Deployment, change: str) -> None:
-    """A change that takes something away ends the user's sessions everywhere within seconds, and nobody else's."""
+def test_a_loss_of_rights_ends_all_sessions(deployment: Deployment, change: str) -> None:
+    """A change that takes something away ends the sessions of this user on all servers, and of no other user."""
     word = change.replace(" ", "-")
-    deployment.people.add_role(f"role-{word}", [Scope.PREDICT, Scope.BATCH])
-    name = deployment.user(f"lost.{word}", scopes=[Scope.MODELS_READ, Scope.METRICS_READ], roles=[f"role-{word}"])
+    deployment.admin.add_role(f"role-{word}", [Permission.PREDICT, Permission.BATCH])
+    name = deployment.user(
+        f"lost.{word}", permissions=[Permission.MODELS_READ, Permission.METRICS_READ], roles=[f"role-{word}"]
+    )
     other = deployment.tokens(deployment.user(f"kept.{word}"))
     granted = deployment.tokens(name)
-    people = deployment.people
+    people = deployment.admin
     changes = {
         "remove": lambda: people.remove(name),
         "disable": lambda: people.disable(name),
         "password": lambda: people.set_password(name, Passwords().hash("another horse")),
-        "scopes": lambda: people.set(name, scopes=[Scope.MODELS_READ]),
-        "role": lambda: people.set_role(f"role-{word}", [Scope.PREDICT]),
+        "scopes": lambda: people.set(name, permissions=[Permission.MODELS_READ]),
+        "role": lambda: people.set_role(f"role-{word}", [Permission.PREDICT]),
         "role removed": lambda: people.remove_role(f"role-{word}"),
         "logged out": lambda: people.log_out(name),
     }
@@ -201,20 +203,20 @@ def test_whoever_loses_something_is_out(deployment: Deployment, change: str) -> 
         assert set(again.json()["scope"].split()) < set(granted["scope"].split())
 
 
-def test_whoever_gains_something_stays(deployment: Deployment, ada: str) -> None:
-    """More scopes or roles end nothing; they come with the next login."""
-    name = deployment.user(f"{ada}.less", scopes=[Scope.PREDICT])
+def test_a_gain_of_rights_ends_no_session(deployment: Deployment, ada: str) -> None:
+    """New scopes and roles end no session and are granted at the next login."""
+    name = deployment.user(f"{ada}.less", permissions=[Permission.PREDICT])
     granted = deployment.tokens(name)
 
-    assert deployment.people.set(name, scopes=[Scope.PREDICT, Scope.BATCH], roles=["operator"]) == 0
+    assert deployment.admin.set(name, permissions=[Permission.PREDICT, Permission.BATCH], roles=["operator"]) == 0
 
     assert deployment.me(granted["access_token"], server=1) == 200
     assert deployment.refresh(granted["refresh_token"]).json()["scope"] == "predict"
     assert len(deployment.tokens(name)["scope"].split()) == 4
 
 
-def test_another_password_ends_the_other_sessions(deployment: Deployment, ada: str) -> None:
-    """The old one has to be known; this session goes on, the others end, and only the new password logs in."""
+def test_a_new_password_ends_the_other_sessions(deployment: Deployment, ada: str) -> None:
+    """The old password is required, the current session stays, the others end, and only the new password is valid."""
     here, there = deployment.tokens(ada), deployment.tokens(ada)
     token, change = here["access_token"], {"old_password": PASSWORD, "new_password": "another horse"}
 
@@ -231,13 +233,13 @@ def test_another_password_ends_the_other_sessions(deployment: Deployment, ada: s
 
 
 def statuses(answers: list[httpx2.Response]) -> list[int]:
-    """The statuses of answers, in order."""
+    """Return the statuses of responses, in order."""
     return sorted(answer.status_code for answer in answers)
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_the_sixth_wrong_password_locks_a_name(deployment: Deployment, ada: str, exists: bool) -> None:
-    """Over all servers together, whether the name exists or not; then the right one has to wait as well."""
+def test_the_sixth_wrong_password_locks_out_a_name(deployment: Deployment, ada: str, exists: bool) -> None:
+    """Attempts on all servers are counted together, for unknown names too, and then the right password is refused."""
     name = ada if exists else f"{ada}.nobody"
 
     wrong = [deployment.login(name, "wrong horse", server=number % 2).status_code for number in range(5)]
@@ -252,21 +254,21 @@ def test_the_sixth_wrong_password_locks_a_name(deployment: Deployment, ada: str,
 
 
 def test_fifty_wrong_passwords_at_once_are_five(deployment: Deployment, ada: str) -> None:
-    """A name has five tries, however many come together and wherever."""
+    """A name has five attempts, however many are concurrent and on whichever server."""
     answers = deployment.at_once(50, lambda number: deployment.login(ada, "wrong horse", server=number % 2))
 
     assert statuses(answers) == [401] * 5 + [429] * 45
 
 
-def test_the_right_password_begins_anew(deployment: Deployment, ada: str) -> None:
-    """Four wrong ones, the right one, and four wrong ones again lock nobody out."""
+def test_the_right_password_resets_the_count(deployment: Deployment, ada: str) -> None:
+    """Four wrong passwords, the right one and four wrong ones cause no lock-out."""
     for _ in range(2):
         assert [deployment.login(ada, "wrong horse").status_code for _ in range(4)] == [401] * 4
         assert deployment.login(ada).status_code == 200
 
 
-def test_the_thirtieth_failure_locks_an_address(deployment: Deployment, ada: str) -> None:
-    """Whatever names are tried, and although a login of one's own succeeds between; other addresses are free."""
+def test_the_thirtieth_failure_locks_out_an_address(deployment: Deployment, ada: str) -> None:
+    """All names are counted together, a successful login resets nothing, and other addresses are unaffected."""
     answers = [deployment.login(f"{ada}.{number}", "wrong horse", server=number % 2) for number in range(28)]
     own = deployment.login(ada)
     answers += [deployment.login(f"{ada}.{number}", "wrong horse", server=number % 2) for number in range(28, 31)]
@@ -282,9 +284,9 @@ def test_the_thirtieth_failure_locks_an_address(deployment: Deployment, ada: str
         assert elsewhere.login(ada).status_code == 200
 
 
-def test_a_key_opens_what_its_scopes_name(deployment: Deployment) -> None:
-    """A machine asks with a key, is known by its name, and is refused within seconds of its revocation."""
-    key = deployment.records.keys.create("robot", [Scope.PREDICT], life_s=60, who="test")
+def test_an_api_key_has_its_scopes(deployment: Deployment) -> None:
+    """A key is accepted for its scopes, logged by its name, and refused within seconds of its revocation."""
+    key = deployment.records.api_keys.create("robot", [Permission.PREDICT], life_s=60, who="test")
     rows = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
 
     for server in range(2):
@@ -296,15 +298,15 @@ def test_a_key_opens_what_its_scopes_name(deployment: Deployment) -> None:
     passwords = {"old_password": PASSWORD, "new_password": PASSWORD}
     assert deployment.ask("PUT", "/me/password", token=key, json=passwords).status_code == 403
 
-    deployment.records.keys.revoke(key.split("_")[1], who="test")
+    deployment.records.api_keys.revoke(key.split("_")[1], who="test")
 
     for server in range(2):
         assert within(EVERYWHERE_S, lambda server=server: deployment.me(key, server=server) == 401)  # type: ignore[misc]
 
 
-def test_whoever_has_a_key_can_give_it_up(deployment: Deployment) -> None:
-    """A key that has leaked is revoked by having it, by nothing less, and the audit tells."""
-    key = deployment.records.keys.create("leaked", [Scope.PREDICT], life_s=60, who="test")
+def test_a_key_can_revoke_itself(deployment: Deployment) -> None:
+    """Presenting the whole key revokes it, and the audit has the revocation."""
+    key = deployment.records.api_keys.create("leaked", [Permission.PREDICT], life_s=60, who="test")
     statuses = [deployment.me(key, server=server) for server in range(2)]
     guessed = deployment.ask("POST", "/token/revoke", data={"token": key[:-1] + ("0" if key[-1] != "0" else "1")})
     kept = deployment.me(key)
@@ -318,17 +320,17 @@ def test_whoever_has_a_key_can_give_it_up(deployment: Deployment) -> None:
     assert deployment.events("key:leaked").count("key-revoked") == 1
 
 
-def test_a_password_that_is_confirmed_is_told(deployment: Deployment, ada: str) -> None:
-    """Whoever learns that a password is right, by asking for too much, leaves a trace."""
+def test_a_refused_scope_is_audited(deployment: Deployment, ada: str) -> None:
+    """A login that is refused only for its scope confirms the password, so it is in the audit."""
     refused = deployment.login(ada, scope="predict everything")
 
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
     assert deployment.events(ada)[-1] == "scope-refused"
 
 
-def test_who_may_do_nothing_may_do_that(deployment: Deployment) -> None:
-    """A user without a scope logs in and stays logged in, and reaches their own name."""
-    name = deployment.user(f"nothing.{deployment.number}", scopes=[])
+def test_a_user_without_scopes_can_log_in(deployment: Deployment) -> None:
+    """A user without a scope can log in, refresh, and see their own name."""
+    name = deployment.user(f"nothing.{deployment.number}", permissions=[])
     first = deployment.tokens(name)
 
     second = deployment.refresh(first["refresh_token"])
@@ -339,10 +341,10 @@ def test_who_may_do_nothing_may_do_that(deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize("mangle", ["unknown", "secret", "short", "upper", "empty", "expired", "quoted", "doubled"])
-def test_a_key_that_does_not_count_looks_like_any_other_token(deployment: Deployment, mangle: str) -> None:
-    """Malformed, unknown, expired or with another secret: the same 401, and the same words."""
+def test_an_invalid_key_is_refused_like_any_token(deployment: Deployment, mangle: str) -> None:
+    """Malformed, unknown, expired and forged keys get the same 401."""
     life_s = 0.001 if mangle == "expired" else 60
-    key = deployment.records.keys.create("robot", [Scope.PREDICT], life_s=life_s, who="test")
+    key = deployment.records.api_keys.create("robot", [Permission.PREDICT], life_s=life_s, who="test")
     mangled = {
         "unknown": "sepal_" + "0" * 16 + "_" + key.split("_")[2],
         "secret": key[:-1] + ("0" if key[-1] != "0" else "1"),
@@ -363,9 +365,9 @@ def test_a_key_that_does_not_count_looks_like_any_other_token(deployment: Deploy
 
 
 def test_no_secret_is_in_a_log_or_in_the_audit(deployment: Deployment, ada: str) -> None:
-    """Passwords, tokens and keys are nowhere but with their owners."""
+    """Passwords, tokens and keys are neither logged nor audited."""
     granted = deployment.tokens(ada)
-    key = deployment.records.keys.create("robot", [Scope.PREDICT], life_s=60, who="test")
+    key = deployment.records.api_keys.create("robot", [Permission.PREDICT], life_s=60, who="test")
     deployment.me(key)
     deployment.login(ada, "a wrong secret")
     deployment.refresh(granted["refresh_token"])

@@ -1,4 +1,4 @@
-"""Two servers over one database, and those who ask them: each from an address of their own."""
+"""Two servers over one database, and clients with addresses of their own."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,14 +13,14 @@ import httpx2
 from sqlalchemy import Engine
 
 from serve.auth.passwords import Passwords
+from serve.auth.principals import ALL_PERMISSIONS, Permission
 from serve.auth.security_store import SecurityStore
 from serve.auth.user_admin import UserAdmin
-from serve.auth.users import ALL_SCOPES, Scope
 from serve.storage.database import connect
 from tests.support.server import Server
 
 PASSWORD = "correct horse battery"
-# What is revoked in one process counts no more in any other by then.
+# A revocation in one process is effective in all others by then.
 EVERYWHERE_S = 5.0
 
 _numbers = count()
@@ -28,13 +28,13 @@ _numbers = count()
 
 @cache
 def hashed() -> str:
-    """The hash of the password that everybody has here."""
+    """The hash of the common password."""
     return Passwords().hash(PASSWORD)
 
 
 @dataclass
 class Deployment:
-    """Servers over one database; each `ask` may name the one that is asked."""
+    """Servers over one database; each request may choose one."""
 
     servers: Sequence[Server]
     engine: Engine
@@ -42,20 +42,22 @@ class Deployment:
 
     def __post_init__(self) -> None:
         self.address = f"127.0.{self.number // 250}.{self.number % 250 + 2}"
-        self.records = SecurityStore.of(self.engine, audit_days=0)
-        self.people: UserAdmin = self.records.user_admin("os:test")
+        self.records = SecurityStore(self.engine, audit_days=0)
+        self.admin: UserAdmin = self.records.user_admin("os:test")
         transport = httpx2.HTTPTransport(local_address=self.address)
         self.client = httpx2.Client(transport=transport, timeout=30)
 
     def ask(self, method: str, path: str, *, server: int = 0, token: str = "", **more: Any) -> httpx2.Response:
-        """One request, from this deployment's address."""
+        """Send a request from this deployment's address."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = f"http://127.0.0.1:{self.servers[server].port}/api/v1{path}"
         return self.client.request(method, url, headers=headers, **more)
 
-    def user(self, name: str, *, scopes: Sequence[Scope] = tuple(ALL_SCOPES), roles: Sequence[str] = ()) -> str:
-        """A new user; their name."""
-        self.people.add(name, password_hash=hashed(), scopes=scopes, roles=roles)
+    def user(
+        self, name: str, *, permissions: Sequence[Permission] = tuple(ALL_PERMISSIONS), roles: Sequence[str] = ()
+    ) -> str:
+        """Add a user and return the name."""
+        self.admin.add(name, password_hash=hashed(), permissions=permissions, roles=roles)
         return name
 
     def login(self, name: str, password: str = PASSWORD, *, server: int = 0, **more: str) -> httpx2.Response:
@@ -63,7 +65,7 @@ class Deployment:
         return self.ask("POST", "/token", server=server, data={"username": name, "password": password, **more})
 
     def tokens(self, name: str, *, server: int = 0) -> dict[str, Any]:
-        """What a login hands out."""
+        """Return the tokens of a login."""
         answer = self.login(name, server=server)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
@@ -75,22 +77,22 @@ class Deployment:
         return self.ask("POST", "/token", server=server, data=form)
 
     def me(self, token: str, *, server: int = 0) -> int:
-        """The status that a token gets."""
+        """Return the status of a request with this token."""
         return self.ask("GET", "/me", server=server, token=token).status_code
 
     def events(self, user: str) -> list[str]:
-        """What the audit knows of a user."""
+        """Return the events of a user in the audit."""
         return [entry.event for entry in self.records.audit.last(1000, user=user)]
 
     def at_once(self, number: int, call: Callable[[int], httpx2.Response]) -> list[httpx2.Response]:
-        """Make a call so many times together."""
+        """Make concurrent calls."""
         with ThreadPoolExecutor(number) as pool:
             return list(pool.map(call, range(number)))
 
 
 @contextmanager
 def deployed(url: str, servers: Sequence[Server]) -> Iterator[Deployment]:
-    """Those who ask these servers."""
+    """Clients of these servers."""
     engine = connect(url)
     deployment = Deployment(servers, engine)
     try:
@@ -101,7 +103,7 @@ def deployed(url: str, servers: Sequence[Server]) -> Iterator[Deployment]:
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    """Whether something comes to hold in time."""
+    """Return whether a condition becomes true in time."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Keys and tokens for tests, put together by hand: nothing of ours is asked to attack itself."""
+"""Keys and tokens for tests, built without the code under test."""
 
 import base64
 import hashlib
@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from serve.auth.jwks import SigningKey, asymmetric_key, secret_key
+from serve.auth.jwk_sets import key_pair, secret_key
+from serve.auth.tokens import SigningKey, construct_key
 
 Sign = Callable[[bytes], bytes]
 SECRET = "kV7dQ2mXr9LzT4wBn8yHc5sJf3gPa6Ue"
@@ -23,7 +24,7 @@ ISSUER = "https://issuer.example"
 
 @cache
 def rsa_key(name: str = "ours", bits: int = 2048) -> rsa.RSAPrivateKey:
-    """A key pair, made once a process: it takes some tenths of a second."""
+    """Return a key pair, made once per process, which takes some tenths of a second."""
     return rsa.generate_private_key(65_537, bits)
 
 
@@ -39,7 +40,7 @@ def spelled(content: bytes) -> str:
 
 
 def segment(value: object) -> str:
-    """A JSON value as a part of a token; a text goes in as it is."""
+    """Encode a JSON value as a part of a token; a text is not quoted."""
     return spelled(value.encode() if isinstance(value, str) else json.dumps(value, separators=(",", ":")).encode())
 
 
@@ -60,7 +61,7 @@ def rs256(key: rsa.RSAPrivateKey) -> Sign:
 
 
 def es256(key: ec.EllipticCurvePrivateKey) -> Sign:
-    """ECDSA, its two numbers side by side."""
+    """ECDSA, with its two numbers concatenated."""
 
     def sign(body: bytes) -> bytes:
         r, s = decode_dss_signature(key.sign(body, ec.ECDSA(hashes.SHA256())))
@@ -84,17 +85,18 @@ def _number(value: int, size: int = 0) -> str:
 
 
 def thumbprint(jwk: Mapping[str, object]) -> str:
-    """RFC 7638, for a key that has nothing but what makes it."""
+    """RFC 7638, for a key with the required members only."""
     return spelled(hashlib.sha256(json.dumps(dict(sorted(jwk.items())), separators=(",", ":")).encode()).digest())
 
 
 def own_keys() -> tuple[SigningKey, ...]:
-    """What the deployment under attack signs with: a pair on a curve; an RSA pair and a secret verify."""
-    return asymmetric_key(ec_key()), asymmetric_key(rsa_key()), secret_key(SECRET.encode())
+    """Return the keys of the deployment under attack: ES256 signs, RS256 and HS256 verify."""
+    pairs = (construct_key(ec_key(), "ES256"), construct_key(rsa_key(), "RS256"))
+    return (*map(key_pair, pairs), secret_key(SECRET.encode()))
 
 
 def published() -> dict[str, object]:
-    """What the issuer under attack publishes: a pair of each kind, and what no signature of a token is made with."""
+    """Return the keys of the issuer under attack: one of each kind, and one that signs no tokens."""
     return {
         "keys": [
             public_jwk(rsa_key("theirs"), kid="theirs-rsa", alg="RS256", use="sig"),
@@ -106,7 +108,7 @@ def published() -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of token that counts: what is in it, and how it is signed."""
+    """A kind of valid token: its contents and its signature."""
 
     name: str
     header: Mapping[str, object]
@@ -116,17 +118,17 @@ class Kind:
 
     @property
     def is_outside(self) -> bool:
-        """Whether somebody else issues it."""
+        """Whether the OpenID Connect provider issues it."""
         return self.name.startswith("theirs")
 
     def token(self, header: Mapping[str, object] | None = None, claims: object = None, sign: Sign | None = None) -> str:
-        """A token of this kind, with these members of the header and these claims instead of the right ones."""
-        told = {**self.claims, **claims} if isinstance(claims, dict) else self.claims if claims is None else claims
-        return signed({**self.header, **(header or {})}, told, sign or self.sign)
+        """Return a token of this kind, with these members of the header and these claims changed."""
+        content = {**self.claims, **claims} if isinstance(claims, dict) else self.claims if claims is None else claims
+        return signed({**self.header, **(header or {})}, content, sign or self.sign)
 
 
 def kinds(now: float | None = None) -> dict[str, Kind]:
-    """Every kind of token that the deployment under attack takes."""
+    """Return all kinds of tokens that the deployment under attack accepts."""
     at = int(time.time() if now is None else now)
     times = {"iat": at, "nbf": at, "exp": at + 600}
     ours = {"iss": "sepal", "aud": "sepal", "sub": "ada", **times, "jti": uuid.uuid4().hex, "scope": "predict"}

@@ -1,4 +1,4 @@
-"""A real nginx in front of a server: one connection to it, kept and shared by all clients."""
+"""A real nginx in front of a server, with one connection to it that all clients share."""
 
 import shutil
 import socket
@@ -16,7 +16,7 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 def find_binary() -> str | None:
-    """Where nginx is; Debian keeps it off the PATH of users."""
+    """Return the path of nginx, which Debian does not have in the PATH of users."""
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 
@@ -43,7 +43,7 @@ def _configuration(home: Path, port: int, upstream: int) -> str:
 
 @contextmanager
 def running(binary: str, upstream: int) -> Iterator[int]:
-    """Start nginx in front of that port, and give its own."""
+    """Start nginx in front of that port, and yield its own port."""
     home, port = Path(tempfile.mkdtemp(prefix="sepal-nginx-")), free_port()
     (home / "nginx.conf").write_text(_configuration(home, port, upstream))
     command = [binary, "-p", str(home), "-c", str(home / "nginx.conf"), "-e", str(home / "error.log")]

@@ -1,4 +1,4 @@
-"""An OpenID Connect provider on this machine, as good or as bad as a test wants it."""
+"""An OpenID Connect provider on this machine, with any behaviour that a test needs."""
 
 import json
 import threading
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
-from serve.auth.issuer import DISCOVERY
+from serve.auth.oidc_keys import DISCOVERY
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 KEYS = "/keys"
 
 
 class Provider:
-    """Describes itself and publishes a set of keys; `answers` is what each path does, `asked` counts who came."""
+    """Publishes its description and keys; `answers` has the behaviour per path, `asked` counts requests."""
 
     def __init__(self, keys: object, *, port: int = 0) -> None:
         self.answers: dict[str, Answer] = {}
@@ -27,7 +27,7 @@ class Provider:
                 provider.answers.get(self.path, status(404))(self)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # what the library calls it
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
@@ -37,7 +37,7 @@ class Provider:
         self.publish(keys)
 
     def publish(self, keys: object) -> None:
-        """Another set from now on."""
+        """Publish another set of keys."""
         self.answers[KEYS] = content(keys)
 
     def __enter__(self) -> Self:
@@ -52,7 +52,7 @@ class Provider:
 
 
 def content(value: object) -> Answer:
-    """200 with this body; bytes as they are, anything else as JSON."""
+    """Answer 200 with this body: bytes unchanged, other values as JSON."""
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -65,7 +65,7 @@ def content(value: object) -> Answer:
 
 
 def status(code: int, **headers: str) -> Answer:
-    """Nothing but a status."""
+    """Answer with a status and no body."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(code)

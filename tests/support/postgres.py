@@ -1,4 +1,4 @@
-"""A real PostgreSQL of the tests' own: made in a temporary folder, on a free port, gone afterwards."""
+"""A real PostgreSQL for tests, in a temporary folder and on a free port."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def find_binaries() -> Path | None:
 
 @dataclass
 class Running:
-    """One PostgreSQL, and ways to hurt it."""
+    """A PostgreSQL that tests can stop and suspend."""
 
     binaries: Path
     home: Path
@@ -41,12 +41,12 @@ class Running:
         self._control("-l", self.home / "log", "-o", options, "start")
 
     def stop(self) -> None:
-        """End it, whatever it is at."""
+        """End it at once."""
         self._control("-m", "immediate", "stop")
 
     @contextmanager
     def without(self, how: str) -> Iterator[None]:
-        """A time without it: `stopped`, or `silent`, when it keeps every connection and answers none."""
+        """Run a block without it: `stopped`, or `silent`, when it keeps all connections open and never answers."""
         if how == "stopped":
             self.stop()
             yield
@@ -91,7 +91,7 @@ def started(binaries: Path) -> Iterator[Running]:
 
 @contextmanager
 def running(binaries: Path) -> Iterator[str]:
-    """Start PostgreSQL, and give the URL of an empty database."""
+    """Start PostgreSQL, and yield the URL of an empty database."""
     with started(binaries) as found:
         yield found.url
 

@@ -1,4 +1,4 @@
-"""Bytes on a socket: what no client would send, and every answer until the connection ends."""
+"""Raw bytes on a socket: requests that no client would send, and all responses until the connection ends."""
 
 import json
 import re
@@ -13,7 +13,7 @@ ANSWER_S = 15.0
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer, as it came."""
+    """A response as received."""
 
     status: int
     headers: dict[str, str]
@@ -21,14 +21,14 @@ class Answer:
 
     @property
     def problem(self) -> dict[str, Any]:
-        """The problem that it is."""
+        """The problem in the body."""
         assert self.headers["content-type"] == "application/problem+json", self
         found: dict[str, Any] = json.loads(self.body)
         return found
 
 
 def connect(port: int, *, receive_bytes: int = 0) -> socket.socket:
-    """A connection, closed by its `with`."""
+    """Open a connection, to be closed by `with`."""
     client = socket.socket()
     if receive_bytes:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
@@ -38,14 +38,14 @@ def connect(port: int, *, receive_bytes: int = 0) -> socket.socket:
 
 
 def exchange(server: Server, sent: bytes) -> list[Answer]:
-    """Send these very bytes, and read until the server closes."""
+    """Send these bytes, and read responses until the server closes."""
     with connect(server.port) as client:
         client.sendall(sent)
         return answers(until_closed(client))
 
 
 def until_closed(client: socket.socket) -> bytes:
-    """What comes until the server closes."""
+    """Read until the server closes."""
     came = bytearray()
     while piece := client.recv(2**16):
         came += piece
@@ -53,7 +53,7 @@ def until_closed(client: socket.socket) -> bytes:
 
 
 def answers(came: bytes) -> list[Answer]:
-    """The answers, one behind the other; nothing may be left over."""
+    """Split received bytes into responses, without a rest."""
     found = []
     while came:
         head, _, came = came.partition(b"\r\n\r\n")
@@ -67,6 +67,6 @@ def answers(came: bytes) -> list[Answer]:
 
 
 def request(*lines: str, method: str = "POST", target: str = "/api/v1/predict", body: bytes = b"") -> bytes:
-    """A request of these header lines, after its Host."""
+    """Return a request with a Host and these header lines."""
     head = "\r\n".join([f"{method} {target} HTTP/1.1", "Host: sepal", *lines, "", ""])
     return head.encode("latin-1") + body

@@ -1,4 +1,4 @@
-"""A real Redis of the tests' own: on a free port, nothing written to disk, gone afterwards."""
+"""A real Redis for tests, on a free port and without files."""
 
 import os
 import shutil
@@ -19,14 +19,14 @@ _START_S = 10.0
 
 @dataclass
 class Redis:
-    """One redis-server, which can be held, killed and started again on the same port."""
+    """A redis-server that can be suspended, killed and restarted on the same port."""
 
     binary: str
     port: int = field(default_factory=free_port)
 
     @property
     def url(self) -> str:
-        """What a client is told."""
+        """The URL for clients."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
@@ -39,13 +39,13 @@ class Redis:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End it, held or not."""
+        """End it, suspended or not."""
         self.process.kill()
         self.process.wait()
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """It takes connections, and answers nothing."""
+        """Suspend it: it accepts connections and never answers."""
         self.process.send_signal(signal.SIGSTOP)
         try:
             yield

@@ -1,4 +1,4 @@
-"""Tokens that must not count, after public advisories; each is one attack on one kind of token."""
+"""Invalid tokens after public advisories; each is one attack on one kind of token."""
 
 import base64
 import json
@@ -18,13 +18,13 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def attacks(kind: Kind) -> Iterator[tuple[str, str]]:
-    """Every attack by its name."""
+    """Yield all attacks with their names."""
     for group in (_unsigned, _confused, _borrowed, _forged_curves, _steered, _typed, _wrapped, _respelled, _claimed):
         yield from group(kind)
 
 
 def _unsigned(kind: Kind) -> Iterator[tuple[str, str]]:
-    """CVE-2020-28042, CVE-2026-28802 and many more: no algorithm, no signature."""
+    """CVE-2020-28042, CVE-2026-28802 and others: no algorithm, no signature."""
     body, _, signature = kind.token().rpartition(".")
     claims = body.partition(".")[2]
     nothing: list[object] = ["none", "None", "nOnE", "NONE", "none ", "", None, 0, True, ["none"], {}]
@@ -39,7 +39,7 @@ def _unsigned(kind: Kind) -> Iterator[tuple[str, str]]:
 
 
 def public_spellings(pair: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> dict[str, bytes]:
-    """All ways in which a public key is written down, each of them a secret to a verifier that is confused."""
+    """Return all encodings of a public key, each of which a confused verifier may use as a secret."""
     encoding, form = serialization.Encoding, serialization.PublicFormat
     public = pair.public_key()
     pem = public.public_bytes(encoding.PEM, form.SubjectPublicKeyInfo)
@@ -74,7 +74,7 @@ def _confused(kind: Kind) -> Iterator[tuple[str, str]]:
 
 
 def _borrowed(kind: Kind) -> Iterator[tuple[str, str]]:
-    """Keys of the attacker, and algorithms that were not agreed upon."""
+    """Keys of the attacker, and algorithms that are not configured."""
     evil = {"HS256": hs256(b"e" * 32), "ES256": es256(ec_key("evil")), "RS256": rs256(rsa_key("evil"))}
     for alg, sign in evil.items():
         yield f"{alg} by a stranger", kind.token({"alg": alg}, sign=sign)
@@ -103,7 +103,7 @@ def _always(signature: bytes) -> Sign:
 
 
 def _forged_curves(kind: Kind) -> Iterator[tuple[str, str]]:
-    """CVE-2022-21449 and its kin: signatures that say nothing, and keys on other curves."""
+    """CVE-2022-21449 and similar: empty signatures, and keys on other curves."""
     zero, order = bytes(32), ORDER.to_bytes(32, "big")
     one = (1).to_bytes(32, "big")
     numbers = {
@@ -125,7 +125,7 @@ def _forged_curves(kind: Kind) -> Iterator[tuple[str, str]]:
 
 
 def _steered(kind: Kind) -> Iterator[tuple[str, str]]:
-    """CVE-2018-0114, CVE-2026-27962 and their kin: a header that says where its key is, or what else to obey."""
+    """CVE-2018-0114, CVE-2026-27962 and similar: a header that chooses its key or other processing."""
     evil = rs256(rsa_key("evil"))
     jwk = public_jwk(rsa_key("evil"), kid="evil")
     steering: list[dict[str, object]] = [
@@ -151,7 +151,7 @@ def _steered(kind: Kind) -> Iterator[tuple[str, str]]:
 
 
 def _typed(kind: Kind) -> Iterator[tuple[str, str]]:
-    """What one kind of token is for, another is not (RFC 8725, 3.11 and 3.12)."""
+    """Tokens of another kind or for another purpose (RFC 8725, 3.11 and 3.12)."""
     for typ in ("rt+jwt", "logout+jwt", "dpop+jwt", "secevent+jwt", "id_token", "JWE", "", 0, ["JWT"], "at+jwt;x"):
         yield f"typ {typ!r}", kind.token({"typ": typ})
     if kind.is_outside:
@@ -171,7 +171,7 @@ def _typed(kind: Kind) -> Iterator[tuple[str, str]]:
 
 
 def _wrapped(kind: Kind) -> Iterator[tuple[str, str]]:
-    """Tokens in tokens, sealed tokens, and shapes that are none."""
+    """Nested tokens, encrypted tokens, and invalid forms."""
     inner = kind.token()
     yield "nested", signed({**kind.header, "cty": "JWT"}, inner, kind.sign)
     yield "nested, and silent of it", signed(kind.header, inner, kind.sign)
@@ -199,7 +199,7 @@ def _wrapped(kind: Kind) -> Iterator[tuple[str, str]]:
 
 
 def _respelled(kind: Kind) -> Iterator[tuple[str, str]]:
-    """The same bytes spelled otherwise, which a lenient reader takes (RFC 7515, appendix C)."""
+    """Other encodings of the same bytes, which a lenient parser accepts (RFC 7515, appendix C)."""
     parts = kind.token().split(".")
     for place, part in enumerate(parts):
         odd = {"=": part + "=", "==": part + "==", "!": part + "!", "a blank": part + " ", "a line": part + "\n"}
@@ -217,7 +217,7 @@ def _respelled(kind: Kind) -> Iterator[tuple[str, str]]:
 
 
 def _same_bits(part: str) -> str:
-    """The other last characters that a reader who passes over spare bits takes for the same."""
+    """Return the other last characters that decode to the same bytes if spare bits are ignored."""
     spare = {2: 4, 3: 2}.get(len(part) % 4, 0)
     value = ALPHABET_BY_VALUE.index(part[-1]) >> spare << spare
     return "".join(ALPHABET_BY_VALUE[value + bits] for bits in range(1 << spare)).replace(part[-1], "")
@@ -227,7 +227,7 @@ ALPHABET_BY_VALUE = string.ascii_uppercase + string.ascii_lowercase + string.dig
 
 
 def _claimed(kind: Kind) -> Iterator[tuple[str, str]]:
-    """Well signed, and saying what must not count."""
+    """Validly signed tokens with invalid claims."""
     now = int(str(kind.claims["iat"]))
     wrong = {
         "exp": (now - 100, 0, -1, str(now + 600), now + 600.5, float(now + 600), None, [], 2**63, 10**30, float("nan"),
@@ -255,7 +255,7 @@ def _claimed(kind: Kind) -> Iterator[tuple[str, str]]:
 
 
 def mutations(kind: Kind, *, count: int, seed: int) -> Iterator[str]:
-    """The good token, changed a little and by chance; never the good one itself."""
+    """Yield the valid token with small random changes, never unchanged."""
     draw, good = random.Random(seed), kind.token()
     while count:
         token = good
@@ -284,7 +284,7 @@ def _mutated(token: str, draw: random.Random) -> str:
 
 
 def _reworded(token: str, draw: random.Random) -> str:
-    """Another value in the header or the claims, under the signature that was there."""
+    """Change a value in the header or the claims, and keep the signature."""
     parts = token.split(".")
     place = draw.choice((0, 1))
     try:

@@ -122,8 +122,8 @@ def _cpu_of_children_s() -> float:
     ("settings", "complaint"),
     [
         ({"token_keys": "none.json"}, "none.json: No such file"),
-        ({"token_keys": "."}, ": it is not a file"),
-        ({"token_keys": "pyproject.toml"}, "pyproject.toml: it is not JSON"),
+        ({"token_keys": "."}, ": not a regular file"),
+        ({"token_keys": "pyproject.toml"}, "pyproject.toml: the set is not JSON"),
         ({"oidc_issuer": "https://issuer.example"}, "SEPAL_OIDC_AUDIENCE is missing"),
         ({"oidc_issuer": "http://issuer.example", "oidc_audience": "a"}, "https://"),
         ({"oidc_issuer": "https://x", "oidc_audience": "a", "oidc_scopes": '{"a": "fly"}'}, "SEPAL_OIDC_SCOPES"),
@@ -401,7 +401,7 @@ def test_a_database_of_a_newer_release_is_told(tmp_path: Path, command: tuple[st
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert len(ended.stderr.splitlines()) == 1
-    assert "the database has schema 9999, and this code knows none newer than" in ended.stderr
+    assert "the database has schema 9999, which is newer than" in ended.stderr
 
 
 @unmeasured()

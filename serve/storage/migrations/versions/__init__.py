@@ -1,1 +1,1 @@
-"""One step each; a released step is never changed, the next one comes beside it."""
+"""The migrations; a released one is never changed, a new one is added."""

@@ -1,4 +1,4 @@
-"""The memory of those who were recognised."""
+"""Authentication of callers, and its memory of verified tokens."""
 
 import asyncio
 from typing import Any
@@ -22,18 +22,18 @@ class Clock:
 
 
 def callers(clock: Clock | None = None, **other: Any) -> Callers:
-    """Those who may call the deployment under test."""
+    """Return the authentication of the deployment under test."""
     clock = clock or Clock()
     return Callers(tokens(clock=clock), clock=clock, **other)
 
 
 def verify(ours: Callers, token: str) -> Principal:
-    """Who a token speaks for, as a route asks."""
+    """Return the principal of a token."""
     return asyncio.run(ours.verify(token))
 
 
 def test_a_token_is_verified_once() -> None:
-    """What counted is recalled without its signature; what was never verified, or was forgotten, is not."""
+    """A verified token is recalled without a check of its signature, until it is forgotten."""
     ours = callers()
     token, other = signed(GOOD), signed({**GOOD, "jti": "1"})
 
@@ -51,7 +51,7 @@ def test_a_token_is_verified_once() -> None:
 @pytest.mark.parametrize("offset", [-1, 0, LEEWAY_S - 1, LEEWAY_S, LEEWAY_S + 1])
 @pytest.mark.parametrize("claim", ["exp", "nbf"])
 def test_a_remembered_token_ends_when_a_fresh_one_would(claim: str, offset: int) -> None:
-    """At every second around its ends, a token that is remembered counts exactly if it would count anew."""
+    """At every second around its begin and end, a remembered token is valid exactly if a new verification succeeds."""
     clock = Clock()
     ours, token = callers(clock), signed({**GOOD, "exp": NOW + 600})
     verify(ours, token)
@@ -66,8 +66,8 @@ def test_a_remembered_token_ends_when_a_fresh_one_would(claim: str, offset: int)
     assert counts(ours) == counts(callers(clock)) == (offset < LEEWAY_S or (claim, offset) == ("nbf", LEEWAY_S))
 
 
-def test_what_does_not_count_is_not_remembered() -> None:
-    """A refused token leaves nothing behind."""
+def test_an_invalid_token_is_not_remembered() -> None:
+    """A refused token takes no memory."""
     ours, refused = callers(), signed({**GOOD, "aud": "elsewhere"})
 
     with pytest.raises(Unauthenticated):
@@ -77,7 +77,7 @@ def test_what_does_not_count_is_not_remembered() -> None:
 
 
 def test_the_memory_is_bounded() -> None:
-    """The oldest is forgotten for the newest, and counts all the same."""
+    """The oldest token is forgotten for a new one, and is valid when it is verified again."""
     ours = callers(most_remembered=2)
     first, second, third = (signed({**GOOD, "jti": str(number)}) for number in range(3))
 

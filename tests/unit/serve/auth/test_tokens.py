@@ -1,4 +1,4 @@
-"""Tokens by themselves: what counts, and everything that does not."""
+"""Tokens of this deployment: which are valid, and which are refused."""
 
 import functools
 import json
@@ -9,9 +9,9 @@ import pytest
 from jose import jwk, jwt
 from jose.utils import base64url_encode
 
-from serve.auth.jwks import SigningKey, secret_key
-from serve.auth.tokens import LEEWAY_S, Tokens
-from serve.auth.users import Scope
+from serve.auth.jwk_sets import secret_key
+from serve.auth.principals import Permission
+from serve.auth.tokens import LEEWAY_S, SigningKey, Tokens
 from serve.errors import Unauthenticated
 
 SECRET = "a secret of at least thirty-two bytes"
@@ -32,13 +32,13 @@ NESTED: dict[str, object] = {"typ": functools.reduce(lambda inner, _: [inner], r
 
 
 def tokens(*keys: SigningKey, secret: str = SECRET, **other: Any) -> Tokens:
-    """The deployment under test, by default with a secret."""
+    """Return what issues and verifies tokens, by default with a secret."""
     given = {"issuer": "sepal", "audience": "here", "ttl_s": 600, "clock": lambda: NOW}
     return Tokens(keys or (secret_key(secret.encode()),), **{**given, **other})
 
 
 def signed(claims: object, *, secret: str = SECRET, header: Mapping[str, object] | None = None) -> str:
-    """A token with these claims, signed as ours are."""
+    """Return a token with these claims, signed like our own."""
     head, body = (
         base64url_encode(json.dumps(part, separators=(",", ":")).encode())
         for part in ({"alg": "HS256", "kid": KID, "typ": "at+jwt", **(header or {})}, claims)
@@ -47,27 +47,27 @@ def signed(claims: object, *, secret: str = SECRET, header: Mapping[str, object]
     return b".".join([head, body, base64url_encode(signature)]).decode()
 
 
-def test_a_token_says_who_and_how_far() -> None:
-    """What was issued is verified, with the name and the scopes that it was issued for."""
-    issued = tokens().issue("ada", [Scope.PREDICT])
+def test_an_issued_token_is_valid() -> None:
+    """An issued token verifies with its name and permissions."""
+    issued = tokens().issue("ada", [Permission.PREDICT])
 
     principal = tokens().verify(issued.token).principal
 
     assert principal.name == "ada"
-    assert principal.scopes == {Scope.PREDICT}
+    assert principal.permissions == {Permission.PREDICT}
     assert issued.expires_in_s == 600
-    assert issued.scopes == {Scope.PREDICT}
+    assert issued.permissions == {Permission.PREDICT}
     assert jwt.get_unverified_header(issued.token) == {"alg": "HS256", "kid": KID, "typ": "at+jwt"}
 
 
-def test_the_test_signs_as_the_server_does() -> None:
-    """A token built by hand from good claims counts, so each refusal below is due to what it changes."""
+def test_a_handmade_token_is_valid() -> None:
+    """A token built by hand from valid claims is valid, so each refusal below is due to its change."""
     assert tokens().verify(signed(GOOD)).principal.name == "ada"
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_every_claim_is_required(claim: str) -> None:
-    """A token that lacks any one claim does not count."""
+    """A token without any one of the claims is refused."""
     with pytest.raises(Unauthenticated):
         tokens().verify(signed({name: value for name, value in GOOD.items() if name != claim}))
 
@@ -77,7 +77,7 @@ def test_every_claim_is_required(claim: str) -> None:
     "value", [None, True, [], {}, ["here"], 1.5, float("nan"), 10**400], ids=lambda value: repr(value)[:8]
 )
 def test_every_claim_has_its_type(claim: str, value: object) -> None:
-    """Nothing stands for a claim but what it must be, and nothing of it is an error of ours."""
+    """A claim of a wrong type is refused, and never an internal error."""
     with pytest.raises(Unauthenticated):
         tokens().verify(signed({**GOOD, claim: value}))
 
@@ -85,7 +85,7 @@ def test_every_claim_has_its_type(claim: str, value: object) -> None:
 @pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
 @pytest.mark.parametrize("value", ["1e9", str(NOW), ""])
 def test_a_time_is_a_number(claim: str, value: str) -> None:
-    """A text is no time, whatever it looks like."""
+    """A string is not accepted as a time."""
     with pytest.raises(Unauthenticated):
         tokens().verify(signed({**GOOD, claim: value}))
 
@@ -109,8 +109,8 @@ def test_a_time_is_a_number(claim: str, value: str) -> None:
     ],
     ids=str,
 )
-def test_a_claim_that_is_wrong_does_not_count(change: dict[str, object]) -> None:
-    """Expired, not yet valid, of another audience or issuer, or saying more than we ever say: refused."""
+def test_a_wrong_claim_is_refused(change: dict[str, object]) -> None:
+    """Expired tokens, early ones, other audiences and issuers, and unknown claims are refused."""
     with pytest.raises(Unauthenticated):
         tokens().verify(signed({**GOOD, **change}))
 
@@ -129,8 +129,8 @@ def test_a_claim_that_is_wrong_does_not_count(change: dict[str, object]) -> None
     ],
     ids=lambda header: str(header)[:20],
 )
-def test_a_header_is_exactly_ours(header: dict[str, object]) -> None:
-    """Any other algorithm, type or parameter of the header is refused."""
+def test_another_header_is_refused(header: dict[str, object]) -> None:
+    """Another algorithm, type or parameter in the header is refused."""
     with pytest.raises(Unauthenticated):
         tokens().verify(signed(GOOD, header=header))
 
@@ -157,8 +157,8 @@ def test_a_header_is_exactly_ours(header: dict[str, object]) -> None:
         lambda _: signed("text"),
     ],
 )
-def test_a_mangled_token_does_not_count(mangle: Callable[[str], str]) -> None:
-    """Cut, stretched, joined, signed by another or not even claims: refused."""
+def test_a_mangled_token_is_refused(mangle: Callable[[str], str]) -> None:
+    """Truncated, extended and joined tokens, other signatures and other contents are refused."""
     with pytest.raises(Unauthenticated):
         tokens().verify(mangle(signed(GOOD)))
 
@@ -170,18 +170,18 @@ def test_an_empty_secret_is_no_secret() -> None:
 
 
 def test_a_public_key_is_no_secret() -> None:
-    """Whoever takes a file of PEM for the secret has published it."""
+    """PEM of a public key is refused as a secret, because it is public."""
     with pytest.raises(ValueError, match="asymmetric"):
         tokens(secret="-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE")
 
 
 def test_a_secret_that_looks_like_json_is_a_secret() -> None:
-    """A secret is bytes, whatever it looks like; it is never taken for a set of keys."""
+    """A secret is used as bytes and never parsed as a set of keys."""
     odd = '{"keys": [{"kty": "oct", "k": "YQ"}]}'
 
     assert tokens(secret=odd).verify(tokens(secret=odd).issue("ada", []).token).principal.name == "ada"
 
 
-def test_a_scope_that_is_gone_reaches_nothing() -> None:
-    """A scope that this version does not know is passed over."""
-    assert tokens().verify(signed({**GOOD, "scope": "predict fly"})).principal.scopes == {Scope.PREDICT}
+def test_an_unknown_scope_is_ignored() -> None:
+    """A scope that this version does not know grants nothing."""
+    assert tokens().verify(signed({**GOOD, "scope": "predict fly"})).principal.permissions == {Permission.PREDICT}

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from artifacts.number_formats import FloatLiteral
 from serve.errors import InvalidInput
-from serve.http.json_body import parse
+from serve.http.json_body import parse, parse_exactly
 
 DEPTH, ROWS = 32, 1000
 
@@ -100,3 +101,13 @@ def test_far_more_lists_than_rows_are_not_parsed() -> None:
 
     assert parse(body, max_depth=2, max_rows=1) == [[]] * 199
     assert _code(json.dumps([[]] * 200).encode(), max_rows=1) == "too-many-rows"
+
+
+def test_exact_parsing_keeps_the_text_of_floats() -> None:
+    """A float is a literal with its text, also NaN and infinities; other values are the usual ones."""
+    numbers: Any = parse_exactly(b"[1.10, -Infinity, 3]")
+    number, infinity, integer = numbers
+
+    assert [str(number), str(infinity)] == ["1.10", "-Infinity"]
+    assert isinstance(number, FloatLiteral)
+    assert integer == 3

@@ -1,4 +1,4 @@
-"""How long clients are waited for, second by second."""
+"""Timeouts of connections, second by second."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ import pytest
 
 from serve.http.timeouts import LINGER_S, ConnectionReaper, Phase, Seen, Timeouts
 
-PATIENCE = Timeouts(headers_s=10, body_bytes_s=1024, body_grace_s=5, reader_s=20, keep_alive_s=15)
+TIMEOUTS = Timeouts(headers_s=10, body_bytes_s=1024, body_grace_s=5, reader_s=20, keep_alive_s=15)
 
 
 @dataclass(eq=False)
 class Client:
-    """A connection that tells what it is told to, and remembers what became of it."""
+    """A connection with a set phase that records how it is ended."""
 
     phase: Phase
     unsent: int = 0
@@ -32,11 +32,11 @@ class Client:
         self.done.append("aborted")
 
 
-def looks_until_done(client: Client, *, most: int = 100, received_each: int = 0) -> int:
-    """How often this client is looked at before something is done about it; `most` if nothing is."""
-    watch, seen = ConnectionReaper(PATIENCE), Seen()
+def checks_until_done(client: Client, *, most: int = 100, received_each: int = 0) -> int:
+    """Return the number of checks until this client is disconnected; `most` if it is not."""
+    reaper, seen = ConnectionReaper(TIMEOUTS), Seen()
     for looks in range(most):
-        watch.look([(client, seen)])
+        reaper.check([(client, seen)])
         if client.done:
             return looks
         phase = client.phase
@@ -53,46 +53,46 @@ def looks_until_done(client: Client, *, most: int = 100, received_each: int = 0)
         ("lingering", LINGER_S, "aborted"),
     ],
 )
-def test_nobody_is_waited_for_longer_than_that(kind: str, seconds: float, done: str) -> None:
-    """Each stretch has its time, counted from the first look at it."""
+def test_each_phase_has_its_timeout(kind: str, seconds: float, done: str) -> None:
+    """A phase is timed from the first check that sees it."""
     client = Client(Phase(kind, "it"))
 
-    assert looks_until_done(client) == seconds
+    assert checks_until_done(client) == seconds
     assert client.done == [done]
 
 
-def test_our_own_turn_takes_as_long_as_it_takes() -> None:
-    """While the server works, the client is not slow."""
-    assert looks_until_done(Client(Phase("answer", "it"))) == 100
+def test_the_server_has_no_timeout() -> None:
+    """While the server works on a response, the client is not disconnected."""
+    assert checks_until_done(Client(Phase("response", "it"))) == 100
 
 
 @pytest.mark.parametrize(("received_each", "looks"), [(1024, 100), (5000, 100), (512, 11), (1, 6)])
-def test_a_body_that_comes_steadily_is_not_cut(received_each: int, looks: int) -> None:
-    """At 1 KiB a second it may take for ever; below that, it uses up its grace."""
-    assert looks_until_done(Client(Phase("body", "it")), received_each=received_each) == looks
+def test_a_steady_body_is_accepted(received_each: int, looks: int) -> None:
+    """At 1 KiB per second a body may take any time; below that, it uses up its grace period."""
+    assert checks_until_done(Client(Phase("body", "it")), received_each=received_each) == looks
 
 
-def test_a_quick_beginning_does_not_pay_for_a_slow_rest() -> None:
-    """However much came at first, a body that stops has its grace and no more."""
-    watch, seen, client = ConnectionReaper(PATIENCE), Seen(), Client(Phase("body", "it"))
-    watch.look([(client, seen)])
+def test_a_fast_begin_does_not_extend_the_grace_period() -> None:
+    """A body that stops has one grace period, however fast it was before."""
+    reaper, seen, client = ConnectionReaper(TIMEOUTS), Seen(), Client(Phase("body", "it"))
+    reaper.check([(client, seen)])
     client.phase = Phase("body", "it", 2**30)
 
     assert not client.done
     for _ in range(6):
-        watch.look([(client, seen)])
+        reaper.check([(client, seen)])
         client.phase = Phase("body", "it", 2**30)
-    watch.look([(client, seen)])
+    reaper.check([(client, seen)])
     assert client.done
 
 
-def test_the_next_request_has_its_own_time() -> None:
-    """Time is counted by request, not by connection."""
-    watch, seen = ConnectionReaper(PATIENCE), Seen()
+def test_each_request_is_timed_separately() -> None:
+    """The time of one request does not count for the next."""
+    reaper, seen = ConnectionReaper(TIMEOUTS), Seen()
     client = Client(Phase("headers", object()))
     for _ in range(50):
         client.phase = Phase("headers", object())
-        watch.look([(client, seen)])
+        reaper.check([(client, seen)])
 
     assert not client.done
 
@@ -102,39 +102,39 @@ def test_the_next_request_has_its_own_time() -> None:
     [([100] * 30, True), ([0] * 30, False), ([100 + n for n in range(30)], True), ([100, 90] * 15, False)],
     ids=["takes nothing", "has taken all", "takes nothing, and there is more", "takes something now and then"],
 )
-def test_a_reader_that_never_reads_is_let_go(unsent: list[int], is_cut_off: bool) -> None:
-    """Only who takes nothing at all for 20 seconds is cut off."""
-    watch, seen, client = ConnectionReaper(PATIENCE), Seen(), Client(Phase("answer", "it"))
+def test_a_client_that_never_reads_is_disconnected(unsent: list[int], is_cut_off: bool) -> None:
+    """Only a client that reads nothing at all for 20 seconds is disconnected."""
+    reaper, seen, client = ConnectionReaper(TIMEOUTS), Seen(), Client(Phase("response", "it"))
     for client.unsent in unsent:
-        watch.look([(client, seen)])
+        reaper.check([(client, seen)])
 
     assert ("cut off" in client.done) == is_cut_off
 
 
 @pytest.mark.parametrize(("pace", "is_cut_off"), [(1, False), (19, False), (25, True)])
-def test_a_reader_is_judged_by_what_it_has_taken(pace: int, is_cut_off: bool) -> None:
-    """While something arrives every now and then, it does not matter that the system takes no more from us."""
-    watch, seen, client = ConnectionReaper(PATIENCE), Seen(), Client(Phase("answer", "it"), unsent=100)
+def test_acknowledged_bytes_show_a_slow_reader(pace: int, is_cut_off: bool) -> None:
+    """A client that acknowledges some bytes now and then is not disconnected, although the buffer does not shrink."""
+    reaper, seen, client = ConnectionReaper(TIMEOUTS), Seen(), Client(Phase("response", "it"), unsent=100)
     for second in range(60):
         client.taken = second // pace
-        watch.look([(client, seen)])
+        reaper.check([(client, seen)])
 
     assert ("cut off" in client.done) == is_cut_off
 
 
-def test_the_connection_that_has_been_idle_for_longest_is_spare() -> None:
-    """Who has a request or is still sent something is not; among equals the oldest goes first, and none twice."""
-    clients = [Client(Phase(kind, kind)) for kind in ("answer", "idle", "body", "idle", "idle", "headers")]
+def test_the_longest_idle_connection_is_spare() -> None:
+    """Busy connections are never spare; of equal ones the oldest comes first, and none is returned twice."""
+    clients = [Client(Phase(kind, kind)) for kind in ("response", "idle", "body", "idle", "idle", "headers")]
     clients[3].unsent = 1
-    watch, loop = ConnectionReaper(PATIENCE, tick_s=0.01), asyncio.new_event_loop()
-    watch.add(clients[4], loop)
+    reaper, loop = ConnectionReaper(TIMEOUTS, tick_s=0.01), asyncio.new_event_loop()
+    reaper.add(clients[4], loop)
     loop.run_until_complete(asyncio.sleep(0.1))
     for client in clients[:4] + clients[5:]:
-        watch.add(client, loop)
+        reaper.add(client, loop)
 
-    assert watch.spare() is clients[4]
+    assert reaper.spare() is clients[4]
     clients[4].phase = Phase("headers", "the next")
-    assert watch.spare() is clients[1]
-    watch.remove(clients[1])
-    assert watch.spare() is None
+    assert reaper.spare() is clients[1]
+    reaper.remove(clients[1])
+    assert reaper.spare() is None
     loop.close()

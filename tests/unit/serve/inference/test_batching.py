@@ -12,7 +12,7 @@ import pytest
 
 from serve.errors import DeadlineExceeded, Overloaded
 from serve.inference.batching import Batcher
-from serve.inference.threads import ThreadLimiter
+from serve.inference.threads import ModelThreads
 
 Rows = list[list[int]]
 
@@ -86,7 +86,7 @@ def ready(
 
     async def run() -> None:
         batcher = Batcher[Rows, list[int]](
-            model, model.alone, threads=ThreadLimiter(2, deadline_s=given["deadline_s"]), **given
+            model, model.alone, threads=ModelThreads(2, deadline_s=given["deadline_s"]), **given
         )
         while quick and not batcher._is_crowded:
             await asyncio.gather(*(submit(batcher, [[0]]) for _ in range(3)))
@@ -290,7 +290,7 @@ def test_what_is_quick_is_learnt() -> None:
         model,
         model.alone,
         model="m",
-        threads=ThreadLimiter(1, deadline_s=1),
+        threads=ModelThreads(1, deadline_s=1),
         loop_rows=100,
         call_rows=100,
         queue_rows=100,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from serve.errors import DeadlineExceeded
-from serve.inference.threads import LOST_DEADLINES, ThreadLimiter, on_loop
+from serve.inference.threads import LOST_DEADLINES, ModelThreads, on_loop
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -30,7 +30,7 @@ async def until(condition: Callable[[], bool]) -> None:
 class Calls:
     """Calls that block until they are ended, and what has begun."""
 
-    def __init__(self, limiter: ThreadLimiter) -> None:
+    def __init__(self, limiter: ModelThreads) -> None:
         self.limiter = limiter
         self.begun: list[str] = []
         self.tasks: list[asyncio.Task[str]] = []
@@ -64,7 +64,7 @@ def test_a_model_alone_has_every_thread() -> None:
     """Where no other model is loaded, nothing is reserved."""
 
     async def test() -> None:
-        calls = Calls(ThreadLimiter(4, deadline_s=20))
+        calls = Calls(ModelThreads(4, deadline_s=20))
         for _ in range(6):
             calls.start("slow")
         await until(lambda: len(calls.begun) == 4)
@@ -79,7 +79,7 @@ def test_a_slow_model_leaves_a_thread_for_others(threads: int, most: int) -> Non
     """Among several models one gets all threads but one, and another is called at once."""
 
     async def test() -> None:
-        calls = Calls(ThreadLimiter(threads, deadline_s=20, models=lambda: 2))
+        calls = Calls(ModelThreads(threads, deadline_s=20, models=lambda: 2))
         for _ in range(2 * threads):
             calls.start("slow")
         await until(lambda: len(calls.begun) == most)
@@ -95,7 +95,7 @@ def test_the_model_with_the_fewest_calls_is_next() -> None:
     """A model that waits behind many calls of another does not wait for all of them."""
 
     async def test() -> None:
-        calls = Calls(ThreadLimiter(3, deadline_s=20, models=lambda: 3))
+        calls = Calls(ModelThreads(3, deadline_s=20, models=lambda: 3))
         for model in ("a", "a", "b", "a", "a", "b", "c"):
             calls.start(model)
         await until(lambda: len(calls.begun) == 3)
@@ -115,7 +115,7 @@ def test_an_overdue_call_fails_and_keeps_its_thread_until_it_returns() -> None:
 
     async def test() -> None:
         counted: list[int] = []
-        limiter = ThreadLimiter(1, deadline_s=0.05, on_overdue=counted.append)
+        limiter = ModelThreads(1, deadline_s=0.05, on_overdue=counted.append)
         calls = Calls(limiter)
 
         with pytest.raises(DeadlineExceeded):
@@ -138,7 +138,7 @@ def test_half_of_the_threads_lost_is_reported_once() -> None:
 
     async def test() -> None:
         reported: list[str] = []
-        limiter = ThreadLimiter(4, deadline_s=0.02, on_exhausted=lambda: reported.append("exhausted"))
+        limiter = ModelThreads(4, deadline_s=0.02, on_exhausted=lambda: reported.append("exhausted"))
         calls = Calls(limiter)
         calls.start("slow")
         await until(lambda: limiter.overdue == 1)
@@ -160,7 +160,7 @@ def test_who_no_longer_waits_takes_no_thread() -> None:
     """A caller that goes away while it waits, even in the moment of its turn, leaves the thread to the next."""
 
     async def test() -> None:
-        limiter = ThreadLimiter(1, deadline_s=20)
+        limiter = ModelThreads(1, deadline_s=20)
         slot = await limiter.acquire("a")
         early, gone, following = (asyncio.create_task(limiter.acquire("a")) for _ in range(3))
         await asyncio.sleep(0)
@@ -181,7 +181,7 @@ def test_what_a_call_raises_is_its_callers() -> None:
     """The exception comes out of `run`, and the thread is free."""
 
     async def test() -> None:
-        limiter = ThreadLimiter(1, deadline_s=20)
+        limiter = ModelThreads(1, deadline_s=20)
 
         with pytest.raises(ZeroDivisionError):
             await limiter.run("a", lambda: 1 // 0)
@@ -202,6 +202,6 @@ def test_a_thread_reaches_the_loop() -> None:
 
         doubled = on_loop(double)
 
-        assert await ThreadLimiter(1, deadline_s=20).run("a", lambda: doubled(21)) == 42
+        assert await ModelThreads(1, deadline_s=20).run("a", lambda: doubled(21)) == 42
 
     run(test)

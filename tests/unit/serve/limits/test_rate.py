@@ -1,4 +1,4 @@
-"""One limit by itself, counted here and in a real Redis."""
+"""A limit, counted in this process and in a real Redis."""
 
 import asyncio
 import time
@@ -11,9 +11,9 @@ import pytest
 from limits import parse
 
 from serve.errors import LimitsUnavailable, RateExceeded
-from serve.limits.counts import Counts, LocalCounter
+from serve.limits.counters import Counter, LocalCounter
 from serve.limits.rate import Rate
-from serve.limits.shared import RedisCounter
+from serve.limits.redis_counter import RedisCounter
 from tests.support.redis_server import Redis
 
 NOW = 1_800_000_000.0
@@ -32,10 +32,10 @@ class Clock:
 
 
 @pytest.fixture(params=["here", "shared"])
-def counted(request: pytest.FixtureRequest) -> Callable[[Callable[[Counts], Awaitable[T]]], T]:
-    """Runs a test with either way of counting."""
+def counted(request: pytest.FixtureRequest) -> Callable[[Callable[[Counter], Awaitable[T]]], T]:
+    """Runs a test with a local counter and with Redis."""
 
-    async def in_redis(test: Callable[[Counts], Awaitable[T]]) -> T:
+    async def in_redis(test: Callable[[Counter], Awaitable[T]]) -> T:
         counts = RedisCounter(request.getfixturevalue("redis").url, wait_s=WAIT_S)
         await counts.open()
         try:
@@ -43,20 +43,20 @@ def counted(request: pytest.FixtureRequest) -> Callable[[Callable[[Counts], Awai
         finally:
             await counts.close()
 
-    async def here(test: Callable[[Counts], Awaitable[T]]) -> T:
+    async def here(test: Callable[[Counter], Awaitable[T]]) -> T:
         return await test(LocalCounter())
 
     chosen = in_redis if request.param == "shared" else here
     return lambda test: asyncio.run(chosen(test))
 
 
-def limit(counts: Counts, text: str, **more: Any) -> Rate:
-    """A limit that no other test has heard of."""
+def limit(counts: Counter, text: str, **more: Any) -> Rate:
+    """Return a limit with a name of its own."""
     return Rate(uuid.uuid4().hex, parse(text), counts, **{"clock": Clock(), **more})
 
 
 async def granted(rate: Rate, who: str, times: int, cost: int = 1) -> int:
-    """How many of so many requests are let in."""
+    """Return how many of these requests are accepted."""
     let_in = 0
     for _ in range(times):
         with suppress(RateExceeded):
@@ -65,10 +65,10 @@ async def granted(rate: Rate, who: str, times: int, cost: int = 1) -> int:
     return let_in
 
 
-def test_so_many_are_let_in_and_no_more(counted: Any) -> None:
-    """A caller may ask as often as the limit says, whatever is granted at once, and others do not matter."""
+def test_the_limit_is_exact(counted: Any) -> None:
+    """A caller is accepted exactly as often as the limit allows, independently of other callers."""
 
-    async def test(counts: Counts) -> list[int]:
+    async def test(counts: Counter) -> list[int]:
         few, many = limit(counts, "7/minute"), limit(counts, "1000/minute")
         return [
             await granted(few, "ada", 20),
@@ -79,10 +79,10 @@ def test_so_many_are_let_in_and_no_more(counted: Any) -> None:
     assert counted(test) == [7, 3, 1000]
 
 
-def test_a_new_window_is_a_new_start(counted: Any) -> None:
-    """When the window is over the caller may ask again, and not a moment earlier."""
+def test_a_new_window_resets_the_count(counted: Any) -> None:
+    """The caller is accepted again when the window ends, not before."""
 
-    async def test(counts: Counts) -> list[int]:
+    async def test(counts: Counter) -> list[int]:
         clock = Clock()
         rate = limit(counts, "3/minute", clock=clock)
         found = []
@@ -95,9 +95,9 @@ def test_a_new_window_is_a_new_start(counted: Any) -> None:
 
 
 def test_a_clock_that_was_ahead_refuses_for_one_window_at_most(counted: Any) -> None:
-    """A caller who used up a window of the future asks again in that of the present, and is told of its end."""
+    """A caller who used up a future window is accepted in the present one, and errors have its end."""
 
-    async def test(counts: Counts) -> list[int]:
+    async def test(counts: Counter) -> list[int]:
         clock = Clock()
         rate = limit(counts, "3/minute", clock=clock)
         clock.now = NOW + 3600
@@ -111,10 +111,10 @@ def test_a_clock_that_was_ahead_refuses_for_one_window_at_most(counted: Any) -> 
     assert counted(test) == [3, 3, 60]
 
 
-def test_rows_cost_what_they_are(counted: Any) -> None:
-    """A request of many rows uses that much; one that does not fit leaves what is left to smaller ones."""
+def test_rows_are_counted(counted: Any) -> None:
+    """A request with many rows uses as much; one that is too large leaves the rest to smaller ones."""
 
-    async def test(counts: Counts) -> list[int]:
+    async def test(counts: Counter) -> list[int]:
         rate = limit(counts, "1000/minute")
         return [
             await granted(rate, "ada", 1, cost=1001),
@@ -126,10 +126,10 @@ def test_rows_cost_what_they_are(counted: Any) -> None:
     assert counted(test) == [0, 3, 0, 100]
 
 
-def test_what_was_done_already_is_charged(counted: Any) -> None:
-    """A charge is never refused; whoever comes after it is."""
+def test_finished_work_is_charged(counted: Any) -> None:
+    """A charge is never refused, but the requests after it are."""
 
-    async def test(counts: Counts) -> None:
+    async def test(counts: Counter) -> None:
         rate = limit(counts, "100/minute")
         rate.check("ada")
         await rate.charge("ada", 30, is_begun=False)
@@ -146,8 +146,8 @@ def test_what_was_done_already_is_charged(counted: Any) -> None:
     counted(test)
 
 
-def test_of_many_that_begin_at_once_one_crosses_the_line(counted: Any) -> None:
-    """However many uploads begin together, each by itself larger than the limit, one finds something left."""
+def test_one_of_many_concurrent_uploads_exceeds_the_limit(counted: Any) -> None:
+    """Of many concurrent uploads that are larger than the limit, one is accepted."""
 
     async def begins(rate: Rate) -> bool:
         with suppress(RateExceeded):
@@ -155,7 +155,7 @@ def test_of_many_that_begin_at_once_one_crosses_the_line(counted: Any) -> None:
             return True
         return False
 
-    async def test(counts: Counts) -> int:
+    async def test(counts: Counter) -> int:
         name = uuid.uuid4().hex
         rates = [Rate(name, parse("100/minute"), counts, clock=Clock()) for _ in range(3)]
         return sum(await asyncio.gather(*(begins(rate) for rate in rates for _ in range(8))))
@@ -163,10 +163,10 @@ def test_of_many_that_begin_at_once_one_crosses_the_line(counted: Any) -> None:
     assert counted(test) == 1
 
 
-def test_what_was_refused_is_left_for_others(counted: Any) -> None:
-    """A request that is too large takes nothing away from smaller ones that ask another process."""
+def test_a_refused_request_uses_nothing(counted: Any) -> None:
+    """A request that is too large takes nothing from smaller ones at another process."""
 
-    async def test(counts: Counts) -> list[int]:
+    async def test(counts: Counter) -> list[int]:
         name = uuid.uuid4().hex
         one, other = (Rate(name, parse("100/minute"), counts, clock=Clock()) for _ in range(2))
         return [
@@ -178,20 +178,20 @@ def test_what_was_refused_is_left_for_others(counted: Any) -> None:
     assert counted(test) == [1, 0, 40]
 
 
-def test_many_at_once_are_counted_one_by_one(counted: Any) -> None:
-    """However many requests arrive together, exactly as many as allowed are let in."""
+def test_concurrent_requests_are_counted_exactly(counted: Any) -> None:
+    """Of many concurrent requests exactly as many as allowed are accepted."""
 
-    async def test(counts: Counts) -> int:
+    async def test(counts: Counter) -> int:
         rate = limit(counts, "50/minute")
         return sum(await asyncio.gather(*(granted(rate, "ada", 1) for _ in range(200))))
 
     assert counted(test) == 50
 
 
-def test_what_callers_are_told(counted: Any) -> None:
-    """RateLimit tells what is left and until when; a refusal when to come again, and how large the limit is."""
+def test_headers_and_errors_report_the_limit(counted: Any) -> None:
+    """RateLimit has what is left and for how long; an error has the limit and the time to retry."""
 
-    async def test(counts: Counts) -> tuple[bytes, bytes, RateExceeded]:
+    async def test(counts: Counter) -> tuple[bytes, bytes, RateExceeded]:
         rate = limit(counts, "5/minute")
         await rate.ask("ada", 2)
         left = rate.remaining("ada")
@@ -207,7 +207,7 @@ def test_what_callers_are_told(counted: Any) -> None:
 
 
 def test_processes_share_what_redis_counts(redis: Redis) -> None:
-    """Three processes with one Redis let in as many as the limit says together, within two in a hundred."""
+    """Three processes with one Redis accept as many requests as the limit together, within 2 %."""
 
     async def test(name: str, text: str) -> int:
         counts = [RedisCounter(redis.url, wait_s=WAIT_S) for _ in range(3)]
@@ -224,8 +224,8 @@ def test_processes_share_what_redis_counts(redis: Redis) -> None:
     assert 980 <= asyncio.run(test("many", "1000/minute")) <= 1000
 
 
-def test_the_limit_is_divided_where_each_counts_alone() -> None:
-    """One of four processes lets in a quarter, and says so; never nobody at all."""
+def test_a_local_limit_is_divided() -> None:
+    """One of four processes accepts a quarter and reports that limit, which is never zero."""
     quarter = limit(LocalCounter(), "100/minute", share=4)
 
     assert asyncio.run(granted(quarter, "ada", 100)) == 25
@@ -234,23 +234,23 @@ def test_the_limit_is_divided_where_each_counts_alone() -> None:
 
 
 def test_a_lost_redis_leaves_a_share() -> None:
-    """Where nobody answers on Redis' port, what may go on does so under its share; what may not is refused."""
+    """While Redis does not answer, limits with a fallback use their share, and strict ones refuse."""
 
     async def test() -> int:
-        nobody = RedisCounter("redis://127.0.0.1:1/0", wait_s=WAIT_S)
-        await nobody.open()
+        lost = RedisCounter("redis://127.0.0.1:1/0", wait_s=WAIT_S)
+        await lost.open()
         with pytest.raises(LimitsUnavailable):
-            await limit(nobody, "100/minute").ask("ada")
+            await limit(lost, "100/minute").ask("ada")
         try:
-            return await granted(limit(nobody, "100/minute", fallback=LocalCounter(), fallback_share=4), "ada", 100)
+            return await granted(limit(lost, "100/minute", fallback=LocalCounter(), fallback_share=4), "ada", 100)
         finally:
-            await nobody.close()
+            await lost.close()
 
     assert asyncio.run(test()) == 25
 
 
 def test_a_redis_that_hangs_is_waited_for_once(redis: Redis) -> None:
-    """It holds up one request, none after it, and is asked again when it is back; no answer is another's."""
+    """It delays one request only, is used again when it is back, and no request gets the answer of another."""
 
     async def test() -> tuple[int, float, list[int]]:
         counts = RedisCounter(redis.url, wait_s=WAIT_S)
@@ -274,8 +274,8 @@ def test_a_redis_that_hangs_is_waited_for_once(redis: Redis) -> None:
     assert counts == [5, 7, 6]
 
 
-def test_a_process_that_is_late_does_not_blame_redis(redis: Redis) -> None:
-    """An answer that is there when a busy loop comes to look at it counts, however late that is."""
+def test_a_busy_loop_is_not_a_failure_of_redis(redis: Redis) -> None:
+    """An answer that arrived while the event loop was busy is used, however late."""
 
     async def test() -> tuple[int, bool]:
         counts = RedisCounter(redis.url, wait_s=0.05)
@@ -289,8 +289,8 @@ def test_a_process_that_is_late_does_not_blame_redis(redis: Redis) -> None:
     assert asyncio.run(test()) == (3, False)
 
 
-def test_what_was_had_before_is_part_of_the_share(redis: Redis) -> None:
-    """Whoever has used more than a process's share when Redis is lost gets nothing on top of it."""
+def test_earlier_use_is_part_of_the_share(redis: Redis) -> None:
+    """A caller who has used more than a share before Redis is lost gets nothing more."""
 
     async def test() -> tuple[int, int]:
         counts = RedisCounter(redis.url, wait_s=WAIT_S)
@@ -305,17 +305,17 @@ def test_what_was_had_before_is_part_of_the_share(redis: Redis) -> None:
     assert asyncio.run(test()) == (40, 10)
 
 
-def test_callers_of_a_window_that_is_over_are_forgotten() -> None:
-    """What is kept of callers is what the window is long."""
+def test_callers_of_an_old_window_are_forgotten() -> None:
+    """The data of callers is kept for one window only."""
 
     async def test() -> tuple[int, int]:
         clock = Clock()
         rate = limit(LocalCounter(), "5/second", clock=clock)
         for number in range(1000):
             await rate.ask(str(number))
-        kept = len(rate._lots)
+        kept = len(rate._allowances)
         clock.now += 1
         await rate.ask("ada")
-        return kept, len(rate._lots)
+        return kept, len(rate._allowances)
 
     assert asyncio.run(test()) == (1000, 1)

@@ -9,8 +9,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
+from serve.auth.principals import Permission
 from serve.auth.security_store import SecurityStore
-from serve.auth.users import Scope, Users, reach
+from serve.auth.users import permissions_of
 from serve.errors import DatabaseUnavailable, UserExists
 from serve.storage.database import MIGRATIONS, connect, migrate, reading, revisions
 from tests.support.server import ROOT, Server, environment, run, unmeasured
@@ -30,7 +31,7 @@ def test_processes_that_start_together_migrate_once(url: str) -> None:
 
 
 def test_the_newest_migration_is_the_one_with_the_highest_number() -> None:
-    """What tells whether a database is current without alembic says what alembic says."""
+    """The check for migrations without alembic agrees with alembic."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
 
@@ -38,7 +39,7 @@ def test_the_newest_migration_is_the_one_with_the_highest_number() -> None:
 
 
 def test_a_start_on_a_current_database_does_without_alembic(tmp_path: Path) -> None:
-    """Neither alembic, nor scikit-learn, nor pandas is imported where nothing asks for them."""
+    """A start without a migration imports neither alembic, nor scikit-learn, nor pandas."""
     engine = connect(f"sqlite:///{tmp_path / 'x.db'}")
     migrate(engine)
     engine.dispose()
@@ -56,54 +57,54 @@ print(sorted({{"alembic", "pandas", "sklearn"}} & set(sys.modules)))
 
 
 def test_a_user_is_found_again(url: str) -> None:
-    """What was added is found by its name, what it may do includes its roles, and a name is taken once."""
+    """An added user is found by name, has the permissions of their roles, and no second user gets the name."""
     engine = connect(url)
     migrate(engine)
-    users, people = Users(engine), SecurityStore.of(engine, audit_days=0).user_admin("test")
+    people = SecurityStore(engine, audit_days=0).user_admin("test")
 
-    people.add("ada", password_hash="x", scopes=[Scope.PREDICT, Scope.BATCH], roles=["operator"])
+    people.add("ada", password_hash="x", permissions=[Permission.PREDICT, Permission.BATCH], roles=["operator"])
 
-    found = users.find("ada")
+    found = people.find("ada")
     assert found is not None
     with reading(engine) as session:
-        assert reach(session, found) == set(Scope)
-    assert [user.name for user in users.all()] == ["ada"]
-    assert users.find("eve") is None
+        assert permissions_of(session, found) == set(Permission)
+    assert [user.name for user in people.users()] == ["ada"]
+    assert people.find("eve") is None
     with pytest.raises(UserExists, match="'ada'"):
-        people.add("ada", password_hash="y", scopes=[])
+        people.add("ada", password_hash="y", permissions=[])
     engine.dispose()
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a\nb", "a\0b", "x" * 65, "ä"])
-def test_a_name_is_plain(name: str, tmp_path: Path) -> None:
-    """Names that a log or a database could trip over are refused before they reach it."""
+def test_an_invalid_name_is_refused(name: str, tmp_path: Path) -> None:
+    """A name that a log or a database could misinterpret is refused."""
     engine = connect(f"sqlite:///{tmp_path / 'sepal.db'}")
 
     with pytest.raises(ValueError, match="letters"):
-        SecurityStore.of(engine, audit_days=0).user_admin("test").add(name, password_hash="x")
+        SecurityStore(engine, audit_days=0).user_admin("test").add(name, password_hash="x")
     engine.dispose()
 
 
-def test_a_lost_database_is_named(tmp_path: Path) -> None:
-    """A database that is not there is an error of the domain, not of the driver."""
+def test_an_unreachable_database_is_a_domain_error(tmp_path: Path) -> None:
+    """An unreachable database raises our error, not that of the driver."""
     engine = connect(f"postgresql+psycopg://sepal@127.0.0.1:{1}/sepal")
 
     with pytest.raises(DatabaseUnavailable):
-        Users(engine).find("ada")
+        SecurityStore(engine, audit_days=0).user_admin("test").find("ada")
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
-    """A file that was overwritten is a database that does not answer."""
+def test_a_damaged_file_is_a_domain_error(tmp_path: Path) -> None:
+    """An overwritten SQLite file raises the same error."""
     (tmp_path / "sepal.db").write_text("no database at all " * 100)
     engine = connect(f"sqlite:///{tmp_path / 'sepal.db'}")
 
     with pytest.raises(DatabaseUnavailable):
-        Users(engine).find("ada")
+        SecurityStore(engine, audit_days=0).user_admin("test").find("ada")
     engine.dispose()
 
 
 def test_a_server_on_postgresql_logs_users_in(postgres_url: str, store: Path, tmp_path: Path) -> None:
-    """With SEPAL_DATABASE_URL the whole way works: two workers start at once, a user is added, and logs in."""
+    """With SEPAL_DATABASE_URL two workers start together, and an added user logs in."""
     env = environment(artifacts=store, state=tmp_path, database_url=postgres_url, workers=2)
     added = run("serve", "users", "add", "grace", "--scopes", "predict", env=env, stdin="correct horse\n")
     assert added.returncode == 0, added.stderr

@@ -58,7 +58,7 @@ def written(log: AccessLog, *lines: dict[str, Any]) -> None:
 
 
 def test_a_line_has_the_form_of_all_others() -> None:
-    """Every value is there, rounded as ever, with the time in UTC."""
+    """A line has all values, rounded, and the time in UTC."""
     stream = Stream()
 
     written(AccessLog(stream, clock=lambda: 1_800_000_000.25), LINE)
@@ -76,7 +76,7 @@ def test_a_line_has_the_form_of_all_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "logged"),
     [
         ('/"\\\n\u2028', '/"\\\n\u2028'),
         ("/\ud800", "/\ud800"),
@@ -84,18 +84,18 @@ def test_a_line_has_the_form_of_all_others() -> None:
         (None, None),
     ],
 )
-def test_whatever_was_sent_is_one_line(sent: str | None, told: str | None) -> None:
-    """Quotes, line breaks and halves of characters are escaped, what is long is cut, and what is missing is null."""
+def test_values_from_outside_stay_on_one_line(sent: str | None, logged: str | None) -> None:
+    """Quotes, line breaks and lone surrogates are escaped, long values are cut, and missing ones are null."""
     stream = Stream()
 
     written(AccessLog(stream), {**LINE, "caller": sent})
 
     assert stream.getvalue().isascii()
-    assert [line["caller"] for line in stream.lines] == [told]
+    assert [line["caller"] for line in stream.lines] == [logged]
 
 
-def test_a_write_is_what_a_pipe_takes_in_one_piece() -> None:
-    """Many lines are few writes, each of whole lines and none longer than workers may write without mixing."""
+def test_a_write_is_atomic_for_a_pipe() -> None:
+    """Many lines are few writes of whole lines, none longer than a pipe takes atomically."""
     stream = Stream()
 
     written(AccessLog(stream), *({**LINE, "request_id": str(number)} for number in range(100)))
@@ -105,8 +105,8 @@ def test_a_write_is_what_a_pipe_takes_in_one_piece() -> None:
     assert all(text.endswith("\n") and len(text) <= PIPE_BUF for text in stream.written)
 
 
-def test_a_line_waits_no_longer_than_it_may() -> None:
-    """A line that nothing follows is written all the same."""
+def test_a_line_waits_for_a_bounded_time() -> None:
+    """A line without successors is written after the wait."""
     stream = Stream()
 
     async def write_and_wait() -> None:
@@ -122,7 +122,7 @@ def test_a_line_waits_no_longer_than_it_may() -> None:
 
 
 def test_after_the_end_lines_are_written_at_once() -> None:
-    """Whatever is told while the loop ends is not left to a timer that never comes."""
+    """Lines at the end of the event loop do not wait for a timer."""
     stream = Stream()
     log = AccessLog(stream)
     log.close()
@@ -132,8 +132,8 @@ def test_after_the_end_lines_are_written_at_once() -> None:
     assert len(stream.lines) == 1
 
 
-def test_a_log_that_nobody_reads_fails_no_request(caplog: pytest.LogCaptureFixture) -> None:
-    """Where the reader has gone, lines are lost and the loss is told."""
+def test_a_closed_log_fails_no_request(caplog: pytest.LogCaptureFixture) -> None:
+    """If the reader of the log is gone, lines are lost and the loss is logged."""
 
     class Gone(Stream):
         def flush(self) -> None:
@@ -146,7 +146,7 @@ def test_a_log_that_nobody_reads_fails_no_request(caplog: pytest.LogCaptureFixtu
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_loses_no_line(store: Path, tmp_path: Path, workers: int) -> None:
-    """Every request that was answered before the end has its line, whole, once the server has ended."""
+    """Every answered request has a whole line after the server has ended."""
     with Server(environment(artifacts=store, state=tmp_path, log_format="json", workers=workers)) as server:
         api = Api(server, server.bearer())
         for number in range(50):
@@ -155,5 +155,5 @@ def test_sigterm_loses_no_line(store: Path, tmp_path: Path, workers: int) -> Non
         api.server.process.wait(20)
 
     lines = [json.loads(line) for line in server.lines if line.startswith("{")]
-    told = [line["request_id"] for line in lines if line["event"] == "request"]
-    assert all(told.count(f"request-{number}") == 1 for number in range(50))
+    ids = [line["request_id"] for line in lines if line["event"] == "request"]
+    assert all(ids.count(f"request-{number}") == 1 for number in range(50))

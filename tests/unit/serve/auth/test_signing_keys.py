@@ -1,4 +1,4 @@
-"""The file of the keys that sign: read whole or not at all, and changed by commands."""
+"""The file of signing keys: read as a whole, and changed by commands."""
 
 import os
 import stat
@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from serve.auth.jwks import SigningKey, secret_key
-from serve.auth.keyring import GENERATORS, Keyring, added, load, retired, save, used
-from serve.auth.rotation import Rotation
+from serve.auth.jwk_sets import secret_key
+from serve.auth.signing_keys import GENERATORS, DeploymentKeys, add_key, load, retire_key, save, use_key
+from serve.auth.tokens import SigningKey
 from serve.errors import Unauthenticated
 from tests.support.keys import SECRET, own_keys
 from tests.support.server import environment, run
@@ -20,12 +20,12 @@ CURVE, PAIR, KEPT_SECRET = own_keys()
 
 
 def kids(keys: tuple[SigningKey, ...]) -> list[str]:
-    """What the keys are called."""
+    """Return the ids of keys."""
     return [key.kid for key in keys]
 
 
-def test_a_file_is_for_its_owner_alone(tmp_path: Path) -> None:
-    """It has mode 600, also where there was one that was open, and nothing is left beside it."""
+def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
+    """It has mode 600, even if it replaces a readable file, and no temporary file is left."""
     file = tmp_path / "keys.json"
     file.write_text("{}")
     file.chmod(0o644)
@@ -37,24 +37,23 @@ def test_a_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert kids(load(file)) == kids(own_keys())
 
 
-def test_the_secret_verifies_behind_the_file(tmp_path: Path) -> None:
-    """While a secret is set beside a file it comes last, once, whether the file has it too or not."""
+def test_the_secret_is_the_last_key(tmp_path: Path) -> None:
+    """With a file and a secret, the secret is the last key, once, whether the file has it too or not."""
     file = tmp_path / "keys.json"
 
     save(file, (CURVE,))
-    assert kids(Keyring(file, secret=SECRET).read()) == [CURVE.kid, KEPT_SECRET.kid]
+    assert kids(DeploymentKeys(file, secret=SECRET).read()) == [CURVE.kid, KEPT_SECRET.kid]
     save(file, (KEPT_SECRET, CURVE))
-    assert kids(Keyring(file, secret=SECRET).read()) == [KEPT_SECRET.kid, CURVE.kid]
-    assert kids(Keyring(None, secret=SECRET).read()) == [KEPT_SECRET.kid]
-    with pytest.raises(ValueError, match="no key"):
-        Keyring(None).read()
+    assert kids(DeploymentKeys(file, secret=SECRET).read()) == [KEPT_SECRET.kid, CURVE.kid]
+    assert kids(DeploymentKeys(None, secret=SECRET).read()) == [KEPT_SECRET.kid]
+    assert DeploymentKeys(None).read() == ()
 
 
-def test_a_change_is_seen_whole_or_not_at_all(tmp_path: Path) -> None:
-    """The same object comes back until the content changes; a broken file is an error, and a good one counts again."""
+def test_a_changed_file_is_read_as_a_whole(tmp_path: Path) -> None:
+    """The same tuple is returned until the content changes; a broken file is an error, a repaired one is read."""
     file = tmp_path / "keys.json"
     save(file, (CURVE,))
-    ring = Keyring(file)
+    ring = DeploymentKeys(file)
     first = ring.read()
     whole = file.read_text()
 
@@ -70,92 +69,80 @@ def test_a_change_is_seen_whole_or_not_at_all(tmp_path: Path) -> None:
     assert kids(ring.read()) == [CURVE.kid, PAIR.kid]
 
 
-def test_keys_come_and_go_in_steps() -> None:
-    """A new key verifies only, the one that is used comes first, and the one that signs is not retired."""
-    keys = added((CURVE,), PAIR)
+def test_keys_are_added_used_and_retired(tmp_path: Path) -> None:
+    """A new key verifies only, a used key is the first, and the signing key cannot be retired."""
+    file = tmp_path / "keys.json"
 
-    assert kids(keys) == [CURVE.kid, PAIR.kid]
-    assert kids(used(keys, PAIR.kid)) == [PAIR.kid, CURVE.kid]
-    assert kids(retired(used(keys, PAIR.kid), CURVE.kid)) == [PAIR.kid]
+    first, second = add_key(file, "ES256"), add_key(file, "HS256")
+    assert kids(load(file)) == [first, second]
     with pytest.raises(ValueError, match="signs"):
-        retired(keys, CURVE.kid)
-    for change in (used, retired):
+        retire_key(file, first)
+    use_key(file, second)
+    assert kids(load(file)) == [second, first]
+    retire_key(file, first)
+    assert kids(load(file)) == [second]
+    for change in (use_key, retire_key):
         with pytest.raises(ValueError, match="no key"):
-            change(keys, "unheard of")
+            change(file, first)
 
 
-def test_a_ring_is_changed_under_its_tokens() -> None:
-    """What a key signed counts for as long as the key is there, whichever key signs now, and not a moment longer."""
+def test_tokens_are_valid_while_their_key_is_there() -> None:
+    """The tokens of a key are valid until the key is removed, whichever key signs now."""
     ours = tokens(CURVE)
     old = ours.issue("ada", []).token
 
-    assert ours.take((PAIR, CURVE)) == frozenset()
+    assert ours.replace_keys((PAIR, CURVE)) == frozenset()
     new = ours.issue("ada", []).token
     assert ours.verify(old).ids >= {f"kid:{CURVE.kid}"}
     assert ours.verify(new).ids >= {f"kid:{PAIR.kid}"}
     with pytest.raises(ValueError, match="no key"):
-        ours.take(())
+        ours.replace_keys(())
     assert ours.verify(old).principal.name == "ada"
-    assert ours.take((PAIR,)) == {f"kid:{CURVE.kid}"}
+    assert ours.replace_keys((PAIR,)) == {f"kid:{CURVE.kid}"}
     with pytest.raises(Unauthenticated):
         ours.verify(old)
     assert ours.verify(new).principal.name == "ada"
 
 
 def test_the_secret_of_another_deployment_is_another() -> None:
-    """The same issuer and audience under another secret are nobody."""
+    """A token with the same issuer and audience, but another secret, is refused."""
     with pytest.raises(Unauthenticated):
         tokens(secret_key(b"another secret of thirty-two bytes")).verify(tokens().issue("ada", []).token)
 
 
-def test_commands_take_turns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of eight at once, each is in the file: none writes again what another took away."""
+def test_commands_wait_for_each_other(tmp_path: Path) -> None:
+    """Eight concurrent commands add eight keys."""
     file = tmp_path / "keys.json"
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: Rotation(file).run("add", "HS256"), range(8)))
+        added = list(pool.map(lambda _: add_key(file, "HS256"), range(8)))
 
-    assert sorted(kids(load(file))) == sorted(capsys.readouterr().out.split())
+    assert sorted(kids(load(file))) == sorted(added)
     assert len(load(file)) == 8
 
 
-def test_a_pipe_is_no_file_of_keys(tmp_path: Path) -> None:
-    """What nobody writes to is not waited for."""
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """A named pipe without a writer is an error, not a wait."""
     os.mkfifo(tmp_path / "keys.json")
 
-    with pytest.raises(ValueError, match="not a file"):
+    with pytest.raises(ValueError, match="not a regular file"):
         load(tmp_path / "keys.json")
 
 
-def test_a_file_may_begin_without_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The first key of a new file signs where there was nothing else, and one that is gone is said to be gone."""
-    rotation = Rotation(tmp_path / "keys.json")
-    for action, argument in (("add", "ES256"), ("add", "HS256"), ("list", "")):
-        rotation.run(action, argument)
-    first, second, *listed = capsys.readouterr().out.splitlines()
-
-    rotation.run("use", second)
-    rotation.run("retire", first)
-
-    assert listed == [f"{first}  ES256  signs", f"{second}  HS256  verifies"]
-    assert "every token with it" in capsys.readouterr().out
-    assert kids(load(tmp_path / "keys.json")) == [second]
-
-
-def test_no_id_looks_like_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An id is an argument of `use` and `retire`: a key whose id begins with a hyphen is made anew."""
+def test_no_id_begins_with_a_hyphen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An id is an argument of commands, so a key whose id begins with a hyphen is generated again."""
     generate = GENERATORS["HS256"]
     odd = next(key for key in iter(generate, None) if key.kid.startswith("-"))
     made = iter([odd, odd, KEPT_SECRET])
     monkeypatch.setitem(cast(dict[str, Any], GENERATORS), "HS256", lambda: next(made))
 
-    Rotation(tmp_path / "keys.json").run("add", "HS256")
+    add_key(tmp_path / "keys.json", "HS256")
 
     assert kids(load(tmp_path / "keys.json")) == [KEPT_SECRET.kid]
 
 
-def test_the_commands_rotate(tmp_path: Path) -> None:
-    """A new file begins with the secret, which signs on; then a key is added, used, and the secret retired."""
+def test_commands_rotate_from_the_secret_to_a_key(tmp_path: Path) -> None:
+    """A new file begins with the secret, which continues to sign; then a key is used and the secret retired."""
     file = tmp_path / "keys.json"
     env = environment(state=tmp_path, secret_key=SECRET, token_keys=file)
 
@@ -178,8 +165,8 @@ def test_the_commands_rotate(tmp_path: Path) -> None:
     ("arguments", "complaint"),
     [(["list"], "No such file"), (["use", "x"], "No such file"), (["add", "none"], "invalid choice")],
 )
-def test_a_command_that_cannot_be_is_told(tmp_path: Path, arguments: list[str], complaint: str) -> None:
-    """Without a file there is nothing to list or use, and no algorithm but ours is made a key for."""
+def test_an_invalid_command_prints_the_reason(tmp_path: Path, arguments: list[str], complaint: str) -> None:
+    """A missing file and an unknown algorithm are one-line errors."""
     ended = run("serve", "signing-keys", *arguments, env=environment(state=tmp_path, token_keys=tmp_path / "no.json"))
 
     assert ended.returncode == 2
@@ -187,8 +174,8 @@ def test_a_command_that_cannot_be_is_told(tmp_path: Path, arguments: list[str], 
     assert "Traceback" not in ended.stderr
 
 
-def test_commands_need_a_file(tmp_path: Path) -> None:
-    """Who has no file is told which setting names one."""
+def test_commands_need_the_setting(tmp_path: Path) -> None:
+    """Without a file the error names the setting."""
     ended = run("serve", "signing-keys", "list", env=environment(state=tmp_path))
 
     message = "SEPAL_TOKEN_KEYS is not set: it must name the file of the keys that sign tokens\n"

@@ -1,4 +1,4 @@
-"""Keys as JSON: what is read, what is passed over, what is refused."""
+"""Sets of keys as JSON: what is read, skipped and refused."""
 
 import json
 from typing import Any
@@ -6,66 +6,57 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from serve.auth.jwks import (
-    SigningKey,
-    asymmetric_key,
-    private_set,
-    public_set,
-    secret_key,
-)
-from serve.auth.private_keys import read_private
-from serve.auth.public_keys import read_public
+from serve.auth.jwk_sets import private_set, read_private_set, read_public_set, secret_key
+from serve.auth.tokens import KeySet
 from tests.support.keys import SECRET, ec_key, own_keys, public_jwk, rsa_key, spelled, thumbprint
 
 BOTH = ("RS256", "ES256")
 
 
 def text(value: object) -> bytes:
-    """A value as a file has it."""
+    """Return a value as the content of a file."""
     return json.dumps(value).encode()
 
 
-def ours(place: int, **changes: object) -> bytes:
-    """A file with one of our keys, with these members instead of the right ones; None takes one away."""
+def private_file(place: int, **changes: object) -> bytes:
+    """Return a file with one signing key, with some members changed, or removed if None."""
     entries: Any = private_set(own_keys())["keys"]
     entry = {**entries[place], **changes}
     return text({"keys": [{name: value for name, value in entry.items() if value is not None}]})
 
 
-def test_what_is_written_is_read() -> None:
-    """Keys of every kind come back as they went, in their order."""
+def test_written_keys_are_read() -> None:
+    """Keys of every kind are equal after writing and reading, and in the same order."""
     keys = own_keys()
 
-    found = read_private(text(private_set(keys)))
+    found = read_private_set(text(private_set(keys)))
 
     assert [(key.kid, key.alg) for key in found] == [(key.kid, key.alg) for key in keys]
-    assert public_set(found) == public_set(keys)
-    assert found[2].private == SECRET.encode()
+    assert private_set(found) == private_set(keys)
 
 
-def test_an_id_follows_from_its_key() -> None:
-    """Of a pair it is the thumbprint of RFC 7638; of a secret it is nothing that the secret is found in."""
-    assert asymmetric_key(rsa_key()).kid == thumbprint(public_jwk(rsa_key()))
-    assert asymmetric_key(ec_key()).kid == thumbprint(public_jwk(ec_key()))
+def test_an_id_is_derived_from_its_key() -> None:
+    """The id of a pair is its thumbprint (RFC 7638); the id of a secret reveals nothing of it."""
+    assert [key.kid for key in own_keys()[:2]] == [thumbprint(public_jwk(key)) for key in (ec_key(), rsa_key())]
     assert secret_key(b"a" * 32).kid != secret_key(b"b" * 32).kid
     assert spelled(b"a" * 32)[:8] not in secret_key(b"a" * 32).kid
 
 
-def test_public_is_public_only() -> None:
-    """What everybody may see are the halves of pairs, with what they are for; of a secret nothing, not even its id."""
-    shown: Any = public_set(own_keys())["keys"]
+def test_the_public_set_has_public_members_only() -> None:
+    """The set has the public keys of pairs, and nothing of a secret, not even its id."""
+    shown: Any = KeySet(own_keys()).public["keys"]
 
     assert [sorted(entry) for entry in shown] == [
         ["alg", "crv", "kid", "kty", "use", "x", "y"],
         ["alg", "e", "kid", "kty", "n", "use"],
     ]
-    assert read_public(text({"keys": shown}), BOTH).keys() == {(key.alg, key.kid) for key in own_keys()[:2]}
+    assert read_public_set(text({"keys": shown}), BOTH).keys() == {(key.alg, key.kid) for key in own_keys()[:2]}
 
 
 def test_a_key_does_not_show_itself() -> None:
-    """Printed, in a log or a traceback, a key is its id."""
+    """The text of a key, in a log or a traceback, is its id."""
     assert SECRET not in repr(own_keys())
-    assert str(own_keys()[2]) == repr(SigningKey(own_keys()[2].kid, "HS256", b""))
+    assert str(own_keys()[2]) == f"SigningKey(kid={own_keys()[2].kid!r})"
 
 
 @pytest.mark.parametrize(
@@ -100,35 +91,35 @@ def test_a_key_does_not_show_itself() -> None:
     ],
     ids=str,
 )
-def test_a_key_of_ours_is_exactly_one(place: int, changes: dict[str, object]) -> None:
-    """A member that is missing, of another kind or too many is refused, and the message holds no part of the key."""
+def test_an_invalid_signing_key_is_refused(place: int, changes: dict[str, object]) -> None:
+    """A missing, wrong or unknown member is refused, and the message contains no part of the key."""
     with pytest.raises(ValueError, match=r"^(keys\.0|the set)") as refused:
-        read_private(ours(place, **changes))
+        read_private_set(private_file(place, **changes))
 
-    entry = json.loads(ours(place))["keys"][0]
+    entry = json.loads(private_file(place))["keys"][0]
     assert not any(entry.get(name, "none") in str(refused.value) for name in ("k", "d", "p", "q"))
 
 
 @pytest.mark.parametrize(
     "odd", [b"", b"[]", b"{}", b'{"keys":[]}', b"{", b"\xff", b"[" * 9000, b'{"keys":[],"keys":[]}']
 )
-def test_a_file_that_is_no_set_is_refused(odd: bytes) -> None:
-    """An empty set is none, nor is anything that is not JSON, or has a key twice."""
-    for read in (read_private, lambda content: read_public(content, BOTH)):
+def test_an_invalid_set_is_refused(odd: bytes) -> None:
+    """An empty set, content that is not JSON, and repeated members are refused."""
+    for read in (read_private_set, lambda content: read_public_set(content, BOTH)):
         with pytest.raises(ValueError, match=r"set|JSON|List|Field|Input"):
             read(odd)
 
 
-def test_a_key_is_there_once() -> None:
+def test_a_repeated_key_is_refused() -> None:
     """A file with the same key twice is refused."""
     twice: Any = private_set(own_keys())["keys"]
 
     with pytest.raises(ValueError, match="twice"):
-        read_private(text({"keys": [twice[0], twice[0]]}))
+        read_private_set(text({"keys": [twice[0], twice[0]]}))
 
 
-def test_of_an_issuer_only_what_can_verify_is_taken() -> None:
-    """Secrets, short and other keys, private halves, keys to encrypt with and those of one name are passed over."""
+def test_only_keys_that_can_verify_are_read_from_an_issuer() -> None:
+    """Secrets, weak keys, private keys, encryption keys and keys with the same id are skipped."""
     pair = public_jwk(rsa_key(), kid="good")
     passed_over: list[dict[str, object]] = [
         {"kty": "oct", "kid": "o", "k": spelled(b"k" * 32), "alg": "HS256"},
@@ -157,10 +148,10 @@ def test_of_an_issuer_only_what_can_verify_is_taken() -> None:
         {},
     ]
 
-    found = read_public(text({"keys": [*passed_over, pair], "more": 1}), BOTH)
+    found = read_public_set(text({"keys": [*passed_over, pair], "more": 1}), BOTH)
 
     assert list(found) == [("RS256", "good")]
     with pytest.raises(ValueError, match="no key"):
-        read_public(text({"keys": passed_over}), BOTH)
+        read_public_set(text({"keys": passed_over}), BOTH)
     with pytest.raises(ValueError, match="no key"):
-        read_public(text({"keys": [pair]}), ("ES256",))
+        read_public_set(text({"keys": [pair]}), ("ES256",))

@@ -1,4 +1,4 @@
-"""Keys for machines: long, random, shown once, and kept as a digest."""
+"""API keys for machines: long, random, shown once, and stored as a digest."""
 
 import hashlib
 import hmac
@@ -12,10 +12,8 @@ from sqlalchemy import Double, Engine, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from serve.auth.audit import Audit
-from serve.auth.principals import Principal, Verified
+from serve.auth.principals import Permission, Principal, Verified, known_permissions, scope_of
 from serve.auth.revocations import Revocations
-from serve.auth.users import Scope
-from serve.auth.users.scopes import known, written
 from serve.errors import KeyNotFound, Unauthenticated
 from serve.storage.database import Base, reading, writing
 
@@ -25,8 +23,8 @@ LONGEST_LIFE_S = 366 * 86_400
 _FORM = re.compile(r"sepal_([0-9a-f]{16})_([0-9a-f]{64})")
 
 
-class Key(Base):
-    """One key; its secret is with its owner only."""
+class ApiKey(Base):
+    """An API key; only its owner has its secret."""
 
     __tablename__ = "keys"
 
@@ -39,8 +37,8 @@ class Key(Base):
     revoked_at: Mapped[float | None] = mapped_column(Double)
 
 
-class Keys:
-    """The keys of all machines. Each call blocks: make it in a thread."""
+class ApiKeys:
+    """All API keys. Each call blocks: call it in a thread."""
 
     def __init__(
         self, engine: Engine, *, revocations: Revocations, audit: Audit, clock: Callable[[], float] = time.time
@@ -50,21 +48,21 @@ class Keys:
         self._audit = audit
         self._clock = clock
 
-    def create(self, name: str, scopes: Iterable[Scope], *, life_s: float, who: str) -> str:
+    def create(self, name: str, permissions: Iterable[Permission], *, life_s: float, who: str) -> str:
         """
-        A new key; this is the only time that anybody sees it.
+        Create a key and return it; it is not stored and cannot be shown again.
 
         Raises:
-            ValueError: The name has characters that a name has not, or it would live too long, or for nothing.
+            ValueError: The name or the lifetime is invalid, or there is no permission.
         """
         if re.fullmatch(NAME, name) is None:
-            raise ValueError("the name of a key has 1 to 64 letters, digits and . _ -")
+            raise ValueError("a key name has 1 to 64 letters, digits and . _ -")
         if not 0 < life_s <= LONGEST_LIFE_S:
-            raise ValueError(f"a key lives a minute at least, and {LONGEST_LIFE_S // 86_400} days at most")
-        now, id_, secret, scope = self._clock(), secrets.token_hex(8), secrets.token_hex(32), written(scopes)
+            raise ValueError(f"a key must expire after 1 minute to {LONGEST_LIFE_S // 86_400} days")
+        now, id_, secret, scope = self._clock(), secrets.token_hex(8), secrets.token_hex(32), scope_of(permissions)
         if not scope:
-            raise ValueError("a key needs a scope")
-        key = Key(id=id_, name=name, digest=_digest(secret), scope=scope, created_at=now, expires_at=now + life_s)
+            raise ValueError("a key needs at least one scope")
+        key = ApiKey(id=id_, name=name, digest=_digest(secret), scope=scope, created_at=now, expires_at=now + life_s)
         with writing(self._engine) as session:
             session.add(key)
             self._audit.note(session, "key-created", who=who, subject=f"key:{name}", key=id_, scopes=scope)
@@ -72,48 +70,50 @@ class Keys:
 
     def verify(self, bearer: str) -> Verified:
         """
-        What a key says.
+        Verify a key.
 
         Raises:
-            Unauthenticated: It does not count; the reason is not told.
-            DatabaseUnavailable: Nobody can say.
+            Unauthenticated: The key is invalid; the client does not learn why.
+            DatabaseUnavailable: The database does not answer.
         """
         id_, secret = parse(bearer)
         with reading(self._engine) as session:
-            key = session.get(Key, id_)
+            key = session.get(ApiKey, id_)
         if key is None or not hmac.compare_digest(key.digest, _digest(secret)):
             raise Unauthenticated("unknown key")
         if key.revoked_at is not None:
             raise Unauthenticated("revoked")
         if not self._clock() < key.expires_at:
             raise Unauthenticated("expired")
-        return Verified(Principal(f"key:{key.name}", known(key.scope)), 0.0, key.expires_at, frozenset({key.id}))
+        return Verified(
+            Principal(f"key:{key.name}", known_permissions(key.scope)), 0.0, key.expires_at, frozenset({key.id})
+        )
 
-    def give_up(self, bearer: str) -> None:
+    def revoke_own(self, bearer: str) -> None:
         """
-        Revoke a key by having it, as whoever finds one that has leaked can do; what is none is passed over.
+        Revoke the key that the caller presents, as anyone who finds a leaked one may; ignore an invalid key.
 
         Raises:
-            DatabaseUnavailable: Nobody can.
+            DatabaseUnavailable: The database does not answer.
         """
         with suppress(Unauthenticated, KeyNotFound):
             name = self.verify(bearer).principal.name
             self.revoke(parse(bearer)[0], who=name)
 
-    def all(self) -> list[Key]:
-        """Every key, the oldest first."""
+    def all(self) -> list[ApiKey]:
+        """Return all keys, the oldest first."""
         with reading(self._engine) as session:
-            return list(session.scalars(select(Key).order_by(Key.created_at)))
+            return list(session.scalars(select(ApiKey).order_by(ApiKey.created_at)))
 
-    def revoke(self, id_: str, *, who: str) -> Key:
+    def revoke(self, id_: str, *, who: str) -> ApiKey:
         """
-        A key counts no more, here at once and elsewhere within seconds.
+        Revoke a key, at once in this process and within seconds in all others.
 
         Raises:
-            KeyNotFound: There is none of that id, or it was revoked before.
+            KeyNotFound: There is no key of that id, or it is revoked already.
         """
         with writing(self._engine) as session:
-            key = session.scalar(select(Key).where(Key.id == id_, Key.revoked_at.is_(None)).with_for_update())
+            key = session.scalar(select(ApiKey).where(ApiKey.id == id_, ApiKey.revoked_at.is_(None)).with_for_update())
             if key is None:
                 raise KeyNotFound(f"no valid key has the id {id_!r}; python -m serve keys list")
             key.revoked_at = self._clock()
@@ -124,10 +124,10 @@ class Keys:
 
 def parse(bearer: str) -> tuple[str, str]:
     """
-    The id and the secret of a key.
+    Split a key into its id and its secret.
 
     Raises:
-        Unauthenticated: It has not the form of one.
+        Unauthenticated: The key is malformed.
     """
     found = _FORM.fullmatch(bearer)
     if found is None:

@@ -1,4 +1,4 @@
-"""Counts of all processes together: the `limits` library over Redis, and what becomes of them when it is lost."""
+"""A counter of requests for all processes, in Redis by the `limits` library."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 
 from serve.errors import LimitsUnavailable
 
-# How long a trial may take, and how long after one that failed comes the next.
+# How long a trial may take, and the pause after one that failed.
 _TRIAL_S = 1.0
 _RETRY_S = 1.0
 
@@ -19,9 +19,9 @@ _log = structlog.get_logger("serve.limits")
 
 class RedisCounter:
     """
-    Counts of all processes together, in Redis.
+    Counts for all processes, in Redis.
 
-    One question that it fails to answer, and it is left alone until a trial succeeds: requests do not wait for that.
+    After one failure no request waits for Redis until a trial in the background succeeds.
     """
 
     def __init__(self, url: str, *, wait_s: float) -> None:
@@ -36,12 +36,12 @@ class RedisCounter:
         self._healing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Connect; where that fails, it is tried again and again, and nobody waits for it."""
+        """Connect; after a failure, try again in the background."""
         if not await self._answers():
-            self._lose("no answer")
+            self._lost("no answer")
 
     async def close(self) -> None:
-        """Ask no more."""
+        """Close the connections."""
         if self._healing:
             self._healing.cancel()
         await self._storage.bridge.get_connection().aclose()  # type: ignore[attr-defined]  # every bridge has it
@@ -49,39 +49,39 @@ class RedisCounter:
     async def add(self, key: str, window_s: int, amount: int) -> int:
         if self._healing:
             raise LimitsUnavailable
-        asked = asyncio.ensure_future(self._storage.incr(key, window_s, amount))
+        pending = asyncio.ensure_future(self._storage.incr(key, window_s, amount))
         try:
-            return await self._answer(asked)
+            return await self._wait_for(pending)
         except (StorageError, TimeoutError) as error:
-            self._lose(type(error).__name__)
+            self._lost(type(error).__name__)
             raise LimitsUnavailable from error
         finally:
-            asked.cancel()
+            pending.cancel()
 
-    async def _answer(self, asked: "asyncio.Future[int]") -> int:
+    async def _wait_for(self, pending: "asyncio.Future[int]") -> int:
         loop = asyncio.get_running_loop()
         until = loop.time() + self._wait_s
-        while not (await asyncio.wait({asked}, timeout=until - loop.time()))[0]:
-            # A loop that was busy looks at its clock before it looks at its sockets: the answer may be there, and it is
-            # not Redis that was late.
+        while not (await asyncio.wait({pending}, timeout=until - loop.time()))[0]:
+            # A busy event loop handles timers before sockets, so the answer may have arrived: wait once more if the
+            # loop, and not Redis, was late.
             if loop.time() - until < self._wait_s / 4:
                 raise TimeoutError
             until = loop.time() + self._wait_s
-        return asked.result()
+        return pending.result()
 
-    def _lose(self, reason: str) -> None:
+    def _lost(self, reason: str) -> None:
         if self._healing is None:
             _log.warning("redis does not answer", reason=reason)
             self._healing = asyncio.create_task(self._heal())
 
     async def _heal(self) -> None:
-        while not await self._answers():  # noqa: ASYNC110  # Redis does not tell that it is back
+        while not await self._answers():  # noqa: ASYNC110  # Redis does not report that it is back
             await asyncio.sleep(_RETRY_S)
         self._healing = None
         _log.info("redis answers again")
 
     async def _answers(self) -> bool:
-        # The library's own check is a ping, and would leave its script to be loaded by the first request.
+        # The library's own check is a ping, after which the first request would still have to load its script.
         try:
             async with asyncio.timeout(_TRIAL_S):
                 await self._storage.incr("trial", 1)

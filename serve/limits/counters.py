@@ -1,25 +1,25 @@
-"""Who counts: the `limits` library, in this process; `shared.py` has the same for all of them."""
+"""Counters of requests; this one counts for its process alone, that of `redis_counter.py` for all processes."""
 
 from typing import Protocol
 
 from limits.storage import MemoryStorage
 
 
-class Counts(Protocol):
-    """Counts up, and tells where that led."""
+class Counter(Protocol):
+    """Counts requests by key."""
 
     async def add(self, key: str, window_s: int, amount: int) -> int:
         """
-        Add to a key's count, which is forgotten after `window_s` seconds; what it is now.
+        Add to the count of a key, which is forgotten after `window_s` seconds, and return the new count.
 
         Raises:
-            LimitsUnavailable: Nobody can tell.
+            LimitsUnavailable: The counter does not answer.
         """
         ...
 
 
 class LocalCounter:
-    """Counts of this process alone."""
+    """Counts for this process alone."""
 
     def __init__(self) -> None:
         self._storage = MemoryStorage()

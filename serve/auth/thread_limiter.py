@@ -1,4 +1,4 @@
-"""Threads for those who wait to be recognised: a few at once, and nobody waits for ever."""
+"""A bounded number of threads for blocking calls: password hashes and the database."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,14 +8,14 @@ from anyio import CapacityLimiter, move_on_after, to_thread
 
 from serve.errors import Busy
 
-# Longer than a queue of honest callers takes; shorter than they have patience for.
+# Longer than a queue of honest callers takes, and shorter than clients wait.
 WAIT_S = 5.0
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class AuthThreads:
-    """Runs what blocks, on a hash or on the database, apart from what predicts."""
+class ThreadLimiter:
+    """Runs blocking calls in threads of their own, so that predictions never wait for them."""
 
     def __init__(self, threads: int, *, wait_s: float = WAIT_S) -> None:
         self._limiter = CapacityLimiter(threads)
@@ -23,12 +23,12 @@ class AuthThreads:
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """
-        What a call returns.
+        Return the result of a call.
 
         Raises:
-            Busy: No thread was free in time; the call was not begun.
+            Busy: No thread became free in time; the call was not made.
         """
-        # Cancels the wait for a thread only: what runs in one is waited for, whatever time it is.
+        # This cancels only the wait for a thread: a call that runs in one is always waited for.
         with move_on_after(self._wait_s):
             return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._limiter)
         raise Busy
