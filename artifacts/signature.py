@@ -1,6 +1,6 @@
 """The columns of a model together: the check of a batch, and what the estimator is handed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from artifacts.columns import Column
-from artifacts.values import Array, Check, Fault, builder
+from artifacts.values import Array, Check, Fault
 
 if TYPE_CHECKING:
     from artifacts.frames import Fitted
@@ -138,7 +138,7 @@ class Signature(BaseModel):
         if self._is_uniform:
             return np.array(rows, dtype=self.columns[0].dtype)
         columns = zip(*rows, strict=True)
-        return self.table([build(values) for build, values in zip(self._builders, columns, strict=True)])
+        return self.table([check.build(values) for check, values in zip(self._checks, columns, strict=True)])
 
     def as_fitted(self, table: Table) -> "Fitted":
         """A table as what the estimator was fitted on: an array, a frame or a series, with the dtypes of training."""
@@ -154,10 +154,6 @@ class Signature(BaseModel):
         if self.container == "series":
             return frames.series(self.columns[0], table.arrays[0])
         return frames.frame(self.columns, table.arrays)
-
-    @cached_property
-    def _builders(self) -> list[Callable[[Sequence[Any]], Array]]:
-        return [builder(column) for column in self.columns]
 
     @cached_property
     def _is_uniform(self) -> bool:

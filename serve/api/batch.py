@@ -212,7 +212,7 @@ class _Upload:
             else CsvEncoder(decoder.header, manifest.classes, spread, decoder.delimiter, escape_all=options.escape_all)
         )
         self._encode, self._blocks = partial(encode, encoder), decoder.blocks()
-        return encoder.header() + self._read_and_write(self._predict)
+        return encoder.header + self._read_and_write(self._predict)
 
     async def next(self) -> bytes:
         """

@@ -26,7 +26,6 @@ from serve.dialects.csv import lines as csv_lines
 from serve.dialects.csv import records as csv_records
 from serve.dialects.csv.decoder import CsvDecoder
 from serve.dialects.csv.encoder import CsvEncoder
-from serve.dialects.csv.lines import LineLimits
 from serve.dialects.csv.options import CsvOptions
 from serve.dialects.csv.passed import PassedRows
 from serve.dialects.ndjson import NdjsonEncoder
@@ -96,7 +95,7 @@ def _answered(
             if as_ndjson
             else CsvEncoder(*names, source.delimiter, escape_all=options.escape_all)
         )
-        written.append(encoder.header())
+        written.append(encoder.header)
         for block in source.blocks():
             written.append(encode(encoder, block, (classify if labels else regress)(block.batch)))  # noqa: PERF401
     except InvalidInput as error:
@@ -155,7 +154,7 @@ def test_many_at_once_are_answered_as_one_by_one(
     found, error = _answered(body, labels, options, as_ndjson=as_ndjson)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_decoder, "take", lambda *_: None)
+        patch.setattr(csv_decoder, "take", lambda *_, **__: None)
         wanted, wanted_error = _answered(body, labels, options, as_ndjson=as_ndjson)
     # A row that is too large ends the answer only in the first block, and blocks end elsewhere.
     if not (error + wanted_error).startswith("csv-cell-too-large"):
@@ -239,8 +238,3 @@ def test_a_bad_row_takes_few_steps(bad: str, monkeypatch: pytest.MonkeyPatch) ->
 
     assert (answered.count(b"\n"), error) == (10_001, "")
     assert pstats.Stats(profile).total_calls < 20 * 10_000  # type: ignore[attr-defined]  # typeshed leaves it out
-
-
-def test_a_block_has_room_for_one_row() -> None:
-    """However long an answer is, and however small a part of a block is asked for, there is a row in it."""
-    assert LineLimits(max_bytes=1, answered=2**30, delimiter=",", part=2).rows == 1
