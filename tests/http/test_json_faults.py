@@ -1,4 +1,4 @@
-"""How mistakes in JSON rows are told, and what a caller may ask for besides."""
+"""How errors of JSON rows are reported, and the query parameters of a prediction."""
 
 import json
 from typing import Any

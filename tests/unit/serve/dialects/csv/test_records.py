@@ -87,7 +87,7 @@ def test_a_cell_may_be_as_long_as_the_limit(text: str) -> None:
     end=st.sampled_from(["\n", "\r\n", "\r"]),
 )
 def test_large_rows_are_kept_in_their_places(pieces: list[str], end: str) -> None:
-    """Whatever is in a row that is too large, it is one record, and the rows behind it are read as ever."""
+    """Whatever is in a row that is too large, it is one record, and the rows after it are read."""
     text = "".join(pieces).replace("\n", end)
     try:
         whole = list(Records(io.StringIO(text, newline=""), ",", max_cell=1_000))
