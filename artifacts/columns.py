@@ -1,4 +1,4 @@
-"""What one column of a table is: its kind, its dtype, and what training saw in it."""
+"""One column of a table: its kind, its dtype, and what training saw in it."""
 
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
@@ -28,7 +28,7 @@ Level: TypeAlias = StrictBool | StrictInt | StrictFloat | StrictStr
 
 
 class Category(BaseModel):
-    """One value of a category, and in how many rows of training it stood."""
+    """One value of a category, and in how many rows of training it occurs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,21 +38,21 @@ class Category(BaseModel):
 
 class Column(BaseModel):
     """
-    One column: what it holds, and what it may not hold, as the rows that were learned from, or a sample of them, show.
+    One column: which values are valid in it, as training rows, or a sample of them, show.
 
     Attributes:
         dtype: As numpy or pandas names it; `U` is numpy's array of texts.
-        nullable: Whether these rows have a null, or its publisher showed that the model takes one.
-        required: Whether callers must send it; the model ignores one that they need not.
+        nullable: Whether these rows have a null, or the publisher showed that the model accepts one.
+        required: Whether callers must send it; the model ignores a column that is not required.
         null: What a null was in a column of dtype object: `nan` or `none`.
         minimum, maximum: The range of the numbers, or of the lengths of a text in characters.
         categories: The values of a category; where the dtype is `category`, all of its levels in their order.
         levels: The dtype of these levels.
-        ordered: Whether their order means something.
-        unknown: What becomes of a text that is none of the categories: refused, or passed to the estimator.
+        ordered: Whether they are ordered.
+        unknown: How an unknown category is handled: refused, or passed to the estimator.
         example: A value that works.
-        sampled: Whether nulls, range and categories are those of a sample of rows; those of training are unknown then.
-        numbers: How a CSV writes the numbers of this column; None is as JSON does.
+        sampled: Whether nulls, range and categories are those of a sample of rows, and those of training are unknown.
+        numbers: How a CSV writes the numbers of this column; None means as JSON does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,7 +80,7 @@ class Column(BaseModel):
 
     @property
     def saw(self) -> str:
-        """Where nulls, range and categories are from, as the beginning of a sentence about them."""
+        """Where nulls, range and categories come from, as the beginning of a sentence about them."""
         return "the sample that it was published with has" if self.sampled else "training saw"
 
     @property
@@ -93,24 +93,24 @@ class Column(BaseModel):
 
     @model_validator(mode="after")
     def _can_be_cast(self) -> Self:
-        # Found here, a column that nothing can hold is a manifest's mistake; later it would be every request's.
+        # A dtype that cannot hold the column is an error of the manifest here; later every request would fail.
         if (self.minimum is None) != (self.maximum is None):
-            raise ValueError("minimum and maximum come together")
+            raise ValueError("minimum and maximum must be given together")
         kind = KINDS[self.kind]
         if self.numbers and not kind.is_numeric:
             raise ValueError(f"a column of kind {self.kind} has no number format")
         if self.dtype in kind.pandas:
             if self.dtype == "category" and not self._has_levels():
-                raise ValueError("the levels of a category are no distinct values of their dtype")
+                raise ValueError("the levels of a category must be distinct values of their dtype")
             return self
         try:
             dtype = np.dtype(self.dtype)
         except TypeError as error:
-            raise ValueError(f"'{shorten(self.dtype)}' is no dtype") from error
-        # Spelt exactly so: "<U2" would cut texts, and no caller can send what a wider float holds.
+            raise ValueError(f"'{shorten(self.dtype)}' is not a dtype") from error
+        # Spelled exactly so: "<U2" would cut texts, and no caller can send the digits of a wider float.
         is_plain = self.dtype in {dtype.name, "U"} and dtype.itemsize <= 8
         if not is_plain or dtype.kind not in kind.numpy or (self.nullable and dtype.kind != "f"):
-            raise ValueError(f"{shorten(self.dtype)} holds no {'nullable ' if self.nullable else ''}{self.kind}")
+            raise ValueError(f"{shorten(self.dtype)} cannot hold a {'nullable ' if self.nullable else ''}{self.kind}")
         return self
 
     def _has_levels(self) -> bool:

@@ -39,8 +39,8 @@ def features_of(model: Any) -> Features:
     """
     inner = first_step(model)
     if inner is not model:
-        found = features_of(inner)
-        return found if found != Features() else _of_sklearn(model)
+        features = features_of(inner)
+        return features if features != Features() else _of_sklearn(model)
     libraries = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
     if "catboost" in libraries:
         return _unless_invented(getattr(model, "feature_names_", None), "{place}")

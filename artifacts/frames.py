@@ -1,4 +1,4 @@
-"""Checked columns as pandas holds them: for estimators that were fitted on a frame, and for nobody else."""
+"""Checked columns as pandas objects, for estimators that were fitted on a frame."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -15,30 +15,30 @@ Fitted: TypeAlias = NDArray[Any] | pd.DataFrame | pd.Series
 
 
 def frame(columns: Sequence[Column], arrays: Sequence[NDArray[Any]]) -> pd.DataFrame:
-    """One array a column, each in the dtype of training."""
+    """Return a frame of one array per column, each in the dtype of training."""
     return pd.DataFrame(
         {column.name: _kept(cast(column, array)) for column, array in zip(columns, arrays, strict=True)}
     )
 
 
 def named(names: Sequence[str], rows: NDArray[Any]) -> pd.DataFrame:
-    """Shape (rows, columns) of one dtype, under the names of training."""
+    """Return a frame of rows of one dtype, shape (rows, columns), with the names of training."""
     return pd.DataFrame(rows, columns=list(names))
 
 
 def series(column: Column, array: NDArray[Any]) -> "pd.Series[Any]":
-    """One column by itself."""
+    """Return one column as a series."""
     return pd.Series(_kept(cast(column, array)), name=column.name)
 
 
 def cast(column: Column, array: NDArray[Any]) -> NDArray[Any] | ExtensionArray:
-    """A checked array, None for a null, in the very dtype of its column."""
+    """Return a checked array, in which None is a null, in the very dtype of its column."""
     dtype = column.dtype
     if dtype == "category":
         codes = {value: code for code, value in enumerate(column.known)}
-        # An unknown one that passes is a null to pandas.
-        found = np.fromiter((codes.get(value, -1) for value in array), dtype=np.intp, count=len(array))
-        return pd.Categorical.from_codes(found, dtype=column.level_dtype)
+        # An unknown category that passes is a null to pandas.
+        places = np.fromiter((codes.get(value, -1) for value in array), dtype=np.intp, count=len(array))
+        return pd.Categorical.from_codes(places, dtype=column.level_dtype)
     if dtype in {"str", "string"}:
         return _texts(array, np.nan if dtype == "str" else pd.NA)
     if dtype == "boolean" or (dtype != "U" and dtype[0].isupper()):
@@ -47,7 +47,7 @@ def cast(column: Column, array: NDArray[Any]) -> NDArray[Any] | ExtensionArray:
 
 
 def with_nulls(column: Column, array: NDArray[Any]) -> NDArray[Any]:
-    """Among objects a null is the None or the NaN of training, for scikit-learn tells them apart."""
+    """Return an array in which a null is the None or NaN of training: scikit-learn distinguishes them among objects."""
     if column.dtype != "object" or column.null == "none" or not column.nullable:
         return array
     return np.array([np.nan if value is None else value for value in array] or array, dtype=object)
@@ -57,7 +57,7 @@ def _texts(array: NDArray[Any], null: Any) -> ExtensionArray:
     try:
         return pd.array(array, dtype=pd.StringDtype(na_value=null))
     except UnicodeEncodeError:
-        # Half a character, which JSON can bring, is no text to Arrow.
+        # JSON can send half a character, which Arrow does not accept.
         return pd.array(array, dtype=pd.StringDtype("python", na_value=null))
 
 
@@ -70,5 +70,5 @@ def _masked(array: NDArray[Any], dtype: np.dtype[Any]) -> ExtensionArray:
 
 
 def _kept(array: NDArray[Any] | ExtensionArray) -> "NDArray[Any] | ExtensionArray | pd.Series[Any]":
-    """An array that pandas takes as it is: of objects that are all texts it would make its own dtype of texts."""
+    """Return an array so that pandas keeps its dtype: of objects that are all texts it would make texts of its own."""
     return pd.Series(array, dtype=object) if array.dtype == object else array

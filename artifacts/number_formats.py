@@ -1,4 +1,4 @@
-"""How the numbers of one CSV column are written, and how such a cell is read; training and server use the same code."""
+"""How the numbers of a CSV column are written, and how such a cell is read, in training and by the server."""
 
 import re
 import unicodedata
@@ -16,11 +16,11 @@ Thousands: TypeAlias = Literal["", ",", ".", " ", "'"]
 # nothing is tried twice, so that a long cell takes time in proportion to its length.
 NUMBER = re.compile(r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 WHOLE = re.compile(r"[+-]?[0-9]+")
-# A whole number of more digits than this is cut: it is refused as too long all the same.
+# A whole number is cut to this many digits: a longer one is refused as too long anyway.
 _LONGESTWHOLE = 1_000
-# No spelling of a number that a float can hold exactly is longer; a longer cell is not looked at.
+# No spelling of a number that a float holds exactly is longer; a longer cell is not read.
 _LONGEST_CELL = 400
-# What separates groups of three digits, by the mark that stands for it: typesetting has several blanks and apostrophes.
+# The characters that separate groups of three digits, by their mark: typesetting has several blanks and apostrophes.
 _GROUPING = {"": "", ",": ",", ".": ".", " ": " \u00a0\u2009\u202f", "'": "'\u2019"}
 
 
@@ -58,7 +58,7 @@ class NumberFormat(BaseModel):
 
     Attributes:
         decimal: The decimal mark.
-        thousands: The mark between groups of three digits; a blank stands for a no-break space too.
+        thousands: The mark between groups of three digits; a blank means a no-break space too.
         percent: Whether every number has a percent sign, and is divided by 100.
         currency: The currency sign that numbers may have, before or after them.
         parentheses: Whether parentheses around a number make it negative.
@@ -93,9 +93,9 @@ class NumberFormat(BaseModel):
         unambiguous, and `1.234` is not.
 
         Args:
-            cell: As the CSV has it; blanks around it are ignored.
+            cell: The cell; blanks around it are ignored.
             strict: Accept this format only, and no decimal point in a format with a decimal comma.
-            real: What is made of a number that is not written as a whole one.
+            real: The type of a number that is not written as a whole one.
         """
         text = cell.strip()
         if len(text) > _LONGEST_CELL:
@@ -114,7 +114,7 @@ class NumberFormat(BaseModel):
 
     @property
     def words(self) -> str:
-        """What differs from JSON, for people."""
+        """What differs from JSON, in words."""
         parts = [
             "a decimal comma" if self.decimal == "," else "",
             f"thousands separated by {self.thousands!r}" if self.thousands else "",
@@ -125,7 +125,7 @@ class NumberFormat(BaseModel):
         return " and ".join(filter(None, parts))
 
     def _bare(self, text: str) -> tuple[str, str] | None:
-        """The sign of a number and its digits and marks, without currency and percent signs and parentheses."""
+        """Return the sign of a number and its digits and marks, without currency, percent sign and parentheses."""
         is_negative = self.parentheses and text.startswith("(") and text.endswith(")")
         if is_negative:
             text = text[1:-1].strip()
@@ -146,7 +146,7 @@ class NumberFormat(BaseModel):
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        """What the digits and marks of a number look like; at most two ways are tried, each in one pass."""
+        """The pattern of digits and marks; at most two alternatives are tried, each in one pass."""
         mark = re.escape(self.decimal)
         whole = "[0-9]++"
         if self.thousands:
@@ -162,7 +162,7 @@ class NumberFormat(BaseModel):
 
 
 PLAIN = NumberFormat()
-# One point, and not such that it could separate thousands.
+# One point, which cannot separate thousands.
 _CLEARLY_POINT = re.compile(r"(?![1-9][0-9]{0,2}\.[0-9]{3}$)[0-9]++\.[0-9]++")
 
 
@@ -172,7 +172,7 @@ def is_currency(sign: str) -> bool:
 
 
 def number_of(text: str, real: type[float] = float) -> int | float | None:
-    """The number that a text is as JSON writes it, more or less (see NUMBER); None if it is none."""
+    """Return the number of a text that is written about as in JSON (see NUMBER); None if it is not a number."""
     if not NUMBER.fullmatch(text):
         return None
     if not WHOLE.fullmatch(text):

@@ -30,7 +30,7 @@ class Predictions:
         values: Shape (rows,): the index of each row's class, -1 for what is no class; of a regressor, float64.
         probabilities: Shape (rows, classes); None if the call did not want them or the model has none.
         label_map: Shape (classes + 1,), the label of each class and None; a regressor has none.
-        faults: The mistakes of rows that have no prediction.
+        faults: The faults of rows that have no prediction.
     """
 
     values: NDArray[Any]

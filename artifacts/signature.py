@@ -1,6 +1,6 @@
-"""The columns of a model together: the check of a batch, and what the estimator is handed."""
+"""The columns of a model together: the check of a batch, and the table that the estimator gets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from artifacts.columns import Column
-from artifacts.values import Array, Check, Fault, builder
+from artifacts.values import Array, Check, Fault
 
 if TYPE_CHECKING:
     from artifacts.frames import Fitted
@@ -20,7 +20,7 @@ Container: TypeAlias = Literal["array", "frame", "series"]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Rows as one array a column, in the model's order and all of one length."""
+    """Rows as one array per column, in the model's order and all of one length."""
 
     arrays: tuple[Array, ...]
 
@@ -32,7 +32,7 @@ class Columns:
 
 
 Table: TypeAlias = NDArray[Any] | Columns
-"""What a runtime is asked: shape (rows, columns) where all are of one dtype, else one array a column."""
+"""What a runtime predicts: shape (rows, columns) where all are of one dtype, else one array per column."""
 
 
 def concatenated(tables: Sequence[Table]) -> Table:
@@ -49,12 +49,12 @@ _NUMBERS = {"float16", "float32", "float64", *(f"{sign}int{bits}" for sign in ("
 @dataclass(frozen=True, slots=True)
 class Batch:
     """
-    Rows after the check: the good ones as a runtime is asked them, the mistakes of the others.
+    Rows after the check: a table of the valid ones, and the faults of the others.
 
     Attributes:
         data: Shape (good rows, columns).
-        good: Shape (rows,), which of the rows that came in are in `data`.
-        faults: Every mistake; a row is good exactly when no fault names it.
+        good: Shape (rows,), which of the rows are in `data`.
+        faults: All faults; a row is good if no fault has it.
     """
 
     data: Table
@@ -68,7 +68,7 @@ class Signature(BaseModel):
 
     Attributes:
         container: `series` is one column of texts, for an estimator that begins with a vectorizer.
-        csv_nulls: Cells of a CSV that were nulls to training, besides the empty one.
+        csv_nulls: Cells of a CSV that training read as nulls, besides the empty one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,14 +104,14 @@ class Signature(BaseModel):
         max_digits: int = 64,
     ) -> Batch:
         """
-        Check a batch column by column and cast it to what the estimator was fitted on.
+        Check a batch column by column, and cast it to the dtypes of training.
 
         Args:
-            table: One sequence a column, in the model's order, all of one length; None is a null.
-            rows: Shape (length,), where each of them stood in the batch; by default 0, 1, 2, ...
-            size: Rows in the batch, those that are not in `table` included.
-            faults: What was found before: mistakes of whole rows.
-            max_digits: The longest integer literal taken for a number.
+            table: One sequence per column, in the model's order, all of one length; None is a null.
+            rows: Shape (length,), the place of each row in the batch; by default 0, 1, 2, ...
+            size: How many rows the batch has, those that are not in `table` included.
+            faults: Faults of rows as a whole, which were found before.
+            max_digits: The longest integer that is taken for a number.
         """
         length = len(table[0]) if table else 0
         rows = np.arange(length) if rows is None else rows
@@ -129,20 +129,20 @@ class Signature(BaseModel):
         return Batch(self.table(arrays), good, (*faults, *found))
 
     def table(self, arrays: Sequence[Array]) -> Table:
-        """Join checked arrays, one a column, to what a runtime is asked."""
+        """Join checked arrays, one per column, to a table."""
         is_matrix = self.container == "array" or self._is_uniform
         return np.column_stack(arrays) if is_matrix else Columns(tuple(arrays))
 
     def assemble(self, rows: Sequence[Sequence[Any]]) -> Table:
-        """Make a table of rows of values that all are right; nothing is checked here."""
+        """Make a table of valid rows, without a check."""
         if self._is_uniform:
             return np.array(rows, dtype=self.columns[0].dtype)
         columns = zip(*rows, strict=True)
-        return self.table([build(values) for build, values in zip(self._builders, columns, strict=True)])
+        return self.table([check.build(values) for check, values in zip(self._checks, columns, strict=True)])
 
     def as_fitted(self, table: Table) -> "Fitted":
-        """A table as what the estimator was fitted on: an array, a frame or a series, with the dtypes of training."""
-        # A server that asks no estimator need not import pandas.
+        """Return a table as the array, frame or series that the estimator was fitted on, in its dtypes."""
+        # A server whose models are all programs never imports pandas.
         from artifacts import frames
 
         if isinstance(table, np.ndarray) and self.container == "array":
@@ -156,11 +156,7 @@ class Signature(BaseModel):
         return frames.frame(self.columns, table.arrays)
 
     @cached_property
-    def _builders(self) -> list[Callable[[Sequence[Any]], Array]]:
-        return [builder(column) for column in self.columns]
-
-    @cached_property
     def _is_uniform(self) -> bool:
-        """Whether every column holds numbers of one and the same dtype of numpy's."""
+        """Whether all columns are numbers of one numpy dtype."""
         dtypes = {column.dtype for column in self.columns}
         return len(dtypes) == 1 and dtypes.pop() in _NUMBERS

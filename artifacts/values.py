@@ -47,7 +47,7 @@ class Check:
     def __init__(self, column: Column) -> None:
         self._column = column
         self._kind = kind_of(column)
-        self._build = builder(column)
+        self.build = builder(column)
         self._types = self._kind.types | ({type(None)} if column.nullable else set())
 
     def __call__(self, values: Sequence[object], *, max_digits: int) -> tuple[Array, list[Fault]]:
@@ -64,7 +64,7 @@ class Check:
             return None
         try:
             with np.errstate(over="ignore"):
-                array = self._build(values)
+                array = self.build(values)
         except OverflowError:
             return None
         # A number that a narrow float cannot hold has become infinite.
@@ -85,7 +85,7 @@ class Check:
             Fault(each.code, self._message(each.code, max_digits) + each.hint, np.array(rows), self._column.name)
             for each, rows in wrong.items()
         ]
-        return self._build(judged), faults
+        return self.build(judged), faults
 
     def _judged(self, value: object, limit: int) -> object:
         if value is None:

@@ -1,4 +1,4 @@
-"""Predictions for a CSV: uploaded whole, answered block by block."""
+"""Predictions for a CSV: received whole, answered block by block."""
 
 import errno
 from collections.abc import AsyncIterator, Callable
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
 
-# What is longer goes to the disk.
+# A larger body is written to disk.
 _IN_MEMORY = 2**20
 _PIECE_BYTES = 2**16
 # How long a block may wait for a thread, in deadlines of a prediction: uploads wait for each other.
@@ -55,13 +55,13 @@ _BODY = {
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {media: {"schema": {"type": "string"}} for media in (CSV, NDJSON)},
-        "description": "The rows, and what was predicted: as CSV, or as a JSON object a line if `Accept` says so.",
+        "description": "The rows with their predictions: as CSV, or as one JSON object per line if `Accept` says so.",
     }
 }
 
 
 class BatchOptions(BaseModel):
-    """What may stand behind the question mark."""
+    """The query parameters."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -101,7 +101,7 @@ async def _predict_csv(
     meter = _Meter(quota, caller.name) if quota else None
     upload = _Upload(services, model, file, media, meter=meter, context=context_of(request.scope))
     try:
-        # The first block is made before the status is sent: what is wrong as a whole still gets one.
+        # The first block is encoded before the status is sent, so that a file that cannot be read gets an error.
         first = await upload.first()
     except BaseException:
         file.close()
@@ -113,7 +113,7 @@ async def _predict_csv(
 
 
 class _Answer(StreamingResponse):
-    """A table on its way out; its upload is closed with it, whether or not it was read to the end."""
+    """The streamed answer to an upload, which is closed with it, whether or not the client reads to the end."""
 
     def __init__(self, content: AsyncIterator[bytes], media: str, upload: BinaryIO) -> None:
         super().__init__(content, media_type=media)
@@ -127,7 +127,7 @@ class _Answer(StreamingResponse):
 
 
 async def _stream(first: bytes, upload: "_Upload") -> AsyncIterator[bytes]:
-    # In pieces: of what a slow reader has not taken yet nothing is in memory twice, and no block is made ahead.
+    # In pieces: nothing is in memory twice while a slow client reads, and no block is encoded ahead.
     block = first
     while block:
         for start in range(0, len(block), _PIECE_BYTES):
@@ -149,7 +149,7 @@ async def _spool(request: Request) -> BinaryIO:
 
 async def receive(pieces: AsyncIterator[bytes], file: BinaryIO) -> BinaryIO:
     """Write a body to a file, which is closed if that fails."""
-    # As a form's file is written: in a thread once it goes to the disk, and never in one that computes.
+    # As the file of a form is written: in a thread once it is on disk, and never in one of those that predict.
     upload = UploadFile(file)
     try:
         async for piece in pieces:
@@ -161,9 +161,9 @@ async def receive(pieces: AsyncIterator[bytes], file: BinaryIO) -> BinaryIO:
 
 
 class _Upload:
-    """One CSV with its model; a block whose model takes too long becomes error rows."""
+    """One CSV with its model; a block becomes error rows if the model takes too long."""
 
-    def __init__(  # all that an upload is
+    def __init__(
         self,
         services: Services,
         model: LoadedModel,
@@ -197,7 +197,7 @@ class _Upload:
         return written
 
     def _begin(self) -> bytes:
-        # Arrow takes room, which a server that sees no CSV can do without.
+        # Arrow takes memory, which a server that gets no CSV does not need.
         from serve.dialects.blocks import encode
         from serve.dialects.csv.decoder import CsvDecoder
         from serve.dialects.csv.encoder import CsvEncoder
@@ -212,15 +212,15 @@ class _Upload:
             else CsvEncoder(decoder.header, manifest.classes, spread, decoder.delimiter, escape_all=options.escape_all)
         )
         self._encode, self._blocks = partial(encode, encoder), decoder.blocks()
-        return encoder.header() + self._read_and_write(self._predict)
+        return encoder.header + self._read_and_write(self._predict)
 
     async def next(self) -> bytes:
         """
-        Return the rows of the next block; empty behind the last one.
+        Return the rows of the next block; empty after the last one.
 
         Raises:
             InvalidInput: Something in it cannot be read.
-            DeadlineExceeded: Reading it alone took too long.
+            DeadlineExceeded: Only reading it took too long.
         """
         written = await self._next()
         # No block is kept while its rows are sent to a slow client.
@@ -246,7 +246,7 @@ class _Upload:
         """Write the block that was read last; any thread may do so, also while another one does."""
         block = self._block
         if block is None:
-            # It is still being read.
+            # The other thread is still reading it.
             raise DeadlineExceeded
         return self._encode(block, predict(block.batch))
 
@@ -260,9 +260,9 @@ class _Upload:
 
 class _Meter:
     """
-    The rows of one upload, counted as they are read.
+    Counts the rows of one upload against a quota as they are read.
 
-    How many there are nobody knows before: an upload that finds something left is finished, and the next one refused.
+    Their number is not known before: an upload that begins within the quota is finished, and the next one refused.
     """
 
     def __init__(self, quota: Rate, who: str) -> None:
@@ -270,7 +270,7 @@ class _Meter:
         self._is_begun = False
 
     def count(self, rows: int) -> None:
-        """Count, from a thread that computes."""
+        """Count rows; called in a thread that predicts."""
         if rows:
             self._charge(rows, is_begun=self._is_begun)
             self._is_begun = True

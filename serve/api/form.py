@@ -1,4 +1,4 @@
-"""A form with one file in it."""
+"""A form with one file."""
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import UploadFile
@@ -11,7 +11,7 @@ _MAX_FIELD_BYTES = 64 * 2**10
 
 
 class _Form(MultiPartParser):
-    """Starlette's, which takes half a form for a whole one."""
+    """Starlette's parser, which accepts a form without its end."""
 
     is_whole = False
 
@@ -19,30 +19,30 @@ class _Form(MultiPartParser):
         self.is_whole = True
 
     def close(self) -> None:
-        """Close every file, also that of a part without an end, which is in no form."""
+        """Close every file, also that of a part without an end, which the form does not have."""
         for file in self._files_to_close_on_error:
             file.close()
 
 
 async def file_of(request: Request) -> UploadFile:
     """
-    The file of a multipart body (RFC 7578).
+    Return the file of a multipart body (RFC 7578).
 
     Raises:
-        HTTPException: 400: it is none, not whole, or has more in it than one file and few small fields.
+        HTTPException: 400: it is invalid, not whole, or has more than one file and a few small fields.
         InvalidInput: It has no file.
     """
     form = _Form(request.headers, request.stream(), max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES)
     try:
-        found = await form.parse()
+        fields = await form.parse()
     except MultiPartException as error:
         raise HTTPException(
             400,
             "the form cannot be read: send one file and at most "
             f"{_MAX_FIELDS} fields of {_MAX_FIELD_BYTES // 1024} KiB, with the boundary that the header names",
         ) from error
-    upload = found.get("file")
-    is_sound = form.is_whole and len(found) == len(form.items)
+    upload = fields.get("file")
+    is_sound = form.is_whole and len(fields) == len(form.items)
     if is_sound and isinstance(upload, UploadFile):
         return upload
     form.close()

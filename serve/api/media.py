@@ -1,4 +1,4 @@
-"""What a body says it is and whether its route takes that, and what the caller would rather have back."""
+"""Media types: whether a route accepts that of a body, and which one the caller prefers for the answer."""
 
 import re
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
 def require_media(request: Request, *accepted: str) -> str:
     """
-    The media type of the body.
+    Return the media type of the body.
 
     Raises:
-        InvalidInput: It is none of those that the route takes, not in UTF-8, or compressed.
+        InvalidInput: The route does not accept it, or the body is not in UTF-8, or compressed.
     """
     header = _content_type(request)
     media = header.get_content_type()
@@ -33,7 +33,7 @@ def require_media(request: Request, *accepted: str) -> str:
 
 def require_form(request: Request) -> None:
     """
-    Refuse a body that is no form; one without a media type is left to the reader of its fields.
+    Refuse a body that is not a form; one without a media type is left to the parser of its fields.
 
     Raises:
         InvalidInput: It has another media type, or is compressed.
@@ -56,9 +56,9 @@ def _is_compressed(request: Request) -> bool:
 
 def preferred_media(request: Request, *offered: str) -> str:
     """
-    The media type that the caller would rather have: of those that `Accept` names, the first of the highest `q`.
+    Return the media type that the caller prefers: of those that `Accept` names, the first with the highest `q`.
 
-    Where it names none, the first that is offered and not refused with `q=0`; there is always an answer.
+    Where it names none, the first offered one that is not refused with `q=0`; if all are, the first.
     """
     named = [entry for header in request.headers.getlist("accept") for entry in _entries(header) if entry[0] in offered]
     wanted = [entry for entry in named if entry[1] > 0]
@@ -69,7 +69,7 @@ def preferred_media(request: Request, *offered: str) -> str:
 
 
 def _entries(header: str) -> Iterator[tuple[str, float]]:
-    """Each media type of an `Accept` with its `q`."""
+    """Return each media type of an `Accept` header with its `q`."""
     for entry in header.split(","):
         name, *parameters = (part.strip().lower() for part in entry.split(";"))
         weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")

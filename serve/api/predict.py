@@ -39,7 +39,7 @@ MODEL_PATH = "/models/{model}/predict"
 
 _JSON = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
 _BEARER = b"Bearer "
-# Targets that are kept at once: a caller may spell a query in many ways.
+# Targets that are cached: a caller may spell a query in many ways.
 _MOST_TARGETS = 1000
 
 _log = structlog.get_logger("serve.predict")
@@ -61,7 +61,7 @@ _DEFAULTS = PredictOptions()
 
 
 class ErrorView(BaseModel):
-    """One mistake of one row."""
+    """One error of one row."""
 
     row: int
     column: str | None
@@ -175,7 +175,7 @@ class PredictEndpoint:
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self._max_bytes:
             raise HTTPException(413)
-        # A header that came twice is left to what looks at each of them.
+        # Repeated headers are left to Starlette, which keeps each of them.
         is_plain = len(headers) == len(scope["headers"])
         caller = self._recall(headers, context, path.permission) if is_plain else None
         if caller is None:

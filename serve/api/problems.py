@@ -205,8 +205,8 @@ async def refusal(request: Request, error: Exception) -> Response:
         status, slug = INPUT_STATUS.get(error.code, kind.status), error.code
     more: dict[str, object] = {}
     if isinstance(error, InvalidRows):
-        more["errors"] = [asdict(mistake) for mistake in error.mistakes]
-        more["errors_truncated"] = error.total > len(error.mistakes)
+        more["errors"] = [asdict(listed) for listed in error.errors]
+        more["errors_truncated"] = error.total > len(error.errors)
     if type(error) in OAUTH_ERRORS:
         more["error"] = OAUTH_ERRORS[type(error)]
     elif isinstance(error, InvalidInput) and request.scope["path"] in _OAUTH_PATHS:

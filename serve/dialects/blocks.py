@@ -59,8 +59,8 @@ class Block:
 class BlockEncoder(Protocol):
     """How one format writes rows with their predictions: each row behind a line break."""
 
-    def header(self) -> bytes:
-        """Return what precedes the rows."""
+    header: bytes
+    """What precedes the rows."""
 
     def sent(self, block: Block) -> Sequence[pa.StringArray | str]:
         """Return the beginning of each row, which repeats what was sent, in parts."""

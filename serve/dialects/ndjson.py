@@ -23,6 +23,9 @@ _ESCAPED = r'[\x00-\x1f"\\\x{85}\x{2028}\x{2029}]'
 class NdjsonEncoder:
     """Writes rows as JSON objects: cells as texts, predictions in their JSON types."""
 
+    # Every line names its columns.
+    header = b""
+
     def __init__(
         self,
         sent: Sequence[str],
@@ -52,10 +55,6 @@ class NdjsonEncoder:
         self._error = f",{error}:"
         self._failed = "".join(f"{key}:null" for key in (self._prediction, *self._probabilities)) + self._error
         self._labels = arrays.strings([f":{_json(label)}" for label in labels])
-
-    def header(self) -> bytes:
-        """Return nothing: every line names its columns."""
-        return b""
 
     def sent(self, block: Block) -> Sequence[pa.StringArray | str]:
         """Return the cells of each row as texts, the last quote missing."""

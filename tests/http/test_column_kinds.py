@@ -108,7 +108,7 @@ def test_a_value_of_another_kind_is_refused_by_column(kinds: Api, column: str, v
 
 
 def test_an_unknown_category_is_told_what_is_known(kinds: Api) -> None:
-    """The error lists the categories, which OpenAPI tells anyway."""
+    """The error lists the categories, which OpenAPI shows anyway."""
     [mistake] = kinds.predict([{**GOOD, "colour": "pink"}], KINDS).json()["errors"]
 
     assert mistake["message"].startswith("expected one of the categories that training saw: blue, green, red")

@@ -213,17 +213,17 @@ def test_every_cell_is_defused_where_the_deployment_says_so(zoo: Api) -> None:
 ], ids=["cell", "row", "quoted cell of many lines", "quoted cell before another"])  # fmt: skip
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_row_that_is_too_large_is_an_error_row(api: Api, large: str, end: str) -> None:
-    """After rows that are answered already, it is told by its line, and the rows behind it are answered."""
+    """After rows that are answered already, it becomes an error row with its line, and later rows are answered."""
     good = [LINE] * (CHUNK_ROWS + 1)
 
     answer = api.post_csv(table(*good, large, VIRGINICA, "x,1,1,1", large, end=end))
 
-    told, line = records(answer), len(good) + 2
-    assert [record["prediction"] for record in told] == ["setosa"] * len(good) + ["", "virginica", "", ""]
-    assert told[len(good)]["error"] == f"line {line}: the row or one of its cells is too large"
-    assert told[len(good)]["sepal_length"] == ""
+    answered, line = records(answer), len(good) + 2
+    assert [record["prediction"] for record in answered] == ["setosa"] * len(good) + ["", "virginica", "", ""]
+    assert answered[len(good)]["error"] == f"line {line}: the row or one of its cells is too large"
+    assert answered[len(good)]["sepal_length"] == ""
     behind = line + large.count("\n") + 2
-    assert told[-2]["error"] == f"line {behind}: sepal_length: expected a number"
+    assert answered[-2]["error"] == f"line {behind}: sepal_length: expected a number"
 
 
 def test_a_row_of_256_kib_after_a_good_one_is_an_error_row(api: Api) -> None:

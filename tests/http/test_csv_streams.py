@@ -41,7 +41,7 @@ def _await(holds: Callable[[], bool]) -> None:
 
 @contextmanager
 def _sent(api: Api, body: bytes, *, kind: str = "text/csv", length: int | None = None) -> Iterator[socket.socket]:
-    """A connection that has sent a request, whose answer nobody reads; hung up at the end."""
+    """A connection that has sent a request, whose answer is not read; it is closed at the end."""
     head = {**api.headers, "Host": "x", "Accept": NDJSON, "Content-Type": kind, "Content-Length": length or len(body)}
     lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
     with socket.socket() as connection:
@@ -58,7 +58,7 @@ def _predicted(api: Api) -> float:
 
 @pytest.mark.parametrize("start", [b"", b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'])
 def test_an_upload_that_breaks_off_leaves_nothing(api: Api, start: bytes) -> None:
-    """Whoever goes away in the middle of a large upload, or of a form's file, takes the spooled file with them."""
+    """The spooled file is deleted if the client disconnects during a large upload, or during the file of a form."""
     kind = "multipart/form-data; boundary=x" if start else "text/csv"
 
     with _sent(api, start + table(*[LINE] * 200_000), kind=kind, length=2**25):
@@ -88,7 +88,7 @@ def test_an_answer_that_nobody_reads_is_not_made_ahead(api: Api) -> None:
     "lines", [["," * (WIDTH - 1)] * 3000, [",".join("a" * WIDTH)] * 1500], ids=["empty cells", "texts"]
 )
 def test_rows_full_of_mistakes_take_little_memory(zoo: Api, lines: list[str], accept: str) -> None:
-    """What is told of a row is bounded, and so is the block."""
+    """The error of a row has a limit, and so does the block."""
     body = table(*lines, header=",".join(f"x{place}" for place in range(WIDTH)))
     headers = {**zoo.headers, "Content-Type": "text/csv", "Accept": accept}
     # The first CSV of a server loads Arrow.
@@ -106,9 +106,9 @@ def test_some_mistakes_of_a_row_are_told(zoo: Api) -> None:
     """As many as fit into 2,000 characters, in the order of the columns; the others are counted."""
     body = table("," * (WIDTH - 1), header=",".join(f"x{place}" for place in range(WIDTH)))
 
-    [told] = column(zoo.post_csv(body, WIDE), "error")
+    [error] = column(zoo.post_csv(body, WIDE), "error")
 
-    *mistakes, rest = told.removeprefix("line 2: ").split("; ")
+    *mistakes, rest = error.removeprefix("line 2: ").split("; ")
     assert [mistake.split(":")[0] for mistake in mistakes] == [f"x{place}" for place in range(len(mistakes))]
     assert rest == f"and {WIDTH - len(mistakes)} more"
     assert 1900 < len("".join(mistakes)) <= 2000

@@ -73,16 +73,16 @@ def _json(api: Api, literal: str, *, rows: int = 1, by_name: bool = False, query
     body = '{"instances": [' + ", ".join([row] * rows) + "]}"
     headers = {**api.headers, "Content-Type": "application/json"}
     answer = api.server.client.post(PATH + query, content=body.encode(), headers=headers).json()
-    told = answer["predictions"] if "predictions" in answer else [entry["message"] for entry in answer["errors"]]
-    [one] = set(told)
+    answers = answer["predictions"] if "predictions" in answer else [entry["message"] for entry in answer["errors"]]
+    [one] = set(answers)
     return str(one)
 
 
 def _csv(api: Api, cell: str, *, rows: int = 1, good: int = 0, end: str = "\n") -> str:
     lines = ["ratio,number", *[f"0.5,{cell}"] * rows, *["0.5,9007199254740992"] * good]
-    told = records(api.post_csv(end.join([*lines, ""]).encode(), PATH + "/csv"))
-    [one] = {record["prediction"] or record["error"].partition("number: ")[2] for record in told[:rows]}
-    assert [record["prediction"] for record in told[rows:]] == ["even"] * good
+    answers = records(api.post_csv(end.join([*lines, ""]).encode(), PATH + "/csv"))
+    [one] = {record["prediction"] or record["error"].partition("number: ")[2] for record in answers[:rows]}
+    assert [record["prediction"] for record in answers[rows:]] == ["even"] * good
     return one
 
 
@@ -103,16 +103,16 @@ WAYS: dict[str, Callable[[Api, str], str]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_integer_is_taken_exactly(parity: Api, way: str) -> None:
-    """However it is written, it is that very integer, where its float would be the neighbour's."""
+    """However it is written, it is exactly that integer, where its float would be its neighbour's."""
     assert {text: WAYS[way](parity, text) for text in EXACT} == EXACT
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_not_an_integer_is_refused(parity: Api, way: str) -> None:
     """Also where the nearest float is a whole number, and where an integer has no place in the dtype."""
-    told = {text: WAYS[way](parity, text) for text in REFUSED}
+    answers = {text: WAYS[way](parity, text) for text in REFUSED}
 
-    assert {text: message.partition(":")[0] for text, message in told.items()} == REFUSED
+    assert {text: message.partition(":")[0] for text, message in answers.items()} == REFUSED
 
 
 @pytest.mark.parametrize("way", WAYS)

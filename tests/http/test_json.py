@@ -106,7 +106,7 @@ WRONG_SHAPE = {
     "no row": (instances("[]"), "no-rows"),
     "flat vector": (instances("[5.1, 3.5, 1.4, 0.2]"), "flat-vector"),
     "flat vector of texts": (instances(f'["{CANARY}"]'), "flat-vector"),
-    "vectors beside objects": (instances(f"[[5.1, 3.5, 1.4, 0.2], {json.dumps(RECORD)}]"), "mixed-instances"),
+    "vectors next to objects": (instances(f"[[5.1, 3.5, 1.4, 0.2], {json.dumps(RECORD)}]"), "mixed-instances"),
     "1,001 rows": (as_json([ROW] * 1001), "too-many-rows"),
     "100,000 short rows": (instances("[" + ",".join(["[1,2]"] * 100_000) + "]"), "too-many-rows"),
     "a million empty rows": (instances("[" + ",".join(["[]"] * 1_000_000) + "]"), "too-many-rows"),
@@ -169,7 +169,7 @@ def test_1000_rows_are_not_too_many(api: Api) -> None:
 
 
 def test_a_flat_vector_gets_the_advice_to_wrap_it(api: Api) -> None:
-    """Who forgot the outer list is told so."""
+    """The error says that the outer list is missing."""
     assert "wrap" in api.predict(list(ROW)).json()["detail"]
 
 

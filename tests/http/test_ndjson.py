@@ -46,7 +46,7 @@ cells = st.one_of(numbers, numbers, numbers, numbers, texts)
 
 
 def ask(api: Api, body: bytes, path: str = UPLOADS[0], *, accept: str | None = NDJSON) -> httpx2.Response:
-    """Send a CSV and say what shall come back."""
+    """Send a CSV and return the answer in the media types that the test accepts."""
     headers = {**api.headers, "Content-Type": "text/csv"}
     if accept is not None:
         headers["Accept"] = accept
@@ -54,7 +54,7 @@ def ask(api: Api, body: bytes, path: str = UPLOADS[0], *, accept: str | None = N
 
 
 def objects(answer: httpx2.Response) -> list[dict[str, Any]]:
-    """The rows of an NDJSON answer: each line is an object, whoever splits the lines, and no name comes twice."""
+    """The rows of an NDJSON answer: each line is an object, however lines are split, and has no name twice."""
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == NDJSON
     text = answer.content.decode()
@@ -225,7 +225,7 @@ def test_accept_may_come_twice(api: Api) -> None:
 
 @pytest.mark.parametrize(("body", "code"), [(b"", "csv-columns"), (table(), "no-rows"), (b"\xff", "csv-encoding")])
 def test_a_problem_stays_a_problem(api: Api, body: bytes, code: str) -> None:
-    """What is wrong as a whole is told as ever, whatever was asked for."""
+    """A file that cannot be read gets a problem document, whatever `Accept` says."""
     answer = ask(api, body)
 
     assert (answer.status_code, slug(answer)) == (422, code)

@@ -69,7 +69,7 @@ def test_what_the_model_needs_is_still_required(api: Api) -> None:
 
 
 def test_a_vector_has_all_columns(api: Api) -> None:
-    """By its place alone a value cannot be told from another."""
+    """In a vector a value has nothing but its place."""
     assert api.predict([[41.5, 1.0]]).json()["errors"][0]["code"] == "wrong-length"
     assert api.predict(X.to_numpy().tolist()).json()["predictions"] == EXPECTED
 

@@ -72,13 +72,13 @@ def _agree(
     headers = {**api.headers, "Content-Type": "application/json"}
     query = {"on_error": "report"}
     answer = api.server.client.post("/api/v1/predict", content=_vectors(rows), params=query, headers=headers).json()
-    told: dict[int, list[str]] = {}
+    reported: dict[int, list[str]] = {}
     for entry in answer["errors"]:
-        told.setdefault(entry["row"], []).append(f"{entry['column']}: {entry['message']}")
+        reported.setdefault(entry["row"], []).append(f"{entry['column']}: {entry['message']}")
     firsts = _first_lines(lines)
     got = records(csv, delimiter=_delimiter(csv))
     assert [record["error"] for record in got] == [
-        f"line {firsts[row]}: {'; '.join(told[row])}" if row in told else "" for row in range(len(rows))
+        f"line {firsts[row]}: {'; '.join(reported[row])}" if row in reported else "" for row in range(len(rows))
     ]
     assert [record["prediction"] for record in got] == [_as_cell(label) for label in answer["predictions"]]
     for record, row in zip(got, answer["probabilities"], strict=True):
@@ -100,7 +100,7 @@ def _as_cell(label: object) -> str:
 def test_csv_says_what_json_says(
     api: Api, rows: list[list[Cell]], order: list[int], delimiter: str, notes: st.DataObject
 ) -> None:
-    """Cells of every kind, in any order of columns, beside another column that comes back as it was."""
+    """Cells of every kind, in any order of columns, next to another column that comes back as it was sent."""
     passing = notes.draw(st.lists(texts, min_size=len(rows), max_size=len(rows)))
     header = delimiter.join([*(COLUMNS[place] for place in order), "note"])
     lines = [
@@ -142,7 +142,7 @@ def test_a_batch_may_be_split(api: Api, data: st.DataObject) -> None:
 
 @pytest.fixture(scope="module")
 def flowers() -> list[str]:
-    """The 150 flowers as lines of a CSV, and three that are none."""
+    """The 150 flowers as lines of a CSV, and three invalid lines."""
     return [*(",".join(map(repr, row)) for row in load_iris().data.tolist()), "x,1,1,1", "5.1", ",,,"]
 
 

@@ -3,7 +3,6 @@
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import BinaryIO
 
@@ -20,10 +19,10 @@ from serve.dialects.blocks import Block
 from serve.dialects.csv.casts import ColumnReader, are_few, cast_of
 from serve.dialects.csv.encoding import MARK, check_text
 from serve.dialects.csv.header import check_names, delimiters, misnamed, required_names
-from serve.dialects.csv.lines import LineLimits, Lines, take
+from serve.dialects.csv.lines import Lines, block_rows, take
 from serve.dialects.csv.options import FORMULA_SIGNS, CsvOptions
 from serve.dialects.csv.passed import Cutter, PassedRows
-from serve.dialects.csv.records import Record, Records, blocks
+from serve.dialects.csv.records import Record, Records, next_block
 from serve.errors import InvalidInput
 
 # The size of a row of the answer, by which blocks are measured: this for each probability, and a part of the names,
@@ -60,7 +59,6 @@ class CsvDecoder:
         check_names(self.header, added, max_columns=max(options.max_columns, len(signature.names)))
         repeated = len(to_json(dict.fromkeys([*self.header, *added], "")))
         self._answered = min(repeated, options.max_cell_bytes) // _NAMES_SHARE + len(classes) * _PROBABILITY_CHARACTERS
-        self._limits = LineLimits(options.max_cell_bytes, self._answered, self.delimiter)
         names = [name.strip() for name in self.header]
         sent = [column for column in signature.columns if column.name in names]
         # The model ignores these, so that they may be missing.
@@ -105,17 +103,24 @@ class CsvDecoder:
         raise misnamed(self._file, max(candidates, key=len), self._signature)
 
     def _next(self) -> Block | None:
-        block = self._line_block(self._from_lines, self._limits)
-        block = block or self._line_block(self._one_by_one, replace(self._limits, part=_RECORDS_PART))
+        block = self._line_block(self._from_lines)
+        block = block or self._line_block(self._one_by_one, part=_RECORDS_PART)
         block = block or self._from_records()
         if not block and not self._has_rows:
             raise InvalidInput("no-rows", "the CSV has a header and no rows")
         self._has_rows = True
         return block
 
-    def _line_block(self, read: Callable[[Lines], Block | None], limits: LineLimits) -> Block | None:
+    def _line_block(self, read: Callable[[Lines], Block | None], *, part: int = 1) -> Block | None:
         """Return the next lines as a block; None if they are not one record each."""
-        lines = take(self._file, self._offset, self._line, limits)
+        lines = take(
+            self._file,
+            self._offset,
+            self._line,
+            delimiter=self.delimiter,
+            max_bytes=self._options.max_cell_bytes,
+            max_rows=block_rows(self._answered, part=part),
+        )
         block = read(lines) if lines else None
         if lines and block:
             self._offset += lines.taken
@@ -181,7 +186,7 @@ class CsvDecoder:
             text, delimiter, max_cell=self._options.max_cell_bytes, line=self._line, keeps_large=self._has_rows
         )
         try:
-            read = list(islice(records, rows)) if rows else next(blocks(records, answered=self._answered), [])
+            read = list(islice(records, rows)) if rows else next_block(records, answered=self._answered)
         finally:
             text.detach()
         self._offset += records.taken

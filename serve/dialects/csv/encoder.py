@@ -49,13 +49,9 @@ class CsvEncoder:
         self._escape_all = escape_all
         added = added_columns(classes)
         [line] = self._lines([[*self._passed(sent), *added]])
-        self._header = f"{line}\n".encode()
+        self.header = f"{line}\n".encode()
         self._blank = [""] * (len(added) - 1)
         self._labels = arrays.strings(self._lines(["", _cell(label)] for label in labels))
-
-    def header(self) -> bytes:
-        """Return the first line."""
-        return self._header
 
     def sent(self, block: Block) -> Sequence[pa.StringArray | str]:
         """Return the line of each row; one without quotes is what the csv module makes of its cells."""

@@ -1,4 +1,4 @@
-"""The records of a CSV, each with the physical line that it begins on, in blocks that fit into memory."""
+"""Records of a CSV, read one by one, each with the physical line that it begins on."""
 
 import csv
 import re
@@ -8,18 +8,18 @@ from typing import NamedTuple, TextIO
 from serve.errors import InvalidInput
 
 BLOCK_ROWS = 5_000
-# Where rows or the answers to them are long, a block ends sooner: with the row that reaches so many characters.
+# A block ends sooner where rows or their answers are long: with the row that reaches this many characters.
 BLOCK_CHARACTERS = 2**19
 
-# How many of the largest cells a row may be long, all its cells together.
+# A row may be as long as this many of the longest cells.
 _ROW_CELLS = 16
-# Of a run of characters that the quoting does not depend on, the first and the last, which tell where cells end.
+# A run of characters that the quoting does not depend on: its first and last show where cells end.
 _RUN = re.compile(r'([^"\r\n])[^"\r\n]*([^"\r\n])')
 _PIECE_CHARACTERS = 2**16
 
 
 class Record(NamedTuple):
-    """One row: its cells, none where it is too large; the physical line it begins on; its length in characters."""
+    """One row: its cells, or none if it is too large; the physical line that it begins on; its length in characters."""
 
     cells: list[str]
     line: int
@@ -27,23 +27,23 @@ class Record(NamedTuple):
 
 
 class Records:
-    """Each record of a text that is not a blank line."""
+    """The records of a text, without blank lines."""
 
     def __init__(
         self, text: TextIO, delimiter: str, *, max_cell: int, line: int = 1, keeps_large: bool = False
     ) -> None:
         """
-        Begin where a record begins.
+        Begin at the beginning of a record.
 
         Args:
-            text: Read from there on.
-            delimiter: What stands between cells.
-            max_cell: Characters of the longest cell; a row may have 16 times as many.
+            text: The text from there on.
+            delimiter: The character between cells.
+            max_cell: The most characters of a cell; a row may have 16 times as many.
             line: The number of its first physical line.
-            keeps_large: Whether a row that is too large is a record without cells, instead of an error.
+            keeps_large: Whether a row that is too large becomes a record without cells, instead of an error.
         """
         longest = _ROW_CELLS * max_cell
-        # That limit is the whole process's, and other libraries read CSV too: it is only ever raised.
+        # That limit is global, and other libraries read CSV too: it is only ever raised.
         csv.field_size_limit(max(2 * longest if keeps_large else max_cell, csv.field_size_limit()))
         self._max_cell = max_cell
         self._keeps_large = keeps_large
@@ -56,10 +56,10 @@ class Records:
 
     def __next__(self) -> Record:
         """
-        The next one.
+        Return the next record.
 
         Raises:
-            InvalidInput: The quoting is broken, or a cell or a row is longer than it may be and is not kept.
+            InvalidInput: The quoting is broken, or a cell or a row is too large and not kept.
         """
         while True:
             line = self.line
@@ -82,7 +82,7 @@ class Records:
 
     @property
     def taken(self) -> int:
-        """How many bytes of UTF-8 the records that were handed out take in the file, blank lines included."""
+        """How many bytes of UTF-8 the records that were returned take in the file, blank lines included."""
         return self._lines.taken
 
     def _cells(self, line: int) -> list[str]:
@@ -94,19 +94,14 @@ class Records:
             raise InvalidInput("csv-malformed", f"the quoting of the CSV is broken on line {line}") from error
 
 
-def blocks(rows: Iterator[Record], *, answered: int = 0) -> Iterator[list[Record]]:
+def next_block(rows: Iterator[Record], *, answered: int = 0) -> list[Record]:
     """
-    The records of one block after the other, so many that they fit into memory however long they are.
+    Return the next records, so many that they fit into memory however long they are.
 
     Args:
         rows: All records.
-        answered: How many characters the answer to a record counts, besides its own.
+        answered: How many characters the answer to a record has, besides its own.
     """
-    # Not a generator: its frame would hold on to a block for as long as the answer to it is on its way out.
-    return iter(lambda: _block(rows, answered), [])
-
-
-def _block(rows: Iterator[Record], answered: int) -> list[Record]:
     group: list[Record] = []
     length = 0
     for record in rows:
@@ -119,9 +114,9 @@ def _block(rows: Iterator[Record], answered: int) -> list[Record]:
 
 class _Lines:
     """
-    The physical lines of a text, of which each row may take only so many characters; `taken` counts bytes.
+    The physical lines of a text, with a limit on the characters of a row; `taken` counts bytes.
 
-    With `outlines`, the lines of a longer row come as their outlines: only what tells where cells and the row end.
+    With `outlines`, each line of a longer row is reduced to its outline, which shows where cells and the row end.
     """
 
     def __init__(self, text: TextIO, longest: int, *, outlines: bool) -> None:
@@ -146,7 +141,7 @@ class _Lines:
         return self._outline(line)
 
     def begin_row(self) -> int:
-        """Grant the next row its characters, and return how many the last one took."""
+        """Reset the limit for the next row, and return how many characters the last one took."""
         taken = self.longest - self._left
         self._left, self._outlined = self.longest, 0
         return taken
@@ -159,7 +154,7 @@ class _Lines:
         return piece
 
     def _outline(self, piece: str) -> str:
-        """The outline of a line, whose first piece has been read; outlines have a limit too, as rows of quotes may."""
+        """Return the outline of a line, given its first piece; outlines have a limit too, for rows of quotes."""
         pieces = []
         while piece:
             pieces.append(_RUN.sub(r"\1\2", piece))
@@ -176,7 +171,7 @@ class _Lines:
 
 
 class _TooLong(csv.Error):
-    """A row, all its cells together, is longer than it may be."""
+    """A row is longer than it may be."""
 
 
 def _too_large(line: int) -> InvalidInput:

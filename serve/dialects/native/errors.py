@@ -10,12 +10,12 @@ import numpy as np
 from artifacts.text import printable
 from artifacts.values import Fault
 from serve.dialects.native.limits import Limits
-from serve.errors import InvalidRows, Mistake
+from serve.errors import InputError, InvalidRows
 
 _LONGEST = 64
 
 
-def all_errors(faults: Sequence[Fault], names: Sequence[str]) -> list[Mistake]:
+def all_errors(faults: Sequence[Fault], names: Sequence[str]) -> list[InputError]:
     """Return every fault of every row, by row and then by column."""
     return _listed(faults, names, sent=None, most=None)
 
@@ -41,7 +41,7 @@ def shortened(text: str) -> str:
     return _cut(printable(text[: _LONGEST + 1]))
 
 
-def _listed(faults: Sequence[Fault], names: Sequence[str], *, sent: Any, most: int | None) -> list[Mistake]:
+def _listed(faults: Sequence[Fault], names: Sequence[str], *, sent: Any, most: int | None) -> list[InputError]:
     place = {name: index for index, name in enumerate(names)}
     where = [place.get(fault.column or "", -1) for fault in faults]
     # Only the first rows of each fault can be among the first of all.
@@ -57,7 +57,7 @@ def _listed(faults: Sequence[Fault], names: Sequence[str], *, sent: Any, most: i
             # In JSON, but a text in Python's quotes.
             shown = repr(value) if isinstance(value, str) else json.dumps(value, default=repr)
             message += f", got {_cut(shown)}"
-        listed.append(Mistake(row, fault.column, fault.code, message))
+        listed.append(InputError(row, fault.column, fault.code, message))
     return listed
 
 

@@ -69,7 +69,7 @@ def test_an_empty_cell_is_the_empty_text_where_training_saw_it(one: Column, hold
 
 @pytest.mark.parametrize("value", [True, 1, 1.0, "1", 0, -0.0, 5.0, 2**80], ids=repr)
 def test_a_value_keeps_its_type(value: Any) -> None:
-    """Categories and examples are told apart after the disk: true is not 1, and 5.0 stays a float."""
+    """Categories and examples keep their types on disk: true is not 1, and 5.0 stays a float."""
     fields = {"name": "a", "kind": "text", "dtype": "str", "nullable": False, "example": value}
     written = Column.model_validate({**fields, "categories": [{"value": value, "count": 2}]})
 
@@ -79,7 +79,7 @@ def test_a_value_keeps_its_type(value: Any) -> None:
 
 
 def test_a_column_of_the_first_format_has_the_defaults() -> None:
-    """A column that says nothing of categories, nulls among objects or unknown texts has none and refuses them."""
+    """A column without categories, nulls among objects or unknown texts in its manifest has none and refuses them."""
     fields = {"name": "a", "kind": "float", "dtype": "float64", "nullable": True, "minimum": 0.5, "maximum": 2}
 
     read = Column.model_validate({**fields, "example": 1.5})

@@ -33,7 +33,7 @@ DOLLARS = NumberFormat(thousands=",", currency="$", parentheses=True)
     ],
 )  # fmt: skip
 def test_a_cell_means_one_number_or_none(numbers: NumberFormat, cell: str, value: float | None) -> None:
-    """What could be two numbers is none."""
+    """A text that could be two numbers is not a number."""
     read = numbers.read(cell)
 
     assert (read, type(read)) == (value, type(value))

@@ -67,7 +67,7 @@ def test_the_container_is_that_of_training(container: Any, kind: type) -> None:
 
 @pytest.mark.parametrize("dtype", ["str", "string", "object"])
 def test_a_series_is_for_one_column(dtype: str) -> None:
-    """A vectorizer gets a series of the name and the dtype of training, and a signature of two columns is none."""
+    """A vectorizer gets a series of the name and the dtype of training, and two columns are not a series."""
     one = column("text", dtype)
 
     signature = Signature(container="series", columns=(one,))

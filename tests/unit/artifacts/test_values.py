@@ -1,4 +1,4 @@
-"""One check for every value: whatever it is, and whoever stands beside it."""
+"""The check of a value gives the same result whatever other values the column has."""
 
 from typing import Any
 
@@ -63,25 +63,25 @@ def test_a_bad_neighbour_changes_nothing(one: Column, data: st.DataObject) -> No
     cells = data.draw(st.lists(fitting(one) | anything, max_size=6))
     alone = check(one, cells)
 
-    beside = check(one, [*cells, {}])
+    together = check(one, [*cells, {}])
 
-    assert beside.good == [*alone.good, False]
-    assert beside.mistakes[:-1] == alone.mistakes or set(alone.mistakes) < set(beside.mistakes)
-    pd.testing.assert_series_equal(pd.Series(beside.array), pd.Series(alone.array), check_exact=True)
-    assert list(map(repr, beside.values)) == list(map(repr, alone.values))
+    assert together.good == [*alone.good, False]
+    assert together.mistakes[:-1] == alone.mistakes or set(alone.mistakes) < set(together.mistakes)
+    pd.testing.assert_series_equal(pd.Series(together.array), pd.Series(alone.array), check_exact=True)
+    assert list(map(repr, together.values)) == list(map(repr, alone.values))
 
 
 @NUMERIC_COLUMNS
 @few
 @given(cells=st.lists(numbers, max_size=6), max_digits=st.sampled_from([1, 2, 5, 23, 64, 400]))
 def test_a_bad_neighbour_changes_no_limit(one: Column, cells: list[object], max_digits: int) -> None:
-    """The longest integer is the same for the quick way and for the careful one."""
+    """The longest integer is the same for all values at once and for each alone."""
     alone = check(one, cells, max_digits=max_digits)
 
-    beside = check(one, [*cells, "text"], max_digits=max_digits)
+    together = check(one, [*cells, "text"], max_digits=max_digits)
 
-    assert beside.good == [*alone.good, False]
-    assert list(map(repr, beside.values)) == list(map(repr, alone.values))
+    assert together.good == [*alone.good, False]
+    assert list(map(repr, together.values)) == list(map(repr, alone.values))
 
 
 TEXTS = {"known": ["red", "green"]}
@@ -131,7 +131,7 @@ TEXTS = {"known": ["red", "green"]}
     ids=lambda case: case.name if isinstance(case, Column) else str(case)[:9],
 )
 def test_each_mistake_has_its_code(one: Column, value: object, code: str) -> None:
-    """A mistake is filed once, under the code that tells the caller what to change."""
+    """A fault has one code, which shows the caller what to change."""
     checked = check(one, [value])
 
     assert [fault.column for fault in checked.faults] == [one.name]
@@ -199,14 +199,14 @@ def test_a_text_has_room(one: Column, length: int) -> None:
 @pytest.mark.parametrize(("null", "value"), [("nan", np.nan), ("none", None)])
 @pytest.mark.parametrize(("kind", "value_of"), [("float", 1.5), ("boolean", True), ("text", "a")])
 def test_objects_keep_the_null_of_training(kind: str, value_of: object, null: str, value: object) -> None:
-    """Among objects a null is the NaN or the None of training, for scikit-learn tells them apart."""
+    """Among objects a null is the NaN or the None of training: scikit-learn distinguishes them."""
     checked = check(column(kind, "object", nullable=True, null=null), [value_of, None])
 
     assert list(map(repr, checked.array)) == [repr(value_of), repr(value)]
 
 
 @pytest.mark.parametrize(
-    ("known", "told"),
+    ("known", "listed"),
     [
         (["red", "green"], ": red, green"),
         ([True], ": true"),
@@ -216,11 +216,11 @@ def test_objects_keep_the_null_of_training(kind: str, value_of: object, null: st
     ],
     ids=["texts", "boolean", "many", "long", "control"],
 )
-def test_an_unknown_category_is_told_the_known_ones(known: list[Any], told: str) -> None:
+def test_the_fault_of_an_unknown_category_lists_the_known_ones(known: list[Any], listed: str) -> None:
     """The message names at most eight, each cut short, and no control character of theirs reaches a terminal."""
     levels = "bool" if known == [True] else "str"
     one = column("category", "category", known=known, levels=levels)
 
     checked = check(one, [not known[0] if levels == "bool" else "blue"])
 
-    assert checked.faults[0].message == "expected one of the categories that training saw" + told
+    assert checked.faults[0].message == "expected one of the categories that training saw" + listed

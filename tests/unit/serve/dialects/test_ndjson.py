@@ -51,7 +51,7 @@ def test_cells_are_texts_without_line_breaks(cells: list[str]) -> None:
     rows = [json.loads(line) for line in lines.splitlines()]
     names = ["a", "prediction", 'probability_"a"', "probability_\u2028b", "error"]
     assert rows == [dict(zip(names, [cell, LABELS[1], 0.5, 0.5, None], strict=True)) for cell in cells]
-    assert encoder.header() == b""
+    assert encoder.header == b""
 
 
 def test_a_row_without_a_prediction_has_its_error() -> None:

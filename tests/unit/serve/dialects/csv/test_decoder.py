@@ -1,4 +1,4 @@
-"""Rows that are read and written at once are answered, byte for byte, as those that are read one by one."""
+"""Lines that are read at once are answered, byte for byte, as records that are read one by one."""
 
 import cProfile
 import io
@@ -26,7 +26,6 @@ from serve.dialects.csv import lines as csv_lines
 from serve.dialects.csv import records as csv_records
 from serve.dialects.csv.decoder import CsvDecoder
 from serve.dialects.csv.encoder import CsvEncoder
-from serve.dialects.csv.lines import LineLimits
 from serve.dialects.csv.options import CsvOptions
 from serve.dialects.csv.passed import PassedRows
 from serve.dialects.ndjson import NdjsonEncoder
@@ -96,7 +95,7 @@ def _answered(
             if as_ndjson
             else CsvEncoder(*names, source.delimiter, escape_all=options.escape_all)
         )
-        written.append(encoder.header())
+        written.append(encoder.header)
         for block in source.blocks():
             written.append(encode(encoder, block, (classify if labels else regress)(block.batch)))  # noqa: PERF401
     except InvalidInput as error:
@@ -106,11 +105,11 @@ def _answered(
 
 @st.composite
 def lines(draw: st.DrawFn, delimiter: str) -> str:
-    """A line of a CSV: plain, odd in one cell, of another length, quoted, over several lines, blank, or broken."""
+    """A line of a CSV: valid, with any cell, of another length, quoted, over several lines, blank, or broken."""
     row = [draw(st.sampled_from(RIGHT[name])) for name in [*NAMES, "more"]]
     place = draw(st.integers(0, len(row) - 1))
-    kind = draw(st.sampled_from(["plain"] * 12 + ["odd"] * 4 + ["short", "long", "quoted", "inside", "blank"]))
-    if kind == "odd":
+    kind = draw(st.sampled_from(["valid"] * 12 + ["other"] * 4 + ["short", "long", "quoted", "inside", "blank"]))
+    if kind == "other":
         row[place] = draw(cells)
     if kind in {"quoted", "inside"}:
         inner = draw(st.sampled_from(["", "5", 'say ""x""', "a\nb", "a\r\nb", "a\rb", f"a{delimiter}b", "=1"]))
@@ -146,16 +145,16 @@ def small_blocks() -> Iterator[None]:
 
 @settings(max_examples=250, deadline=None)
 @given(body=bodies(), labels=st.sampled_from([LABELS, ()]), as_ndjson=st.booleans(), escape_all=st.booleans())
-def test_many_at_once_are_answered_as_one_by_one(
+def test_lines_are_answered_as_records(
     body: bytes, labels: Sequence[object], as_ndjson: bool, escape_all: bool
 ) -> None:
-    """Plain rows, odd ones, quotes, blank lines, every line break, wherever blocks end: the same bytes and errors."""
+    """Whatever cells, quotes, blank lines and line breaks there are, wherever blocks end: the same bytes and errors."""
     options = replace(OPTIONS, escape_all=escape_all)
 
     found, error = _answered(body, labels, options, as_ndjson=as_ndjson)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_decoder, "take", lambda *_: None)
+        patch.setattr(csv_decoder, "take", lambda *_, **__: None)
         wanted, wanted_error = _answered(body, labels, options, as_ndjson=as_ndjson)
     # A row that is too large ends the answer only in the first block, and blocks end elsewhere.
     if not (error + wanted_error).startswith("csv-cell-too-large"):
@@ -191,21 +190,21 @@ def _shares(body: bytes, **more: Any) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("line", [LINE, '"5.1","3.5","1.4","0.2"', "5,3,1,0", "5e0,.5,5.,-1", "+5.1,3.5,1.4,0.2"])
-def test_plain_rows_are_read_at_once(line: str, end: str) -> None:
-    """None of a table of such rows is read by itself."""
+def test_valid_rows_are_read_at_once(line: str, end: str) -> None:
+    """No row of such a table is read by itself."""
     assert _shares(table(*[line] * 20, end=end)) == [(9, 0), (9, 0), (2, 0)]
 
 
-@pytest.mark.parametrize("odd", ["x,1,1,1", ",1,1,1", "1,1,1", "inf,1,1,1", '"1,0",1,1,1', "-0,1,1,1"])
-def test_one_odd_row_costs_its_neighbours_nothing(odd: str) -> None:
-    """Only the odd row of a block is read by itself."""
-    assert _shares(table(*[LINE] * 4, odd, *[LINE] * 8)) == [(8, 1), (4, 0)]
+@pytest.mark.parametrize("other", ["x,1,1,1", ",1,1,1", "1,1,1", "inf,1,1,1", '"1,0",1,1,1', "-0,1,1,1"])
+def test_one_invalid_row_does_not_slow_down_others(other: str) -> None:
+    """Only that row of the block is read by itself."""
+    assert _shares(table(*[LINE] * 4, other, *[LINE] * 8)) == [(8, 1), (4, 0)]
 
 
-@pytest.mark.parametrize("odd", ['"1\n",1,1,1', "1,1,1,1\r\r", '1,"1\n2\n3",1,1'])
-def test_after_an_odd_record_rows_are_read_at_once_again(odd: str) -> None:
+@pytest.mark.parametrize("other", ['"1\n",1,1,1', "1,1,1,1\r\r", '1,"1\n2\n3",1,1'])
+def test_after_a_record_of_several_lines_rows_are_read_at_once_again(other: str) -> None:
     """A record of several lines costs the block that it is in, and not the rest of the file."""
-    first, *others = _shares(table(*[LINE] * 3, odd, *[LINE] * 20))
+    first, *others = _shares(table(*[LINE] * 3, other, *[LINE] * 20))
 
     assert first == (0, 4)
     assert sum(plain for plain, _ in others) == 20
@@ -229,7 +228,7 @@ def test_bad_rows_are_read_together_too(bad: str, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("bad", BAD)
 def test_a_bad_row_takes_few_steps(bad: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody keeps a server busy with rows that are wrong: each takes a few calls of functions, not some per cell."""
+    """Invalid rows cannot keep a server busy: each takes a few function calls, not some per cell."""
     monkeypatch.setattr(csv_lines, "CHUNK_ROWS", 10_000)
     monkeypatch.setattr(csv_lines, "CHUNK_BYTES", 2**18)
     body = table(*[bad] * 10_000)
@@ -239,8 +238,3 @@ def test_a_bad_row_takes_few_steps(bad: str, monkeypatch: pytest.MonkeyPatch) ->
 
     assert (answered.count(b"\n"), error) == (10_001, "")
     assert pstats.Stats(profile).total_calls < 20 * 10_000  # type: ignore[attr-defined]  # typeshed leaves it out
-
-
-def test_a_block_has_room_for_one_row() -> None:
-    """However long an answer is, and however small a part of a block is asked for, there is a row in it."""
-    assert LineLimits(max_bytes=1, answered=2**30, delimiter=",", part=2).rows == 1

@@ -25,7 +25,7 @@ def _encode(cells: list[list[str]], predictions: Predictions, *, escape_all: boo
     labels = LABELS if predictions.label_map is not None else ()
     spread = labels if predictions.probabilities is not None else ()
     encoder = CsvEncoder([f"n{place}" for place in range(width)], labels, spread, ";", escape_all=escape_all)
-    written = encoder.header() + encode(encoder, Block(batch, np.arange(2, 2 + rows), passed), predictions)
+    written = encoder.header + encode(encoder, Block(batch, np.arange(2, 2 + rows), passed), predictions)
     return list(csv.reader(io.StringIO(written.decode(), newline=""), delimiter=";", strict=True))
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from serve.dialects.csv import lines as csv_lines
-from serve.dialects.csv.lines import LineLimits, Lines, take
+from serve.dialects.csv.lines import Lines, block_rows, take
 
 
 def _take(content: bytes, *, offset: int = 0, line: int = 2, delimiter: str = ",") -> Lines | None:
-    return take(io.BytesIO(content), offset, line, LineLimits(max_bytes=20, answered=1, delimiter=delimiter))
+    return take(io.BytesIO(content), offset, line, delimiter=delimiter, max_bytes=20, max_rows=9)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -77,4 +77,4 @@ def test_lines_are_chosen_by_a_mask_or_a_pattern() -> None:
 
 def test_a_block_has_room_for_one_row() -> None:
     """However long its answer is."""
-    assert LineLimits(max_bytes=1, answered=2**30, delimiter=",", part=2).rows == 1
+    assert block_rows(2**30, part=2) == 1

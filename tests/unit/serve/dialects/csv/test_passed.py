@@ -4,13 +4,13 @@ import io
 
 import numpy as np
 
-from serve.dialects.csv.lines import LineLimits, take
+from serve.dialects.csv.lines import take
 from serve.dialects.csv.passed import Cutter, PassedRows
 
 
 def test_lines_and_cells_are_merged_in_the_order_of_the_rows() -> None:
     """Rows that were read as lines and rows that were read one by one are one table."""
-    lines = take(io.BytesIO(b"a,1\nc,3\n"), 0, 2, LineLimits(max_bytes=9, answered=1, delimiter=","))
+    lines = take(io.BytesIO(b"a,1\nc,3\n"), 0, 2, delimiter=",", max_bytes=9, max_rows=9)
     mask = np.array([True, False, True])
 
     columns = PassedRows([['b"', "2"]], Cutter(2, ","), mask, lines).columns()
@@ -20,7 +20,7 @@ def test_lines_and_cells_are_merged_in_the_order_of_the_rows() -> None:
 
 def test_rows_of_one_sort_need_no_merge() -> None:
     """All lines, or all cells."""
-    lines = take(io.BytesIO(b"a,1\n"), 0, 2, LineLimits(max_bytes=9, answered=1, delimiter=","))
+    lines = take(io.BytesIO(b"a,1\n"), 0, 2, delimiter=",", max_bytes=9, max_rows=9)
 
     as_lines = PassedRows([], Cutter(2, ","), np.array([True]), lines).columns()
     as_cells = PassedRows([["a", "1"]], Cutter(2, ","), np.array([False])).columns()

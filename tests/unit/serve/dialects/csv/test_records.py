@@ -3,16 +3,21 @@
 import csv
 import io
 import re
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from artifacts.number_formats import NUMBER
-from serve.dialects.csv.records import BLOCK_CHARACTERS, BLOCK_ROWS, Record, Records, blocks
+from serve.dialects.csv.records import BLOCK_CHARACTERS, BLOCK_ROWS, Record, Records, next_block
 from serve.errors import InvalidInput
 
 PLAIN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+
+
+def _blocks(rows: Iterator[Record]) -> list[list[Record]]:
+    return list(iter(lambda: next_block(rows), []))
 
 
 def _cells(text: str, delimiter: str = ",", *, max_cell: int = 100) -> list[list[str]] | str:
@@ -52,7 +57,7 @@ def test_blocks_are_the_records_in_pieces(lengths: list[int]) -> None:
     """Nothing is lost or doubled, no block is empty, and a block ends with the row that fills it."""
     rows = [Record([str(number)], number, length) for number, length in enumerate(lengths)]
 
-    found = list(blocks(iter(rows)))
+    found = _blocks(iter(rows))
 
     assert [record for block in found for record in block] == rows
     assert all(block for block in found)
@@ -62,7 +67,7 @@ def test_blocks_are_the_records_in_pieces(lengths: list[int]) -> None:
 @pytest.mark.parametrize("count", [BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS])
 def test_a_block_has_so_many_rows_at_most(count: int) -> None:
     """Short rows are put together until the block is full."""
-    found = [len(block) for block in blocks(Record(["1"], line, 2) for line in range(count))]
+    found = [len(block) for block in _blocks(Record(["1"], line, 2) for line in range(count))]
 
     assert found == [BLOCK_ROWS] * (count // BLOCK_ROWS) + [count % BLOCK_ROWS] * (count % BLOCK_ROWS > 0)
 
@@ -82,7 +87,7 @@ def test_a_cell_may_be_as_long_as_the_limit(text: str) -> None:
     end=st.sampled_from(["\n", "\r\n", "\r"]),
 )
 def test_large_rows_are_kept_in_their_places(pieces: list[str], end: str) -> None:
-    """Whatever is in a row that is too large, it is one record, and the rows behind it are read as ever."""
+    """Whatever is in a row that is too large, it is one record, and the rows after it are read."""
     text = "".join(pieces).replace("\n", end)
     try:
         whole = list(Records(io.StringIO(text, newline=""), ",", max_cell=1_000))

@@ -49,7 +49,7 @@ def test_invalid_rows_are_refused_or_reported(decoder: NativeDecoder) -> None:
         decoder.decode(body)
     batch = decoder.decode(body, report=True)
 
-    assert [(error.row, error.code) for error in caught.value.mistakes] == [(1, "not-a-number")]
+    assert [(error.row, error.code) for error in caught.value.errors] == [(1, "not-a-number")]
     assert isinstance(batch, Batch)
     assert batch.good.tolist() == [True, False]
 

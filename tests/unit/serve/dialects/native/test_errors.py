@@ -32,14 +32,14 @@ def test_a_refusal_lists_the_first_errors_and_counts_all() -> None:
     """Its code is that of the faults, if all have the same."""
     refusal = invalid_rows(FAULTS, (), ["a", "b"], _limits(max_errors=1))
 
-    assert (refusal.total, len(refusal.mistakes), refusal.code) == (4, 1, "invalid-instances")
+    assert (refusal.total, len(refusal.errors), refusal.code) == (4, 1, "invalid-instances")
     assert invalid_rows(FAULTS[:1], (), ["a", "b"], _limits()).code == "null"
 
 
 @pytest.mark.parametrize("rows", [[["x" * 99, None]] * 3, [{"a": "x" * 99, "b": None}] * 3])
 def test_values_are_shown_where_that_is_allowed(rows: list[object]) -> None:
     """Shortened, from vectors and from objects."""
-    first, second, *_ = invalid_rows(FAULTS, rows, ["a", "b"], _limits(show_values=True)).mistakes
+    first, second, *_ = invalid_rows(FAULTS, rows, ["a", "b"], _limits(show_values=True)).errors
 
     assert first.message == f"no number, got '{'x' * 62}…"
     assert second.message == "no null, got null"

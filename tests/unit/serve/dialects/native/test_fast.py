@@ -1,4 +1,4 @@
-"""The reader of plain bodies: what it reads is what the careful way reads, and of all else it says nothing."""
+"""The fast decoder: its rows are those of the row-by-row decoder, and it decides on no other body."""
 
 import json
 from functools import cache
@@ -178,7 +178,7 @@ def row_by_row(signature: Signature) -> NativeDecoder:
     return NativeDecoder(cast(Manifest, manifest), LIMITS)
 
 
-def careful(signature: Signature, body: bytes) -> Table | None:
+def checked(signature: Signature, body: bytes) -> Table | None:
     """Return what the row-by-row decoder reads; None where it refuses."""
     try:
         return row_by_row(signature)._decode_row_by_row(body, report=False).data
@@ -187,7 +187,7 @@ def careful(signature: Signature, body: bytes) -> Table | None:
 
 
 def content(signature: Signature, table: Table) -> list[Any]:
-    """All that an estimator could tell one table from another by: shapes, dtypes, every bit, the types of objects."""
+    """Return all in which two tables can differ for an estimator: shapes, dtypes, every bit, the types of objects."""
     arrays: list[Any] = [table]
     if isinstance(table, Columns):
         arrays = [frames.cast(of, array) for of, array in zip(signature.columns, table.arrays, strict=True)]
@@ -211,11 +211,11 @@ def as_table(signature: Signature, rows: Any) -> Table:
 
 
 def assert_same(signature: Signature, body: bytes) -> bool:
-    """Either nothing is said, or exactly what the careful way says."""
+    """Check that the fast decoder does not decide, or decodes the rows of the row-by-row decoder."""
     rows = fast(signature)(body)
     if rows is None:
         return False
-    expected = careful(signature, body)
+    expected = checked(signature, body)
     assert expected is not None, body
     assert content(signature, as_table(signature, rows)) == content(signature, expected), body
     return True
@@ -224,15 +224,15 @@ def assert_same(signature: Signature, body: bytes) -> bool:
 @pytest.mark.parametrize("name", SIGNATURES)
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_what_is_read_is_what_the_careful_way_reads(name: str, data: st.DataObject) -> None:
-    """For any body, right or wrong, few rows or many: the same values, or no word."""
+def test_rows_are_those_of_the_row_by_row_decoder(name: str, data: st.DataObject) -> None:
+    """For any body, valid or not, of few rows or many: the same values, or no decision."""
     assert_same(SIGNATURES[name], data.draw(bodies(SIGNATURES[name])))
 
 
 @pytest.mark.parametrize("name", SIGNATURES)
 @pytest.mark.parametrize("literal", LITERALS)
 @pytest.mark.parametrize("rows", [1, 40])
-def test_every_literal_is_read_alike(name: str, literal: str, rows: int) -> None:
+def test_every_literal_is_decoded_alike(name: str, literal: str, rows: int) -> None:
     """Each odd cell, in each kind of column, in a small and in a large body."""
     signature = SIGNATURES[name]
     cells = [(json.dumps(of.known[0]) if of.known else GOOD[of.kind][0]) for of in signature.columns]
@@ -247,7 +247,7 @@ def test_every_literal_is_read_alike(name: str, literal: str, rows: int) -> None
 @example(5e-324, 17)
 @example(0.1 + 0.2, 17)
 def test_a_float_keeps_every_bit(number: float, digits: int) -> None:
-    """However a number is written, both parsers of this reader and that of the careful way make the same of it."""
+    """However a number is written, both parsers of the fast decoder and the row-by-row decoder read the same."""
     text = f"{number:.{digits}e}"
     for rows in (1, 40):
         assert_same(NUMBERS, f'{{"instances":[{",".join([f"[1,{text},3,4]"] * rows)}]}}'.encode())
@@ -256,8 +256,8 @@ def test_a_float_keeps_every_bit(number: float, digits: int) -> None:
 @pytest.mark.parametrize("name", SIGNATURES)
 @pytest.mark.parametrize("by_name", [False, True])
 @pytest.mark.parametrize("rows", [1, 3, 40])
-def test_what_is_plain_is_read(name: str, by_name: bool, rows: int) -> None:
-    """Rows that nothing is wrong with are no doubt, vectors or objects, few or many."""
+def test_valid_bodies_are_decoded(name: str, by_name: bool, rows: int) -> None:
+    """Vectors or objects, few or many."""
     signature = SIGNATURES[name]
     cells = {of.name: of.known[0] if of.known else json.loads(GOOD[of.kind][0]) for of in signature.columns}
     row = dict(reversed(cells.items())) if by_name else list(cells.values())
@@ -291,12 +291,12 @@ def test_what_is_plain_is_read(name: str, by_name: bool, rows: int) -> None:
     ],
 )
 @pytest.mark.parametrize("blanks", [0, 2000])
-def test_what_is_not_plain_is_left_to_others(body: str, blanks: int) -> None:
-    """A key that comes twice, a row of another length, a hidden change of the key: not a word, small or large."""
+def test_other_bodies_are_left_to_the_row_by_row_decoder(body: str, blanks: int) -> None:
+    """A key that comes twice, a row of another length, a hidden change of the key: no decision, small or large."""
     assert fast(NUMBERS)((body.replace("[", "[" + " " * blanks, 1)).encode()) is None
 
 
-def test_more_rows_than_may_be_are_left_to_others() -> None:
+def test_too_many_rows_are_left_to_the_row_by_row_decoder() -> None:
     """One row beyond the limit is one too many."""
     for rows, is_read in ((LIMITS.max_rows, True), (LIMITS.max_rows + 1, False)):
         for width in (1, 30):
@@ -305,8 +305,8 @@ def test_more_rows_than_may_be_are_left_to_others() -> None:
             assert (fast(NUMBERS)(body) is not None) == is_read
 
 
-def test_a_model_of_which_nothing_is_plain_has_no_reader() -> None:
-    """Numbers among objects stay what they were written as, and categories of numbers are told apart by hand."""
+def test_a_model_that_no_schema_describes_exactly_has_no_fast_decoder() -> None:
+    """Numbers among objects keep their types, and categories of floats are compared one by one."""
     for odd in (
         column("a", "float", "object"),
         column("a", "integer", "object"),
@@ -318,8 +318,8 @@ def test_a_model_of_which_nothing_is_plain_has_no_reader() -> None:
     assert fast_decoder(NUMBERS, max_depth=2, max_rows=9, max_digits=64) is None
 
 
-def test_a_table_does_not_hang_on_the_body() -> None:
-    """What was read may be written to, as any other table."""
+def test_a_table_does_not_share_the_memory_of_the_body() -> None:
+    """It may be written to, as any other table."""
     body = f'{{"instances":[{",".join(["[1,2,3,4]"] * 40)}]}}'.encode() + b" " * 1024
 
     table = fast(NUMBERS)(body)
@@ -330,7 +330,7 @@ def test_a_table_does_not_hang_on_the_body() -> None:
 
 
 @pytest.mark.parametrize("rows", ["[],[1]", "[]", "[1],[]"])
-def test_an_empty_row_of_one_column_is_not_plain(rows: str) -> None:
+def test_an_empty_row_of_one_column_is_not_valid(rows: str) -> None:
     """Where a row has one value, one without any has the same brackets and commas."""
     signature = Signature(container="array", columns=(column("a", "float", "float64"),))
     decode = fast_decoder(signature, max_depth=9, max_rows=9, max_digits=9)
