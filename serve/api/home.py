@@ -8,7 +8,7 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from serve.api.deps import Services
-from serve.inference.registry import Served
+from serve.inference.registry import ServedModel
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _PAGE = """\
@@ -55,13 +55,13 @@ async def show_home(request: Request) -> HTMLResponse:
     return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY, "Vary": "Accept"})
 
 
-def _list(models: list[Served]) -> str:
+def _list(models: list[ServedModel]) -> str:
     if not models:
         return "<p>There is none yet: <code>make train</code> makes one, and the server loads it when it starts.</p>"
     return f"<ul>\n{''.join(map(_line, models))}</ul>"
 
 
-def _line(model: Served) -> str:
+def _line(model: ServedModel) -> str:
     champion, name = model.champion, escape(model.name)
     if champion is None:
         return f"<li>{name}: could not be loaded</li>\n"

@@ -12,7 +12,7 @@ from artifacts import CHAMPION, Column
 from artifacts.manifest import Execution
 from serve.api.deps import PREFIX, ModelReader, ServicesDep
 from serve.errors import CardNotFound
-from serve.inference.registry import LoadedModel, Served
+from serve.inference.registry import LoadedModel, ServedModel
 
 # The page is the publisher's: it may show itself, with its plots, and run and fetch nothing.
 _CARD_POLICY = (
@@ -69,7 +69,7 @@ class ModelView(BaseModel):
     versions: list[VersionView]
 
     @classmethod
-    def of(cls, served: Served) -> "ModelView":
+    def of(cls, served: ServedModel) -> "ModelView":
         """Drawn from memory."""
         missing = [(None, served.reason)] if served.reason else sorted(served.failures.items())
         return cls(
@@ -105,7 +105,7 @@ async def list_models(caller: ModelReader, services: ServicesDep) -> ModelList:
 @router.get("/models/{model}")
 async def show_model(model: str, caller: ModelReader, services: ServicesDep) -> ModelView:
     """What one model expects, predicts and scored."""
-    return ModelView.of(services.registry.show(model))
+    return ModelView.of(services.registry.find(model))
 
 
 @router.get("/models/{model}/card", response_class=HTMLResponse)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from artifacts import CHAMPION, ArtifactError
 from serve.api.deps import MetricsReader, Services, ServicesDep
 from serve.errors import DeadlineExceeded
-from serve.inference.registry import Registry, Served
+from serve.inference.registry import Registry, ServedModel
 from serve.inference.threads import ThreadLimiter
 from serve.telemetry.metrics import CONTENT_TYPE
 
@@ -103,7 +103,7 @@ def _unready(registry: Registry) -> str:
     return "" if any(model.versions for model in registry.all()) else "no model is loaded"
 
 
-def _missing(served: Sequence[Served]) -> str:
+def _missing(served: Sequence[ServedModel]) -> str:
     """What is degraded, without the name of a model: a probe carries no token."""
     instead = [
         f"version {model.aliases[CHAMPION]} is served in place of the champion, version {model.failed_champion}, "

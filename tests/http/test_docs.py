@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from serve.api.deps import PREFIX
 from serve.api.docs import document
 from serve.app.root import create_app
-from serve.inference.registry import Registry, Served
+from serve.inference.registry import Registry, ServedModel
 from serve.settings import Settings
 from tests.support.browser import open_page
 from tests.support.cards import Page
@@ -138,7 +138,7 @@ def test_a_default_that_is_none_is_not_documented(zoo: Api, tmp_path: Path) -> N
     observed: Any = create_app(Settings(_env_file=None, state=tmp_path, secret_key=SecretStr("x" * 32)))
     app = observed._app._app
     registry = Registry()
-    registry.replace([Served(name, {}, {}) for name in ("one", "two")])
+    registry.replace([ServedModel(name, {}, {}) for name in ("one", "two")])
 
     paths = document(app, registry)["paths"]
 

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from artifacts import Store
 from artifacts.errors import ArtifactSelfTest
 from serve.api.ops import Canary
-from serve.inference.registry import Registry, Served
+from serve.inference.registry import Registry, ServedModel
 from serve.inference.threads import ThreadLimiter
 from tests.support.server import Api, Server, environment, slug
 from tests.support.version_folders import amend
@@ -200,7 +200,7 @@ class Wrong:
 def test_a_model_that_answers_wrong_makes_the_server_unready() -> None:
     """A canary that fails is `unready`, and is asked again only when its answer is too old."""
     wrong = Wrong()
-    served = Served("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})
+    served = ServedModel("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})
     registry = Registry()
     registry.replace([served])
 
@@ -223,7 +223,7 @@ def test_a_canary_that_does_not_return_makes_the_server_unready() -> None:
         assert end.wait(20)
 
     registry = Registry()
-    registry.replace([Served("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})])
+    registry.replace([ServedModel("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})])
 
     async def ask_three_times() -> list[str]:
         threads, inference = ThreadLimiter(1, deadline_s=10), SimpleNamespace(canary=canary)
