@@ -12,7 +12,7 @@ from artifacts import Store
 from benchmarks.in_process import MODELS, App, body
 from serve.dialects.native.encoder import Answers
 from serve.dialects.native.schema import read
-from serve.inference.service import Call
+from serve.inference.calls import Call
 
 SIZES = (1, 1000)
 # A run of the event loop costs as much as a request does: it is shared by so many.

@@ -31,8 +31,10 @@ from serve.dialects.native.fast import Plain
 from serve.dialects.native.rows import invalid_rows, mistakes
 from serve.dialects.native.schema import read
 from serve.errors import ModelError, ServeError
+from serve.inference.calls import Call
+from serve.inference.faults import MODEL_ERROR, complete
 from serve.inference.registry import LoadedModel
-from serve.inference.service import MODEL_ERROR, Call, Queue, completed
+from serve.inference.service import Queue
 from serve.limits.rate import Rate
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
@@ -280,7 +282,7 @@ class PredictEndpoint:
 def _answer(target: _Target, predictions: Predictions, batch: Batch | None) -> bytes:
     model, wanted = target.model, target.options.probabilities
     if batch is not None:
-        predictions = completed(predictions, batch, model.bundle, probabilities=wanted)
+        predictions = complete(predictions, batch, model.bundle, probabilities=wanted)
     if target.options.on_error == "report":
         errors = mistakes(predictions.faults, model.bundle.manifest.signature.names)
         return target.answers.encode(predictions, probabilities=wanted, errors=errors)

@@ -24,7 +24,8 @@ from serve.auth.auth_threads import AuthThreads
 from serve.inference.model_errors import ModelErrors
 from serve.inference.observers import MetricsObserver, Observers
 from serve.inference.registry import Registry
-from serve.inference.service import RETRY_S, InferenceService
+from serve.inference.service import InferenceService
+from serve.inference.single_call import RETRY_S
 from serve.inference.threads import ThreadLimiter
 from serve.settings import Settings
 from serve.storage import database

@@ -1,20 +1,7 @@
 """Values that every column takes, and that are too large for what the model makes of them."""
 
-from functools import partial
-from pathlib import Path
-from typing import Any
-
 import pytest
-from sklearn.linear_model import LogisticRegression
 
-from artifacts import Store
-from serve.dialects.native.schema import PredictRequest
-from serve.inference.batching import Batcher
-from serve.inference.model_errors import ModelErrors
-from serve.inference.observers import Observers
-from serve.inference.registry import LoadedModel, Registry
-from serve.inference.service import Call, InferenceService
-from tests.support import tiny_models
 from tests.support.bodies import LINE, ROW, column, mistakes, records, strict_json, table
 from tests.support.server import Api, slug
 
@@ -48,7 +35,7 @@ def test_a_csv_says_what_the_model_cannot_answer(api: Api) -> None:
     answer = api.post_csv(table(LINE, *(",".join(map(str, row)) for row in HUGE), LINE))
 
     assert column(answer, "prediction") == ["setosa", "", "", "", "setosa"]
-    assert column(answer, "error")[2] == "line 4: the model has no answer for these values"
+    assert column(answer, "error")[2] == "line 4: the model has no prediction for these values"
     assert records(answer)[1]["probability_setosa"] == ""
 
 
@@ -80,31 +67,3 @@ def test_what_overflows_is_no_line_of_the_log(api: Api) -> None:
     api.predict([HUGE[1]] * 10)
 
     assert not any("RuntimeWarning" in line for line in api.server.lines[before:])
-
-
-class Refusing(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Refuses a whole batch for one long row."""
-
-    def predict(self, X: Any) -> Any:
-        if (X["length"] > 100).any():
-            raise ValueError("too long")
-        return super().predict(X)
-
-
-def test_what_is_not_asked_for_want_of_time_is_told_so(tmp_path: Path) -> None:
-    """Rows that were never tried alone are not said to be without an answer."""
-    store = Store(tmp_path)
-    tiny_models.make(estimator=Refusing()).publish(store)
-    bundle = store.load("tiny", 1)
-    model = LoadedModel("tiny", 1, bundle, PredictRequest)
-    batch = bundle.manifest.signature.check([[0.5, 999.0, 6.0], [1, 2, 9]])
-
-    registry, errors, observers = Registry(), ModelErrors(lambda _model, _version: None), Observers()
-    service = partial(InferenceService, registry, batcher=partial(Batcher), errors=errors, observers=observers)
-    patient = service(cache_rows=0).predict_block(Call(model, batch.data))
-    hasty = service(cache_rows=0, retry_s=0).predict_block(Call(model, batch.data))
-
-    assert patient.labels.tolist() == ["short", None, "long"]
-    assert [(fault.code, fault.rows.tolist()) for fault in patient.faults] == [("no-answer", [1])]
-    assert hasty.labels.tolist() == [None, None, None]
-    assert [(fault.code, fault.rows.tolist()) for fault in hasty.faults] == [("not-asked", [0, 1, 2])]

@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
-import numpy as np
 import pytest
-from structlog.testing import capture_logs
 
 from artifacts import Store
-from serve.inference.model_errors import LOG_EVERY_S, ModelErrors, line_of
 from tests.http.test_ops import value
 from tests.support import misbehaving_models, tiny_models
 from tests.support.bodies import column
@@ -162,34 +159,3 @@ def test_a_failing_model_is_logged_and_counted(models: Api) -> None:
     assert SECRET not in models.server.log.read_text()
     invalid = models.server.line("model failed", '"onetoofew"')
     assert (invalid["error"], invalid["reason"][:16]) == ("InvalidPredictions", "predict returned")
-
-
-def test_a_version_is_logged_once_a_minute() -> None:
-    """Each version has a line of its own, the next one a minute later."""
-    now = [0.0]
-    counted: list[tuple[str, int]] = []
-    errors = ModelErrors(lambda model, version: counted.append((model, version)), clock=lambda: now[0])
-
-    with capture_logs() as lines:
-        for at, version in [(0, 1), (1, 1), (2, 2), (LOG_EVERY_S - 1, 1), (LOG_EVERY_S, 1), (LOG_EVERY_S + 3, 2)]:
-            now[0] = float(at)
-            errors.record("iris", version, ValueError(SECRET))
-
-    assert [line["version"] for line in lines] == [1, 2, 1, 2]
-    assert SECRET not in str(lines)
-    assert counted.count(("iris", 1)) == 4
-
-
-def test_the_line_of_an_error_is_the_publishers() -> None:
-    """Frames of libraries and of ours are passed over where one of the publisher's is below them."""
-    library = "import numpy as np\ndef call(f):\n    return np.apply_along_axis(f, 0, np.ones(2))\n"
-    space: dict[str, object] = {}
-    exec(compile(library, "own_features.py", "exec"), space)  # code under a name of its own
-
-    with pytest.raises(ZeroDivisionError) as own:
-        space["call"](lambda _: 1 / 0)  # type: ignore[operator]  # what exec made is an object to mypy
-    with pytest.raises(ValueError, match="reshape") as foreign:
-        np.linalg.inv(np.ones((2, 2)).reshape(3))
-
-    assert line_of(own.value).startswith(f"{__file__}:")
-    assert line_of(foreign.value).startswith(f"{__file__}:")

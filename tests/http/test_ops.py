@@ -253,3 +253,12 @@ def test_killed_workers_are_replaced_and_leave_no_gauge_behind(store: Path, tmp_
         server.await_answer()
 
         assert value(api, "sepal_requests_in_progress") == 1  # this very one
+
+
+def test_a_scrape_counts_all_rows_that_were_predicted_before_it(api: Api) -> None:
+    """No row is missing in a scrape that follows its response, whatever the parameters are."""
+    for parameters in ({}, {"probabilities": "false"}, {"version": "champion"}, {"on_error": "report"}):
+        before = value(api, "sepal_predictions_total", model="iris", version="1")
+        for _ in range(5):
+            assert api.predict(ROW, **parameters).status_code == 200
+        assert value(api, "sepal_predictions_total", model="iris", version="1") == before + 5
