@@ -21,7 +21,7 @@ from artifacts import Batch, Predictions
 from serve.api import rates
 from serve.api.context import RequestContext, context_of
 from serve.api.deps import PREFIX, Predictor, Services, bearer, principal, refuse_repeated
-from serve.api.disconnect import attended
+from serve.api.disconnect import wait_connected
 from serve.api.media import require_media
 from serve.api.problems import problem_of
 from serve.api.rates import Rates
@@ -223,7 +223,7 @@ class PredictEndpoint:
             )
             # A caller who goes away while a slow model is at work is not waited for.
             is_soon = future.done() or target.queue.is_quick
-            predictions = await (future if is_soon else attended(receive, future))
+            predictions = await (future if is_soon else wait_connected(receive, future))
         if batch is None and not predictions.faults and options is _DEFAULTS:
             return target.answers.encode(predictions)
         return _answer(target, predictions, batch)

@@ -115,7 +115,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, trials: 
     problems.install(app)
     endpoint = PredictEndpoint(app, services, max_bytes=settings.max_json_bytes)
     inner = _opened(endpoint, settings.cors_origins)
-    return middleware.Observed(inner, metrics=metrics, access_log=access_log, is_direct=inner is endpoint)
+    return middleware.RequestMiddleware(inner, metrics=metrics, access_log=access_log, is_direct=inner is endpoint)
 
 
 def _replace_process() -> None:

@@ -87,7 +87,7 @@ class ServedModel:
     def all_failures(self) -> list[tuple[int | None, Failure]]:
         """The failure of the whole model, under None, then those of its versions."""
         whole: list[tuple[int | None, Failure]] = [(None, self.reason)] if self.reason else []
-        return [*whole, *self.failures.items()]
+        return [*whole, *sorted(self.failures.items())]
 
     @property
     def is_unreadable(self) -> bool:

@@ -53,7 +53,7 @@ def test_the_former_champion_answers_and_both_are_named(tmp_path: Path) -> None:
     assert [(each["version"], each["code"]) for each in shown["unavailable"]] == [(2, "artifact-digest")]
     assert (health.status_code, health.json()["status"]) == (200, "degraded")
     assert health.json()["detail"] == (
-        "version 1 is served in place of the champion, version 2, which could not be loaded (artifact-digest)"
+        "version 1 is served instead of the champion, version 2, which could not be loaded (artifact-digest)"
     )
     assert "/api/v1/models/tiny/predict" in paths
     assert (line["version"], line["failed_champion"], line["code"]) == (1, 2, "artifact-digest")

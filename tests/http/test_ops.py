@@ -1,27 +1,17 @@
 """Health, metrics and logs, of one worker and of several."""
 
-import asyncio
 import os
 import re
 import shutil
 import signal
 import socket
-import threading
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
-import anyio
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from artifacts import Store
-from artifacts.errors import ArtifactSelfTest
-from serve.api.ops import Canary
-from serve.inference.registry import Registry, ServedModel
-from serve.inference.threads import ThreadLimiter
 from tests.support.server import Api, Server, environment, slug
 from tests.support.version_folders import amend
 
@@ -183,60 +173,6 @@ def test_a_client_that_goes_away_is_no_failure(server: Server) -> None:
 
 def _as_lines(headers: dict[str, str]) -> str:
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-
-
-class Wrong:
-    """Stands in for a model whose answers have changed since it was loaded, which no test can bring about."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def canary(self) -> None:
-        """Fail as `Inference.canary` does."""
-        self.asked += 1
-        raise ArtifactSelfTest("other labels")
-
-
-def test_a_model_that_answers_wrong_makes_the_server_unready() -> None:
-    """A canary that fails is `unready`, and is asked again only when its answer is too old."""
-    wrong = Wrong()
-    served = ServedModel("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})
-    registry = Registry()
-    registry.replace([served])
-
-    async def ask_twice() -> list[str]:
-        threads = ThreadLimiter(1, deadline_s=10)
-        parts: Any = SimpleNamespace(registry=registry, inference=wrong, canary_interval_s=60.0, threads=threads)
-        canary = Canary(parts)
-        return [(await canary.health()).status for _ in range(2)]
-
-    assert anyio.run(ask_twice) == ["unready", "unready"]
-    assert wrong.asked == 1
-
-
-def test_a_canary_that_does_not_return_makes_the_server_unready() -> None:
-    """Readiness answers at its deadline, and does not call the models again while they have not returned."""
-    end, calls = threading.Event(), count()
-
-    def canary() -> None:
-        next(calls)
-        assert end.wait(20)
-
-    registry = Registry()
-    registry.replace([ServedModel("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})])
-
-    async def ask_three_times() -> list[str]:
-        threads, inference = ThreadLimiter(1, deadline_s=10), SimpleNamespace(canary=canary)
-        parts: Any = SimpleNamespace(registry=registry, inference=inference, canary_interval_s=0.0, threads=threads)
-        asked = Canary(parts, deadline_s=0.05)
-        found = [(await asked.health()).status for _ in range(2)]
-        end.set()
-        while asked._thread.overdue:  # noqa: ASYNC110  # a thread brings it about, and sets no event of the loop
-            await asyncio.sleep(0.001)
-        return [*found, (await asked.health()).status]
-
-    assert asyncio.run(ask_three_times()) == ["unready", "unready", "ok"]
-    assert next(calls) == 2
 
 
 def test_killed_workers_are_replaced_and_leave_no_gauge_behind(store: Path, tmp_path: Path) -> None:

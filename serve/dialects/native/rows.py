@@ -12,7 +12,7 @@ import numpy as np
 from artifacts.errors import printable
 from artifacts.signature import Batch, Signature
 from artifacts.values import Fault, takes_integers
-from serve.errors import InvalidInput, InvalidRows, Mistake
+from serve.errors import InputError, InvalidInput, InvalidRows
 
 _LONGEST_ECHO = 64
 
@@ -164,7 +164,7 @@ class _RowFault:
 _NOT_A_ROW = _RowFault("not-a-row", "expected a row: a list of values, or an object by name")
 
 
-def mistakes(faults: Sequence[Fault], names: Sequence[str]) -> list[Mistake]:
+def mistakes(faults: Sequence[Fault], names: Sequence[str]) -> list[InputError]:
     """Every mistake of a batch, by row and then by column."""
     return _listed(faults, names, sent=None, most=None)
 
@@ -182,7 +182,7 @@ def invalid_rows(faults: Sequence[Fault], sent: Sequence[Any], rows: Rows) -> In
     return InvalidRows(listed, total=total, code=codes.pop() if len(codes) == 1 else "invalid-instances")
 
 
-def _listed(faults: Sequence[Fault], names: Sequence[str], *, sent: Any, most: int | None) -> list[Mistake]:
+def _listed(faults: Sequence[Fault], names: Sequence[str], *, sent: Any, most: int | None) -> list[InputError]:
     place = {name: index for index, name in enumerate(names)}
     where = [place.get(fault.column or "", -1) for fault in faults]
     # Only the first rows of each fault can be among the first of all.
@@ -196,7 +196,7 @@ def _listed(faults: Sequence[Fault], names: Sequence[str], *, sent: Any, most: i
         if sent is not None and column >= 0 and fault.code != "missing-column":
             value = sent[row][column] if isinstance(sent[row], list) else sent[row][fault.column]
             message += f", got {_cut(_shown(value))}"
-        found.append(Mistake(row, fault.column, fault.code, message))
+        found.append(InputError(row, fault.column, fault.code, message))
     return found
 
 
