@@ -1,4 +1,4 @@
-"""What tests share: one trained store, and one server with production's reticence."""
+"""The fixtures of all tests: a trained store, and a server that shows no values, as in production."""
 
 import os
 import shutil
@@ -24,18 +24,18 @@ from train import publish
 WIDTH = 200
 SIGNS = ("\uff1d1", "+1", "-1.5", "\n=1")
 
-# How long an example takes is the machine's affair, and not what a test asserts.
+# The time of an example depends on the machine, and is not what a test asserts.
 hypothesis.settings.register_profile("sepal", deadline=None)
 hypothesis.settings.load_profile("sepal")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, since many a test waits for its server or for a deadline to pass."""
+    """Return one more than the number of cores, since many tests wait for a server or a deadline."""
     return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Every version that a test publishes is signed with a key of this run, which no other run trusts."""
+    """Sign every version that a test publishes with a key of this run, which no other run trusts."""
     if hasattr(config, "workerinput"):
         return
     folder = Path(tempfile.mkdtemp(prefix="sepal-keys-"))
@@ -45,14 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Workers begin with the last file: training and the README's tour take long, and nobody shall end with them."""
+    """Start with the last files, which take longest: training and the tour of the README."""
     items.sort(key=lambda item: item.path, reverse=hasattr(config, "workerinput"))
 
 
 @pytest.fixture(scope="session")
 @unmeasured()
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with iris in it, made by the command that a user runs; nobody changes it."""
+    """Return a store with iris, trained by the command that a user runs; tests must not change it."""
     folder = tmp_path_factory.mktemp("store")
     trained = run("train", "iris", env=environment(artifacts=folder))
     assert trained.returncode == 0, trained.stdout + trained.stderr
@@ -61,7 +61,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for iris that never shows a value that was sent."""
+    """Run a server for iris that never shows a value that was sent."""
     state = tmp_path_factory.mktemp("state")
     env = environment(artifacts=store, state=state, error_values="false", log_format="json", token_ttl_s=36_000)
     with Server(env) as running:
@@ -70,7 +70,7 @@ def server(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 @pytest.fixture(scope="session")
 def api(server: Server) -> Api:
-    """The server, asked with a token of every scope."""
+    """Return a client of the server, with a token of every scope."""
     return Api(server, server.bearer())
 
 
@@ -78,10 +78,10 @@ def api(server: Server) -> Api:
 @untraced()
 def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
-    Four small models; nobody changes them.
+    Return a store with four small models; tests must not change it.
 
-    `mixed` has an integer, a float32 and a nullable column and boolean classes; `single` has one column, and
-    classes that a spreadsheet would run; `signs` has more such classes; `wide` has 200 columns, integer classes and no
+    `mixed` has an integer, a float32 and a nullable column and boolean classes; `single` has one column, and classes
+    that a spreadsheet would execute; `signs` has more such classes; `wide` has 200 columns, integer classes and no
     probabilities.
     """
     folder = tmp_path_factory.mktemp("zoo")
@@ -108,7 +108,7 @@ def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def zoo(zoo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server for these models that shows values, passes over unknown names, knows NA and escapes every cell."""
+    """Run a server for these models that shows values, ignores unknown names, has NA as null and escapes all cells."""
     env = environment(
         artifacts=zoo_store,
         state=tmp_path_factory.mktemp("state"),
@@ -126,7 +126,7 @@ def zoo(zoo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 @pytest.fixture(scope="module")
 def postgres_url() -> Iterator[str]:
-    """An empty PostgreSQL database."""
+    """Run PostgreSQL with an empty database."""
     binaries = postgres.find_binaries()
     if binaries is None:
         assert "SEPAL_TEST_EVERYTHING" not in os.environ, "PostgreSQL is not installed"
@@ -137,7 +137,7 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Each kind of database in turn."""
+    """Return the URL of each kind of database in turn."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'sepal.db'}"
     found: str = request.getfixturevalue("postgres_url")
@@ -146,6 +146,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[Redis]:
-    """A Redis of this file's."""
+    """Run a Redis server for the tests of a file."""
     with redis_server.running() as running:
         yield running

@@ -1,4 +1,4 @@
-"""OpenAPI, and its page in a real browser: log in, try it out, read the answer."""
+"""OpenAPI, and its page in a real browser: log in, try it out, read the response."""
 
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from tests.support.server import Api, Server, environment, slug, unmeasured
 OPERATION = "#operations-predictions-predict_iris"
 
 
-def test_every_model_has_an_operation_with_examples_that_work(api: Api) -> None:
-    """What OpenAPI shows as an example is answered with 200, as vectors and as objects."""
+def test_every_model_has_an_operation_with_valid_examples(api: Api) -> None:
+    """The examples of OpenAPI are answered with 200, as arrays and as objects."""
     openapi = api.server.client.get("/openapi.json").json()
     operation = openapi["paths"]["/api/v1/models/iris/predict"]["post"]
 
@@ -29,8 +29,8 @@ def test_every_model_has_an_operation_with_examples_that_work(api: Api) -> None:
     assert operation["security"] == [{"OAuth2PasswordBearer": ["predict"]}, {"Token": []}]
 
 
-def test_the_request_schema_is_drawn_from_the_columns(api: Api) -> None:
-    """The model's own schema names its columns, with the range that training saw."""
+def test_the_request_schema_has_the_columns(api: Api) -> None:
+    """The schema of a model has its columns, with the range of the training rows."""
     schemas = api.server.client.get("/openapi.json").json()["components"]["schemas"]
 
     rows = schemas["iris.PredictRequest"]["properties"]["instances"]
@@ -53,7 +53,7 @@ def test_the_pages_need_no_other_host(server: Server, path: str) -> None:
 
 
 def test_authorize_and_try_it_out_work(server: Server, tmp_path: Path) -> None:
-    """A person logs in by Authorize, presses Try it out and Execute, and reads setosa."""
+    """A user logs in with Authorize, presses Try it out and Execute, and reads setosa."""
 
     async def try_it_out() -> None:
         async with open_page(base_url=f"http://127.0.0.1:{server.port}") as page:
@@ -73,7 +73,7 @@ def test_authorize_and_try_it_out_work(server: Server, tmp_path: Path) -> None:
 
 
 async def _executed(page: Any) -> Any:
-    """Call the operation with its own example; the place of the answer."""
+    """Call the operation with its own example, and return the element of the response."""
     operation = page.locator(OPERATION)
     await operation.locator(".opblock-summary").click()
     await operation.get_by_role("button", name="Try it out").click()
@@ -82,7 +82,7 @@ async def _executed(page: Any) -> Any:
 
 
 def test_a_token_can_be_pasted(server: Server) -> None:
-    """Whoever has a token or a key gives it to Authorize, and calls with it."""
+    """A user pastes a token into Authorize, and calls an operation with it."""
 
     async def paste() -> None:
         async with open_page(base_url=f"http://127.0.0.1:{server.port}") as page:
@@ -97,8 +97,8 @@ def test_a_token_can_be_pasted(server: Server) -> None:
     anyio.run(paste)
 
 
-def test_predictions_are_first_and_everything_is_in_words(api: Api) -> None:
-    """Sections and operations stand in the order of their use, each with a summary, after an introduction."""
+def test_predictions_are_first_and_every_operation_has_a_summary(api: Api) -> None:
+    """Sections and operations have the order of their use, after an introduction."""
     openapi = api.server.client.get("/openapi.json").json()
     operations = [operation for path in openapi["paths"].values() for operation in path.values()]
     tags = [tag["name"] for tag in openapi["tags"]]
@@ -127,8 +127,8 @@ def test_a_default_model_is_documented(zoo: Api) -> None:
     assert f"{PREFIX}/predict" in zoo.server.client.get("/openapi.json").json()["paths"]
 
 
-def test_a_browser_finds_its_way(api: Api) -> None:
-    """`/` is a page with links to the documentation and each model; all others get what they got before."""
+def test_the_home_page_links_documentation_and_models(api: Api) -> None:
+    """Only browsers get it; for other clients the path does not exist."""
     client = api.server.client
     page = client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     others = [client.get("/", headers=headers) for headers in ({}, {"Accept": "application/json"}, api.headers)]
@@ -146,8 +146,8 @@ def test_a_browser_finds_its_way(api: Api) -> None:
     assert client.post("/", headers={"Accept": "text/html", **api.headers}).status_code == 404
 
 
-def test_where_the_docs_are_closed_there_is_no_page(store: Path, tmp_path: Path) -> None:
-    """Without documentation, `/` is 401 to a browser too."""
+def test_without_documentation_there_is_no_home_page(store: Path, tmp_path: Path) -> None:
+    """A browser gets 401, too."""
     with unmeasured(), Server(environment(artifacts=store, state=tmp_path, open_docs="false")) as server:
         answer = server.client.get("/", headers={"Accept": "text/html"})
 
@@ -168,8 +168,8 @@ def test_redoc_shows_the_model(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
-def test_a_page_may_not_be_framed_nor_ask_others(api: Api, path: str) -> None:
-    """The browser is told to ask this server alone, and to show the page in nobody's frame."""
+def test_a_page_cannot_be_embedded_nor_call_other_servers(api: Api, path: str) -> None:
+    """The policy allows requests to this server only, and no frame of another page."""
     policy = api.server.client.get(path).headers["content-security-policy"]
 
     assert policy.startswith("default-src 'self';")

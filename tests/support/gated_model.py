@@ -1,4 +1,4 @@
-"""A model that takes as long as a test wants."""
+"""A model whose calls a test can block."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.support import tiny_models
 
 
 class Gated(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Takes two milliseconds, and waits for as long as its gate, a file, is there; tells what it was asked."""
+    """Takes two milliseconds, and waits while its gate, a file, exists; writes the size of each call to a file."""
 
     def __init__(self, folder: str = "", C: float = 1.0) -> None:
         super().__init__(C=C)
@@ -21,8 +21,8 @@ class Gated(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no ty
 
     def predict(self, X: Any) -> Any:
         folder = Path(self.folder)
-        with (folder / "asked").open("a") as asked:
-            print(len(X), file=asked)
+        with (folder / "calls").open("a") as calls:
+            print(len(X), file=calls)
         time.sleep(0.002)
         while (folder / "gate").exists():
             time.sleep(0.005)
@@ -30,19 +30,19 @@ class Gated(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no ty
 
 
 class Gate:
-    """What a test holds in its hand."""
+    """Opens and closes the gate of the model."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._seen = 0
 
     def publish(self, store: Store) -> None:
-        """Put the model into a store, as `gated`."""
+        """Publish the model as `gated`."""
         tiny_models.make(estimator=Gated(str(self._folder))).publish(store, model="gated")
 
     @contextmanager
     def closed(self) -> Iterator[None]:
-        """Let nobody through who comes from now on."""
+        """Block all calls that start from now on."""
         self._seen = len(self._lines)
         (self._folder / "gate").touch()
         try:
@@ -51,11 +51,11 @@ class Gate:
             (self._folder / "gate").unlink()
 
     @property
-    def asked(self) -> list[int]:
-        """How many rows each call had since the gate was closed for the last time."""
+    def calls(self) -> list[int]:
+        """The number of rows of each call since the gate was last closed."""
         return [int(line) for line in self._lines[self._seen :]]
 
     @property
     def _lines(self) -> list[str]:
-        asked = self._folder / "asked"
-        return asked.read_text().splitlines() if asked.exists() else []
+        calls = self._folder / "calls"
+        return calls.read_text().splitlines() if calls.exists() else []
