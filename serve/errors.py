@@ -108,12 +108,12 @@ class InvalidInput(ServeError):
 
 
 class InvalidRows(InvalidInput):
-    """Some rows do not fit the model's columns; `mistakes` lists the first of `total`."""
+    """Some rows do not fit the model's columns; `errors` lists the first of `total`."""
 
-    def __init__(self, mistakes: Sequence[InputError], *, total: int, code: str) -> None:
-        noun = "mistake" if total == 1 else "mistakes"
+    def __init__(self, errors: Sequence[InputError], *, total: int, code: str) -> None:
+        noun = "error" if total == 1 else "errors"
         super().__init__(code, f"{total} {noun} in the instances; nothing was predicted")
-        self.mistakes = mistakes
+        self.errors = errors
         self.total = total
 
 

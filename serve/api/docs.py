@@ -35,11 +35,6 @@ _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
-_ALWAYS = (400, 405, 408, 429, 431, 503)
-_WITH_TOKEN = (401, 403)
-_WITH_PARAMETERS = (404, 422)
-_WITH_BODY = (401, 413, 415, 422, 504, 507)
-_WITH_STREAM = (426,)
 
 # The order of the page.
 _TAGS = (
@@ -219,15 +214,15 @@ def _describe_problems(openapi: dict[str, Any]) -> None:
 
 def _problem_statuses(operation: dict[str, Any]) -> Iterator[int]:
     """Yield the statuses of errors that an operation may have."""
-    yield from _ALWAYS
+    yield from (400, 405, 408, 429, 431, 503)
     if "security" in operation:
-        yield from _WITH_TOKEN
+        yield from (401, 403)
     if operation.get("parameters"):
-        yield from _WITH_PARAMETERS
+        yield from (404, 422)
     if "requestBody" in operation:
-        yield from _WITH_BODY
+        yield from (401, 413, 415, 422, 504, 507)
     if CSV in operation["responses"].get("200", {}).get("content", {}):
-        yield from _WITH_STREAM
+        yield 426
 
 
 def _documented(operation: dict[str, Any], model: LoadedModel, *, suffix: str = "") -> dict[str, Any]:

@@ -112,8 +112,8 @@ def _serve_error(request: Request, error: ServeError) -> Response:
         detail += error.hint()
     more: dict[str, object] = {}
     if isinstance(error, InvalidRows):
-        more["errors"] = [asdict(mistake) for mistake in error.mistakes]
-        more["errors_truncated"] = error.total > len(error.mistakes)
+        more["errors"] = [asdict(listed) for listed in error.errors]
+        more["errors_truncated"] = error.total > len(error.errors)
     if type(error) in OAUTH_ERRORS:
         more["error"] = OAUTH_ERRORS[type(error)]
     elif isinstance(error, InvalidInput) and request.scope["path"] in _OAUTH_PATHS:

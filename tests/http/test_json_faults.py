@@ -31,7 +31,7 @@ def test_no_more_than_20_mistakes_are_listed(api: Api) -> None:
     """4,000 mistakes are counted, the first 20 of them listed by row and column, in a short body."""
     answer = api.predict([[CANARY * 20] * 4] * 1000)
 
-    assert "4000 mistakes" in answer.json()["detail"]
+    assert "4000 errors" in answer.json()["detail"]
     assert mistakes(answer) == [(row, name, "not-a-number") for row in range(5) for name in COLUMNS]
     assert answer.json()["errors_truncated"] is True
     assert len(answer.content) <= 16 * 1024
@@ -58,7 +58,7 @@ def test_100000_mistakes_are_told_at_once(zoo: Api, cell: str) -> None:
         "/api/v1/models/wide/predict", content=body, headers={**zoo.headers, "Content-Type": "application/json"}
     )
 
-    assert "100000 mistakes" in answer.json()["detail"]
+    assert "100000 errors" in answer.json()["detail"]
     assert len(answer.content) <= 16 * 1024
     assert zoo.server.cpu_s - before_s < 5
 

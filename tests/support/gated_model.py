@@ -1,4 +1,4 @@
-"""A model whose calls a test can block."""
+"""A model whose calls last until a test lets them end."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.support import tiny_models
 
 
 class Gated(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Takes two milliseconds, and waits while its gate, a file, exists; writes the size of each call to a file."""
+    """Takes two milliseconds, and waits while its gate, a file, exists; records the rows of each call."""
 
     def __init__(self, folder: str = "", C: float = 1.0) -> None:
         super().__init__(C=C)
@@ -42,7 +42,7 @@ class Gate:
 
     @contextmanager
     def closed(self) -> Iterator[None]:
-        """Block all calls that start from now on."""
+        """Hold all calls that begin from now on."""
         self._seen = len(self._lines)
         (self._folder / "gate").touch()
         try:
@@ -52,7 +52,7 @@ class Gate:
 
     @property
     def calls(self) -> list[int]:
-        """The number of rows of each call since the gate was last closed."""
+        """The number of rows of each call since the gate was closed."""
         return [int(line) for line in self._lines[self._seen :]]
 
     @property

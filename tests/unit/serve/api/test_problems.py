@@ -111,7 +111,7 @@ def test_invalid_rows_are_listed() -> None:
 
     _, body = respond(InvalidRows(listed, total=2, code="null"))
 
-    assert body["detail"] == "2 mistakes in the instances; nothing was predicted"
+    assert body["detail"] == "2 errors in the instances; nothing was predicted"
     assert body["errors"] == [{"row": 3, "column": "age", "code": "null", "message": "expected a number, got null"}]
     assert body["errors_truncated"] is True
 
