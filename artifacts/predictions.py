@@ -1,4 +1,4 @@
-"""What a model returns for rows: a class or a number for each, its probabilities, and which rows are invalid."""
+"""What a model returns for rows: a class or a number for each row, its probabilities, and which rows are invalid."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from artifacts.values import Fault
 
 NO_CLASS = -1
 
-# How far a probability may lie outside 0 to 1, and the sum of a row from 1: single precision and many classes do.
+# The tolerance of probabilities and of the sum of a row, for single precision and many classes.
 PROBABILITY_TOLERANCE = 1e-3
 
 
@@ -20,17 +20,17 @@ class InvalidPredictions(Exception):
     """What a model returned has the wrong shape, dtype, range or row sums; the message quotes no value of it."""
 
 
-# Not frozen, which would make it three times as slow to make, and one is made for each request.
+# Not frozen, which would make creating one three times as slow, and one is created for each request.
 @dataclass(slots=True, eq=False)
 class Predictions:
     """
-    Predictions for some rows, one for each.
+    Predictions for rows, one for each.
 
     Attributes:
-        values: Shape (rows,): the index of each row's class, -1 for what is no class; of a regressor, float64.
+        values: Shape (rows,): the index of each row's class, -1 for none; of a regressor, float64.
         probabilities: Shape (rows, classes); None if the call did not want them or the model has none.
-        label_map: Shape (classes + 1,), the label of each class and None; a regressor has none.
-        faults: The faults of rows that have no prediction.
+        label_map: Shape (classes + 1,): the label of each class, then None; None for a regressor.
+        faults: Why rows have no prediction.
     """
 
     values: NDArray[Any]
@@ -42,24 +42,24 @@ class Predictions:
         return len(self.values)
 
     def __getitem__(self, rows: slice) -> "Predictions":
-        """The predictions for some of the rows; faults stay behind."""
+        """Return the predictions for some of the rows, without faults."""
         spread = self.probabilities
         return Predictions(self.values[rows], None if spread is None else spread[rows], self.label_map)
 
     def put(self, rows: slice | NDArray[np.intp], predictions: "Predictions") -> None:
-        """Write the predictions for some of the rows in their place; faults are left out."""
+        """Replace the predictions for some of the rows, but no faults."""
         self.values[rows] = predictions.values
         if self.probabilities is not None:
             self.probabilities[rows] = predictions.probabilities
 
     @property
     def failed(self) -> int:
-        """How many rows have no prediction, by the faults."""
+        """The number of rows that the faults name."""
         return sum(len(fault.rows) for fault in self.faults) if self.faults else 0
 
     @property
     def labels(self) -> NDArray[np.object_]:
-        """Shape (rows,) of labels, of a regressor numbers; None where there is no class or no finite number."""
+        """Shape (rows,): the label, or the number of a regressor; None if there is no class or no finite number."""
         labels: NDArray[np.object_]
         labels = self.values.astype(object) if self.label_map is None else self.label_map[self.values]
         if self.values.dtype.kind == "f":
@@ -72,7 +72,7 @@ class Predictions:
         values, spread = self.values, self.probabilities
         is_number = values.dtype.kind == "f"
         if len(values) == 1:
-            # On native floats, since one call of numpy takes longer than all of this.
+            # With native floats, since a single call of numpy takes longer than all of this.
             value = values.item()
             is_valid = isfinite(value) if is_number else value != NO_CLASS
             return is_valid and (spread is None or isfinite(sum(spread[0].tolist())))
@@ -89,7 +89,7 @@ class Predictions:
 
 
 def label_map(labels: Sequence[Any]) -> NDArray[np.object_] | None:
-    """Return shape (classes + 1,): the label of each class, and None where -1 points; None without classes."""
+    """Return shape (classes + 1,): the label of each class, then None, which -1 selects; None without classes."""
     if not labels:
         return None
     by_index = np.empty(len(labels) + 1, dtype=object)

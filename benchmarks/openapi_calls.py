@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.support.schemathesis_client import ask
+from tests.support.schemathesis_client import call_all
 from tests.support.server import Server, environment
 
 EXAMPLES = 500
@@ -34,7 +34,7 @@ def main() -> int:
         env = environment(artifacts=arguments.artifacts.absolute(), state=state, log_format="json", token_ttl_s=36_000)
         with Server(env) as server:
             while sent < arguments.calls:
-                report = ask(server, state, examples=EXAMPLES, seed=seed, phases=("coverage", "fuzzing"))
+                report = call_all(server, state, examples=EXAMPLES, seed=seed, phases=("coverage", "fuzzing"))
                 sent += report["test_cases"]["generated"]
                 wrong += len(report["failures"]) + len(report["errors"])
                 for failure in report["failures"] + report["errors"]:

@@ -1,40 +1,40 @@
 """
-What can go wrong while serving, in the words of the domain; a status is given to each in `api/problems.py`.
+The errors of the server, without HTTP; `api/problems.py` maps each to a status.
 
     ServeError
-    ├── ModelNotFound           no model of that name
+    ├── ModelNotFound           no model of that name is served
     ├── VersionNotLoaded        the model is served, but not in that version
     ├── CardNotFound            the version has no model card
-    ├── ModelUnavailable        the store has the model, and it could not be loaded
-    ├── InvalidInput            the request cannot be understood or does not fit the model
-    │   └── InvalidRows         some of its rows do not
-    ├── Unauthenticated         there is no token, or none that counts
-    │   ├── BadCredentials      the name and the password do not belong together
-    │   └── GrantRefused        a refresh token does not count, or not any more
-    ├── ScopeMissing            the token does not reach that far
-    ├── ScopeRefused            more scope was asked for than the user has
-    ├── WrongPassword           the old password is not the caller's
+    ├── ModelUnavailable        the store has the model, but it could not be loaded
+    ├── InvalidInput            the request cannot be parsed, or does not fit the model
+    │   └── InvalidRows         some of its rows do not fit the model
+    ├── Unauthenticated         the token is missing or invalid
+    │   ├── BadCredentials      the user name or the password is wrong
+    │   └── GrantRefused        the refresh token is invalid, expired or revoked
+    ├── ScopeMissing            the token lacks a scope
+    ├── ScopeRefused            the user does not have a requested scope
+    ├── WrongPassword           the old password is wrong
     ├── LockedOut               too many logins have failed
-    ├── UserExists              the name is taken
-    ├── RateExceeded            the caller asks more often, or for more rows, than a limit allows
-    ├── LimitsUnavailable       nobody can tell how often the caller asked
+    ├── UserExists              the user name is taken
+    ├── RateExceeded            the caller sends more requests, or more rows, than a limit allows
+    ├── LimitsUnavailable       requests cannot be counted
     ├── UserNotFound            no user of that name
     ├── RoleNotFound            no role of that name
-    ├── KeyNotFound             no key of that id
-    ├── SessionNotFound         no session of that id, or not the caller's
-    ├── Busy                    too many logins or look-ups of keys are waiting
+    ├── KeyNotFound             no valid API key of that id
+    ├── SessionNotFound         the caller has no session of that id
+    ├── Busy                    too many logins or look-ups of API keys are waiting
     ├── ModelError              the model returned invalid predictions, or fails for its own examples
     ├── Overloaded              too many rows are waiting for the model
-    ├── DeadlineExceeded        the answer would have come too late
-    ├── DatabaseUnavailable     the database does not answer, or a newer release has migrated it
-    ├── StorageFull             there is no room for what was sent
-    ├── ProtocolTooOld          the caller could not tell half of the answer from the whole
-    └── WireError               no request came of what was sent
-        ├── MalformedRequest    it is not HTTP, or could be read in two ways
-        ├── MethodUnknown       its method is none
-        ├── HeadersTooLarge     its head is
-        ├── TooSlow             it did not come in time
-        └── TooManyConnections  there are as many as there may be
+    ├── DeadlineExceeded        the prediction took too long
+    ├── DatabaseUnavailable     the database does not respond, or was migrated by a newer release
+    ├── StorageFull             the server cannot store the body
+    ├── ProtocolTooOld          HTTP/1.0, whose client cannot detect a truncated response
+    └── WireError               the request could not be received
+        ├── MalformedRequest    it is not valid HTTP, or ambiguous
+        ├── MethodUnknown       its method is unknown
+        ├── HeadersTooLarge     its target or headers are too large
+        ├── TooSlow             it was not received in time
+        └── TooManyConnections  the maximum number of connections is open
 """
 
 from collections.abc import Callable, Sequence
@@ -43,7 +43,12 @@ from typing import ClassVar
 
 
 class ServeError(Exception):
-    """Something went wrong while serving."""
+    """An error of the server; a message that is always the same is its `message`."""
+
+    message: ClassVar[str] = ""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or self.message)
 
 
 class ModelNotFound(ServeError):
@@ -66,24 +71,22 @@ class VersionNotLoaded(ServeError):
 class CardNotFound(ServeError):
     """The version has no model card."""
 
-    def __init__(self) -> None:
-        super().__init__("this version was published without a model card")
+    message = "this version was published without a model card"
 
 
 class ModelUnavailable(ServeError):
-    """The store has the model, and it could not be loaded."""
+    """The store has the model, but it could not be loaded."""
 
 
 class ModelError(ServeError):
     """The model returned invalid predictions, or fails for its own examples too."""
 
-    def __init__(self) -> None:
-        super().__init__("the model failed for these rows; the server log has the type of the error")
+    message = "the model failed for these rows; the server log has the type of the error"
 
 
 @dataclass(frozen=True, slots=True)
 class InputError:
-    """One thing that is wrong with one value, or with one row where `column` is None."""
+    """One mistake in one value, or in a whole row if `column` is None."""
 
     row: int | None
     column: str | None
@@ -93,10 +96,10 @@ class InputError:
 
 class InvalidInput(ServeError):
     """
-    The request cannot be understood, or does not fit the model.
+    The request cannot be parsed, or does not fit the model.
 
     Attributes:
-        code: What kind of mistake it is: a key of the table in `api/problems.py`.
+        code: The kind of mistake; the table in `api/problems.py` maps some to a status.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -116,48 +119,49 @@ class InvalidRows(InvalidInput):
 
 class Unauthenticated(ServeError):
     """
-    There is no token, or it is invalid; the caller does not learn why.
+    The token is missing or invalid; the response does not say why.
 
     Attributes:
-        reason: Why the token was refused, for the log; empty where none was sent.
+        reason: Why the token was refused, for the log; empty if none was sent.
     """
 
-    message: ClassVar[str] = "a valid token is needed: Authorization: Bearer <token>"
+    message = "a valid token is needed: Authorization: Bearer <token>"
 
     def __init__(self, reason: str = "") -> None:
-        super().__init__(self.message)
+        super().__init__()
         self.reason = reason
 
 
 class BadCredentials(Unauthenticated):
-    """The name and the password do not belong together; the caller does not learn which of them is wrong."""
+    """The user name or the password is wrong; the response does not say which."""
 
     message = "the user name or the password is wrong"
 
 
 class GrantRefused(Unauthenticated):
-    """A refresh token is invalid, or not valid any more; the caller does not learn why."""
+    """The refresh token is invalid, expired or revoked; the response does not say which."""
 
-    message = "the refresh token is not valid, or not any more; log in again"
+    message = "the refresh token is invalid, expired or revoked; log in again"
 
 
 class WrongPassword(ServeError):
-    """The old password is not the caller's."""
+    """The old password is wrong."""
 
-    def __init__(self) -> None:
-        super().__init__("the old password is wrong")
+    message = "the old password is wrong"
 
 
 class LockedOut(ServeError):
-    """Too many logins have failed; even the right password has to wait."""
+    """Too many logins have failed; even the right password is refused for a while."""
+
+    message = "too many logins have failed; try again later"
 
     def __init__(self, *, retry_after_s: int) -> None:
-        super().__init__("too many logins have failed; try again later")
+        super().__init__()
         self.retry_after_s = retry_after_s
 
 
 class ScopeMissing(ServeError):
-    """The token is good, and does not reach that far."""
+    """The token is valid, but lacks a scope."""
 
     def __init__(self, scopes: Sequence[str]) -> None:
         super().__init__(f"the token lacks the scope {' '.join(scopes)}")
@@ -165,27 +169,26 @@ class ScopeMissing(ServeError):
 
 
 class ScopeRefused(ServeError):
-    """More scope was asked for than the user has."""
+    """The user does not have a requested scope."""
 
 
 class UserExists(ServeError):
-    """The name is taken."""
+    """The user name is taken."""
 
 
 class RateExceeded(ServeError):
-    """The caller asks more often, or for more rows, than a limit allows; `retry_after_s` says when there is more."""
+    """The caller sends more requests, or more rows, than a limit allows; `retry_after_s` says when to try again."""
 
     def __init__(self, name: str, *, limit: int, window_s: int, cost: int, retry_after_s: int) -> None:
-        asked = f"; this request is {cost}" if cost > 1 else ""
-        super().__init__(f"the limit {name!r} is {limit} in {window_s} s{asked}; there is more in {retry_after_s} s")
+        requested = f"; this request has {cost}" if cost > 1 else ""
+        super().__init__(f"the limit {name!r} is {limit} in {window_s} s{requested}; try again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
 
 
 class LimitsUnavailable(ServeError):
-    """Nobody can tell how often the caller asked, and what was asked for is not given then."""
+    """Requests cannot be counted, and are refused until they can."""
 
-    def __init__(self) -> None:
-        super().__init__("requests cannot be counted now, and this one is not answered uncounted; try again")
+    message = "requests cannot be counted at the moment, and are refused; try again"
 
 
 class UserNotFound(ServeError):
@@ -197,83 +200,74 @@ class RoleNotFound(ServeError):
 
 
 class KeyNotFound(ServeError):
-    """There is no key of that id, or it was revoked."""
+    """There is no API key of that id, or it was revoked."""
 
 
 class SessionNotFound(ServeError):
-    """There is no session of that id, or it is not the caller's."""
+    """There is no session of that id, or it is another user's."""
 
 
 class Busy(ServeError):
-    """Too many logins or look-ups of keys are waiting; the caller should retry later."""
+    """Too many logins or look-ups of API keys are waiting; the client should retry later."""
 
-    def __init__(self) -> None:
-        super().__init__("too many logins and look-ups of keys are waiting; try again")
+    message = "too many logins and look-ups of keys are waiting; try again"
 
 
 class Overloaded(ServeError):
-    """Too many rows are waiting for the model; the caller should come back later."""
+    """Too many rows are waiting for the model; the client should retry later."""
 
-    def __init__(self) -> None:
-        super().__init__("too many rows are waiting for this model; try again")
+    message = "too many rows are waiting for this model; try again"
 
 
 class DeadlineExceeded(ServeError):
-    """The answer would have come too late; nobody works on it any more, or what is said will be thrown away."""
+    """The prediction took too long; it was not started, or its result is discarded."""
 
-    def __init__(self) -> None:
-        super().__init__("the model took too long; send fewer rows, or try again when it has less to do")
+    message = "the model took too long; send fewer rows, or try again later"
 
 
 class DatabaseUnavailable(ServeError):
-    """The database does not answer; what needs none goes on."""
+    """The database does not respond; requests that need none are served."""
 
 
 class StorageFull(ServeError):
-    """There is no room for what was sent."""
+    """The server cannot store the body."""
 
-    def __init__(self) -> None:
-        super().__init__("the server has no room for this body; send fewer rows a request, or try again later")
+    message = "the server has no space for this body; send fewer rows per request, or try again later"
 
 
 class ProtocolTooOld(ServeError):
-    """The answer is a stream, and the caller's protocol has nothing that would tell half of it from the whole."""
+    """The response is a stream, and a client of HTTP/1.0 could not detect that it is truncated."""
 
-    def __init__(self) -> None:
-        super().__init__("this answer comes in chunks, which HTTP/1.0 does not have: ask in HTTP/1.1")
+    message = "this response is sent in chunks, which HTTP/1.0 does not have; use HTTP/1.1"
 
 
 class WireError(ServeError):
-    """No request came of what was sent; the connection is closed."""
+    """The request could not be received; the connection is closed."""
 
 
 class MalformedRequest(WireError):
-    """It is not HTTP, or two readers might not agree on what it is."""
+    """The request is not valid HTTP, or two servers might parse it differently."""
 
 
 class MethodUnknown(WireError):
-    """Its method is none that HTTP has."""
+    """The method of the request is unknown."""
 
-    def __init__(self) -> None:
-        super().__init__("there is no such method")
+    message = "unknown HTTP method"
 
 
 class HeadersTooLarge(WireError):
-    """Its target and headers are more, or larger, than is read."""
+    """The target and headers are larger or more than the server accepts."""
 
-    def __init__(self) -> None:
-        super().__init__("the target and the headers are more, or larger, than this server reads")
+    message = "the target and the headers are larger or more than this server accepts"
 
 
 class TooSlow(WireError):
-    """It did not come in time."""
+    """The request was not received in time."""
 
-    def __init__(self) -> None:
-        super().__init__("the request did not come in time; its connection is too slow, or was forgotten")
+    message = "the request was not received in time; the connection is too slow, or the client stopped sending"
 
 
 class TooManyConnections(WireError):
-    """There are as many connections as there may be; the caller should come back later."""
+    """The maximum number of connections is open; the client should retry later."""
 
-    def __init__(self) -> None:
-        super().__init__("too many connections are open; try again")
+    message = "too many connections are open; try again"

@@ -80,8 +80,8 @@ def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     Four small models, which tests must not change.
 
-    `mixed` has an integer, a float32 and a nullable column and boolean classes; `single` has one column, and
-    classes that a spreadsheet would run; `signs` has more such classes; `wide` has 200 columns, integer classes and no
+    `mixed` has an integer, a float32 and a nullable column and boolean classes; `single` has one column, and classes
+    that a spreadsheet would execute; `signs` has more such classes; `wide` has 200 columns, integer classes and no
     probabilities.
     """
     folder = tmp_path_factory.mktemp("zoo")
@@ -126,7 +126,7 @@ def zoo(zoo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 @pytest.fixture(scope="module")
 def postgres_url() -> Iterator[str]:
-    """An empty PostgreSQL database."""
+    """Run PostgreSQL with an empty database."""
     binaries = postgres.find_binaries()
     if binaries is None:
         assert "SEPAL_TEST_EVERYTHING" not in os.environ, "PostgreSQL is not installed"

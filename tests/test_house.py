@@ -24,7 +24,7 @@ from artifacts.manifest import FORMAT
 from serve import errors
 from serve.api.deps import PREFIX
 from serve.api.predict import PATHS
-from serve.api.problems import KINDS
+from serve.api.problem_kinds import KINDS
 from serve.api.rates import Rates
 from serve.app.root import VERSION, create_app
 from serve.errors import ServeError

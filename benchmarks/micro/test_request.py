@@ -12,8 +12,8 @@ from artifacts import Batch, Store
 from benchmarks.in_process import MODELS, App, body
 from serve.dialects.native.encoder import NativeEncoder
 from serve.dialects.native.fast import Rows
+from serve.inference.calls import Call
 from serve.inference.registry import LoadedModel
-from serve.inference.service import Call
 
 SIZES = (1, 1000)
 # One run of the event loop costs as much as a request, so this many requests share it.

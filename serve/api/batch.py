@@ -20,9 +20,9 @@ from serve.api.form import file_of
 from serve.api.media import CSV, NDJSON, preferred_media, require_media
 from serve.auth.principals import Principal
 from serve.errors import DeadlineExceeded, ProtocolTooOld, StorageFull
+from serve.inference.calls import Call
+from serve.inference.faults import complete, overdue_predictions
 from serve.inference.registry import LoadedModel
-from serve.inference.service import Call, completed
-from serve.inference.service import overdue as overdue_rows
 from serve.inference.threads import on_loop
 from serve.limits.rate import Rate
 
@@ -228,7 +228,7 @@ class _Upload:
         return written
 
     async def _next(self) -> bytes:
-        overdue = partial(overdue_rows, self._model.bundle)
+        overdue = partial(overdue_predictions, self._model.bundle)
         try:
             slot = await self._services.threads.acquire(self._model.name, wait_s=self._wait_s)
         except DeadlineExceeded:
@@ -255,7 +255,7 @@ class _Upload:
             self._meter.count(len(batch.good))
         model = self._model
         predictions = self._services.inference.predict_block(Call(model, batch.data, self._caller, self._request_id))
-        return completed(predictions, batch, model.bundle, probabilities=True)
+        return complete(predictions, batch, model.bundle, probabilities=True)
 
 
 class _Meter:

@@ -1,8 +1,7 @@
-"""What the layers of one request share, under one key of its ASGI scope."""
+"""The data that the layers of one request share, under one key of its ASGI scope."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from starlette.types import Scope
 
@@ -12,24 +11,24 @@ _KEY = "sepal"
 
 
 def cannot_respond(_content: bytes) -> bool:
-    """Respond to nothing: what a connection does that writes no whole responses."""
+    """Send nothing: the default of `RequestContext.respond`."""
     return False
 
 
 @dataclass(slots=True)
 class RequestContext:
     """
-    One request, from its first byte to its line of the access log.
+    One request.
 
     Attributes:
-        headers: By name; of a header that came twice, the last.
-        connection: What it came over.
-        caller: Who sent it, once that is verified.
-        permissions: What the caller may do.
-        limits: The policy of each limit that it was counted under, and what is left of it.
+        headers: By name; of a header that was sent twice, the last.
+        connection: The connection that it was received on.
+        caller: The name of the authenticated caller; None before.
+        permissions: Those of the caller.
+        limits: The policy of each limit that applies, and what is left of it.
         refused: Why its token was refused, for the access log.
-        is_public: Whether its response may be kept by caches, and says itself for how long.
-        respond: Sends a whole JSON body with status 200 in one step; False if the connection cannot.
+        is_public: Whether caches may keep the response, which has its own header for them.
+        respond: Sends a whole JSON body with status 200 in one step; returns False if the connection cannot.
     """
 
     request_id: str
@@ -49,9 +48,8 @@ def put(scope: Scope, context: RequestContext) -> None:
 
 
 def context_of(scope: Scope) -> RequestContext:
-    """Return the context of a request; one that came around the app's outermost layer has an empty one."""
-    found: Any = scope.get(_KEY)
-    if found is None:
-        found = scope[_KEY] = RequestContext("")
-    context: RequestContext = found
+    """Return the context of a request; it is empty if the request bypassed the outermost layer of the app."""
+    context: RequestContext | None = scope.get(_KEY)
+    if context is None:
+        context = scope[_KEY] = RequestContext("")
     return context

@@ -1,4 +1,4 @@
-"""Callers that go away before they are answered."""
+"""Clients that disconnect before they get their response."""
 
 import asyncio
 from typing import Any, TypeVar
@@ -9,26 +9,26 @@ from starlette.types import Receive
 T = TypeVar("T")
 
 
-async def attended(receive: Receive, answer: "asyncio.Future[T]") -> T:
+async def wait_connected(receive: Receive, future: "asyncio.Future[T]") -> T:
     """
-    Wait for an answer for as long as there is somebody to receive it.
+    Wait for a result while the client is connected.
 
     Raises:
-        ClientDisconnect: There is not; the answer has been cancelled.
+        ClientDisconnect: The client has disconnected, and the future was cancelled.
     """
-    watch = asyncio.ensure_future(_departure(receive))
+    disconnect = asyncio.ensure_future(_wait_for_disconnect(receive))
     try:
-        waited: set[asyncio.Future[Any]] = {answer, watch}
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
+        waiting: set[asyncio.Future[Any]] = {future, disconnect}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if not future.done():
             raise ClientDisconnect
-        return answer.result()
+        return future.result()
     finally:
-        answer.cancel()
-        watch.cancel()
+        future.cancel()
+        disconnect.cancel()
 
 
-async def _departure(receive: Receive) -> None:
-    """The whole body has been read: what comes now is the end."""
+async def _wait_for_disconnect(receive: Receive) -> None:
+    """Receive messages after the whole body until the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass

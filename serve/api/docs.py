@@ -1,4 +1,4 @@
-"""OpenAPI with one documented operation a model, and the pages that show it; their files are served from here."""
+"""OpenAPI with one operation per model, and the pages that show it."""
 
 import copy
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from serve.api.problems import MEDIA_TYPE, Problem
 from serve.errors import ModelNotFound
 from serve.inference.registry import LoadedModel, Registry
 
-# Swagger UI and ReDoc as fastapi-offline carries them: the pages work without any other host.
+# Swagger UI and ReDoc as packaged by fastapi-offline: the pages load nothing from other hosts.
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
 _ASSETS_PATH = "/docs/assets"
 _OPENAPI_PATH = "/openapi.json"
@@ -30,22 +30,17 @@ _PARAMETRIC = f"{PREFIX}/models/{{model}}/predict"
 _DEFAULT = f"{PREFIX}/predict"
 _MODEL = f"{PREFIX}/models/{{model}}"
 
-# The pages carry a script of their own, run their own files, and ask their own server.
+# The pages have an inline script, load scripts of this server, and send requests to this server only.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
-_ALWAYS = (400, 405, 408, 429, 431, 503)
-_WITH_TOKEN = (401, 403)
-_WITH_PARAMETERS = (404, 422)
-_WITH_BODY = (401, 413, 415, 422, 504, 507)
-_WITH_STREAM = (426,)
 
-# The order of the page: what callers came for is first.
+# The order of the page.
 _TAGS = (
-    ("predictions", "Predict one row, many rows or a whole CSV. Each model has an operation with rows of its own."),
-    ("models", "What the models expect, and how good they are."),
-    ("tokens", "Log in, stay logged in, log out."),
+    ("predictions", "Predict one row, many rows or a whole CSV. Each model has its own operation."),
+    ("models", "The columns, classes and scores of the models."),
+    ("tokens", "Log in, refresh a token, log out."),
     ("me", "The caller's own sessions and password."),
     ("operations", "Health and metrics."),
 )
@@ -59,31 +54,31 @@ _SUMMARIES = (
     ("show_card", "Show the model card"),
     ("issue_token", "Log in, or refresh a token"),
     ("revoke_token", "Log out"),
-    ("show_public_keys", "List the public keys of the tokens' signatures"),
-    ("show_caller", "Show whose token this is"),
+    ("show_public_keys", "List the public keys that verify tokens"),
+    ("show_caller", "Show the owner of the token"),
     ("list_sessions", "List the caller's sessions"),
     ("end_session", "End one of the caller's sessions"),
     ("change_password", "Change the caller's password"),
-    ("ready", "Tell whether requests should be sent here"),
-    ("live", "Tell whether the process runs"),
+    ("ready", "Report whether the server is ready for requests"),
+    ("live", "Report whether the process is running"),
     ("show_metrics", "Show the Prometheus metrics"),
 )
 _INTRODUCTION = f"""\
 Predictions of models on tabular data, in three steps:
 
 1. **Log in.** Press *Authorize* and give a name and a password, or paste a token or an API key under *Token*. In
-   development the user is `developer`, the password stands in `.sepal/development.env`, and `make -s token` prints a
+   development the user is `developer`, the password is in `.sepal/development.env`, and `make -s token` prints a
    token.
-2. **Send a row.** Open a model below, press *Try it out*, then *Execute*: the example is a row that works. Elsewhere
-   it is `POST {PREFIX}/models/<model>/predict` with `{{"instances": [[...]]}}`.
-3. **Send a CSV.** `POST {PREFIX}/models/<model>/predict/csv` answers the same rows with a prediction added to each; a
-   row that is wrong carries its error.
+2. **Send a row.** Open a model below, press *Try it out*, then *Execute*: the example is a valid row. Other clients
+   send `POST {PREFIX}/models/<model>/predict` with `{{"instances": [[...]]}}`.
+3. **Send a CSV.** `POST {PREFIX}/models/<model>/predict/csv` returns the same rows with a prediction added to each; an
+   invalid row has its error instead.
 """
-# A token or a key is pasted; how it was come by is no concern of this scheme.
+# A token or an API key that the user pastes.
 _TOKEN = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A token of `make -s token` or of a login, or an API key of `python -m serve keys create`.",
+    "description": "A token from `make -s token` or a login, or an API key from `python -m serve keys create`.",
 }
 
 router = APIRouter(include_in_schema=False)
@@ -98,7 +93,7 @@ def install(app: FastAPI) -> None:
 
 @router.get(_OPENAPI_PATH)
 async def show_openapi(request: Request, services: ServicesDep) -> Response:
-    """The OpenAPI document of the models that are in memory now."""
+    """Return the OpenAPI document of the loaded models."""
     return Response(
         _content(request.app, services.registry, services.registry.generation), media_type="application/json"
     )
@@ -106,7 +101,7 @@ async def show_openapi(request: Request, services: ServicesDep) -> Response:
 
 @router.get("/docs")
 async def show_swagger() -> HTMLResponse:
-    """Swagger UI: log in by Authorize, then Try it out."""
+    """Return the page of Swagger UI."""
     page = get_swagger_ui_html(
         openapi_url=_OPENAPI_PATH,
         title="sepal",
@@ -114,12 +109,12 @@ async def show_swagger() -> HTMLResponse:
         swagger_css_url=f"{_ASSETS_PATH}/swagger-ui.css",
         swagger_favicon_url=f"{_ASSETS_PATH}/favicon.png",
     )
-    return _closed(page)
+    return _with_policy(page)
 
 
 @router.get("/redoc")
 async def show_redoc() -> HTMLResponse:
-    """ReDoc."""
+    """Return the page of ReDoc."""
     page = get_redoc_html(
         openapi_url=_OPENAPI_PATH,
         title="sepal",
@@ -127,23 +122,23 @@ async def show_redoc() -> HTMLResponse:
         redoc_favicon_url=f"{_ASSETS_PATH}/favicon.png",
         with_google_fonts=False,
     )
-    return _closed(page)
+    return _with_policy(page)
 
 
-def _closed(page: HTMLResponse) -> HTMLResponse:
-    """A page that no other may frame, and that asks nobody but this server."""
+def _with_policy(page: HTMLResponse) -> HTMLResponse:
+    """Forbid that other pages embed a page, and that it sends requests to other servers."""
     page.headers["Content-Security-Policy"] = _POLICY
     return page
 
 
 @lru_cache(maxsize=1)
 def _content(app: FastAPI, registry: Registry, _generation: int) -> bytes:
-    """Written once, and again when other models are in memory."""
+    """Return the document, created again only if other models are loaded."""
     return to_json(document(app, registry))
 
 
 def document(app: FastAPI, registry: Registry) -> dict[str, Any]:
-    """The app's OpenAPI, its parametric prediction written out for every model that answers."""
+    """Return the OpenAPI document of the app, with one prediction operation for every loaded model."""
     openapi = get_openapi(title=app.title, version=app.version, description=_INTRODUCTION, routes=app.routes)
     openapi["tags"] = [{"name": name, "description": text} for name, text in _TAGS]
     paths, schemas = openapi["paths"], openapi["components"]["schemas"]
@@ -158,14 +153,14 @@ def document(app: FastAPI, registry: Registry) -> dict[str, Any]:
         operation = _documented(parametric, model)
         operation["parameters"] = [given for given in operation["parameters"] if given["name"] != "model"]
         predictions[_PARAMETRIC.replace("{model}", name)] = {"post": operation}
-    # Within their section operations stand in the order of the paths.
+    # The operations of a section have the order of the paths.
     openapi["paths"] = {**predictions, **paths}
     default = _default_model(registry)
     if default in champions:
         paths[_DEFAULT]["post"] = _documented(paths[_DEFAULT]["post"], champions[default], suffix="default")
-    _leave_out(openapi["paths"], registry, has_default=default in champions)
+    _remove_unusable(openapi["paths"], registry, has_default=default in champions)
     _describe_problems(openapi)
-    _take_tokens(openapi)
+    _accept_tokens(openapi)
     return openapi
 
 
@@ -174,8 +169,8 @@ def _operations(openapi: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from operations.values()
 
 
-def _leave_out(paths: dict[str, Any], registry: Registry, *, has_default: bool) -> None:
-    """Take away what could only be 404 now, and name the models where one is to be chosen."""
+def _remove_unusable(paths: dict[str, Any], registry: Registry, *, has_default: bool) -> None:
+    """Remove operations that could only be 404, and list the models that a path parameter may name."""
     served = registry.all()
     loaded = [model for each in served for model in each.versions.values()]
     names = {
@@ -183,19 +178,19 @@ def _leave_out(paths: dict[str, Any], registry: Registry, *, has_default: bool) 
         _MODEL: [model.name for model in served],
         f"{_MODEL}/card": sorted({model.name for model in loaded if model.bundle.card is not None}),
     }
-    for path, known in names.items():
+    for path, models in names.items():
         for operation in paths[path].values():
             schemas = [given["schema"] for given in operation["parameters"] if given["name"] == "model"]
             for schema in schemas:
-                schema["enum"] = known
-        if not known:
+                schema["enum"] = models
+        if not models:
             del paths[path]
     if not has_default:
         del paths[_DEFAULT], paths[f"{_DEFAULT}/csv"]
 
 
-def _take_tokens(openapi: dict[str, Any]) -> None:
-    """Let a token or a key be pasted wherever a login would do."""
+def _accept_tokens(openapi: dict[str, Any]) -> None:
+    """Accept a pasted token or API key wherever a login is accepted."""
     openapi["components"]["securitySchemes"]["Token"] = _TOKEN
     for operation in _operations(openapi):
         if "security" in operation:
@@ -203,7 +198,7 @@ def _take_tokens(openapi: dict[str, Any]) -> None:
 
 
 def _describe_problems(openapi: dict[str, Any]) -> None:
-    """How each operation may fail: with a problem document, whatever the status. FastAPI's own 422 is never sent."""
+    """Document the errors of each operation, which all are problem documents; FastAPI's own 422 is never sent."""
     schemas = openapi["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name)
@@ -218,16 +213,16 @@ def _describe_problems(openapi: dict[str, Any]) -> None:
 
 
 def _problem_statuses(operation: dict[str, Any]) -> Iterator[int]:
-    """What can go wrong with an operation, by what it takes."""
-    yield from _ALWAYS
+    """Yield the statuses of errors that an operation may have."""
+    yield from (400, 405, 408, 429, 431, 503)
     if "security" in operation:
-        yield from _WITH_TOKEN
+        yield from (401, 403)
     if operation.get("parameters"):
-        yield from _WITH_PARAMETERS
+        yield from (404, 422)
     if "requestBody" in operation:
-        yield from _WITH_BODY
+        yield from (401, 413, 415, 422, 504, 507)
     if CSV in operation["responses"].get("200", {}).get("content", {}):
-        yield from _WITH_STREAM
+        yield 426
 
 
 def _documented(operation: dict[str, Any], model: LoadedModel, *, suffix: str = "") -> dict[str, Any]:
@@ -241,7 +236,7 @@ def _documented(operation: dict[str, Any], model: LoadedModel, *, suffix: str = 
     return {
         **copy.deepcopy(operation),
         "summary": f"Predict with {model.name}" + (" (the default model)" if suffix else ""),
-        # A capital letter, as no model's name has one.
+        # With a capital letter, which no name of a model has.
         "operationId": "predictDefault" if suffix else f"predict_{model.name}",
         "requestBody": {"required": True, "content": {"application/json": {"schema": reference, "examples": kinds}}},
     }

@@ -1,4 +1,4 @@
-"""The page at `/` that leads a browser to the documentation and the models; it exists where the documentation does."""
+"""The page at `/`, which links the documentation and the models; it is served if the documentation is."""
 
 from html import escape
 
@@ -8,7 +8,7 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from serve.api.deps import Services
-from serve.inference.registry import Served
+from serve.inference.registry import ServedModel
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _PAGE = """\
@@ -26,8 +26,8 @@ _PAGE = """\
 <h1>sepal</h1>
 <p>This server predicts with models on tabular data.</p>
 <ul>
-<li><a href="/docs">Documentation to try out</a>: log in, send a row, send a CSV</li>
-<li><a href="/redoc">Documentation to read</a></li>
+<li><a href="/docs">Interactive documentation</a>: log in, send a row, send a CSV</li>
+<li><a href="/redoc">Reference documentation</a></li>
 <li><a href="/openapi.json">OpenAPI</a></li>
 <li><a href="/health/ready">Readiness</a></li>
 </ul>
@@ -39,7 +39,7 @@ _PAGE = """\
 
 
 class BrowserRoute(Route):
-    """A route for those who ask for HTML; all others are answered as if it were not there."""
+    """A route for clients that accept HTML; for all others it does not exist."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child = super().matches(scope)
@@ -49,22 +49,23 @@ class BrowserRoute(Route):
 
 
 async def show_home(request: Request) -> HTMLResponse:
-    """Links to the documentation and the models."""
+    """Return the page."""
     services: Services = request.app.state.services
     page = _PAGE.format(models=_list(services.registry.all()))
     return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY, "Vary": "Accept"})
 
 
-def _list(models: list[Served]) -> str:
+def _list(models: list[ServedModel]) -> str:
     if not models:
-        return "<p>There is none yet: <code>make train</code> makes one, and the server loads it when it starts.</p>"
+        return "<p>There are no models yet: run <code>make train</code>, then restart the server.</p>"
     return f"<ul>\n{''.join(map(_line, models))}</ul>"
 
 
-def _line(model: Served) -> str:
+def _line(model: ServedModel) -> str:
     champion, name = model.champion, escape(model.name)
     if champion is None:
         return f"<li>{name}: could not be loaded</li>\n"
-    columns = len(champion.bundle.manifest.signature.columns)
-    told = f"version {champion.version}, {champion.bundle.manifest.task}, {columns} column{'s' if columns > 1 else ''}"
-    return f'<li><a href="/docs#/predictions/predict_{name}">{name}</a>: {told}</li>\n'
+    manifest = champion.bundle.manifest
+    columns = len(manifest.signature.columns)
+    summary = f"version {champion.version}, {manifest.task}, {columns} column{'s' if columns > 1 else ''}"
+    return f'<li><a href="/docs#/predictions/predict_{name}">{name}</a>: {summary}</li>\n'

@@ -1,4 +1,4 @@
-"""Around every request: an id, a log line, and the metrics."""
+"""Give every request an id, a line of the access log, and its metrics."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.api import rates
 from serve.api.context import RequestContext, cannot_respond, put
-from serve.api.problems import refusal, too_large
+from serve.api.problems import problem_of, too_large
 from serve.errors import ServeError
 from serve.http.wire import CONNECTION, Connection, Refusal
 from serve.telemetry.access_log import AccessLog
@@ -21,7 +21,7 @@ from serve.telemetry.metrics import Metrics
 UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-# To a browser an answer is what it says, and nothing that it keeps. Pages bring a policy of their own.
+# Browsers neither guess the type of a response nor keep it. Pages have their own policy.
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 _WHOLE = b"".join(
     [
@@ -30,28 +30,28 @@ _WHOLE = b"".join(
         b"%bx-request-id: %b\r\n",
     ]
 )
-# What is for everybody says itself how long it may be kept.
+# A public response has its own header for caches.
 _PUBLIC_HEADERS = _HEADERS[:1]
-# A client that knows sends its next request on another connection, where it is not lost.
+# A client that gets this sends its next request on another connection, where it is not lost.
 _CLOSE = ((b"connection", b"close"),)
 
 _log = structlog.get_logger("serve.access")
 
 
-class Observed:
+class RequestMiddleware:
     """
-    Pure ASGI, outermost.
+    The outermost layer, pure ASGI.
 
-    A caller's own request id is kept where it is one; the response carries it, and so does every log line.
+    A valid request id of the client is kept; the response has it, and so does every log line.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, access_log: AccessLog | None, is_direct: bool = True) -> None:
-        # Between us and whoever answers at once there may be somebody who adds to the headers.
+        # Only without a layer between this one and the endpoint: it may add headers to responses.
         self._is_direct = is_direct
         self._app = app
         self._metrics = metrics
-        self._tell = access_log.write if access_log else _log_line
-        self._ids = _fresh_ids()
+        self._log_request = access_log.write if access_log else _log_line
+        self._ids = _new_ids()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -73,12 +73,12 @@ class Observed:
                 await self._app(scope, receive, exchange.send)
             if context.connection.refusal is not None:
                 await exchange.refuse(context.connection.refusal)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it ends here, in the log
-            # The caller has been answered, or has half an answer. Returning leaves the half incomplete: the
-            # server ends the connection without the last chunk, and nobody takes it for the whole.
+        except Exception as error:  # noqa: BLE001  # every exception ends here, in the log
+            # The response was sent, or a part of it. Returning leaves a part incomplete: the server closes the
+            # connection without the last chunk, so that the client detects it.
             _log_failure(error)
         finally:
-            # Without this reference circle the request is freed at once, not when garbage is collected.
+            # Without this reference cycle the request is freed at once, not by the garbage collector.
             context.respond = cannot_respond
             self._record(scope, context, exchange.status, time.perf_counter() - started)
 
@@ -87,7 +87,7 @@ class Observed:
         route = getattr(scope.get("route"), "path", UNMATCHED)
         self._metrics.end(method, route, status, took_s)
         client = scope.get("client")
-        self._tell(
+        self._log_request(
             method=method,
             path=scope["path"],
             route=route,
@@ -106,7 +106,7 @@ def _log_line(*, duration_ms: float, refused: str | None, **line: str | float | 
 
 
 class _Exchange:
-    """One answer on its way out."""
+    """One response."""
 
     __slots__ = ("_context", "_is_replaced", "_receive", "_scope", "_send", "status")
 
@@ -119,19 +119,19 @@ class _Exchange:
         self._is_replaced = False
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Pass on what the app answers."""
+        """Send a message of the app, unless the response is replaced."""
         if message["type"] == "http.response.start":
             if self._context.connection.refusal is not None:
                 self._is_replaced = True
                 return _nothing()
-            if _is_plain_refusal(message):
+            if _is_starlettes_413(message):
                 self._is_replaced = True
                 return too_large(Request(self._scope))(self._scope, self._receive, self._forward)
             return self._forward(message)
         return _nothing() if self._is_replaced else self._send(message)
 
     def respond(self, content: bytes) -> bool:
-        """Answer 200 with this JSON as `send` would, but in one step; False if the connection cannot."""
+        """Send status 200 with this JSON in one step; return False if the connection cannot."""
         context = self._context
         limits = context.limits
         if len(limits) == 1:
@@ -144,11 +144,11 @@ class _Exchange:
         self.status = 200
         return True
 
-    async def refuse(self, wanted: Refusal) -> None:
-        """Report what was wrong with a request that the app has not seen whole, unless its response has begun."""
+    async def refuse(self, refusal: Refusal) -> None:
+        """Answer a request that the app has not received completely, unless its response has begun."""
         if not self.status:
-            wanted.admit()
-            response = await refusal(Request(self._scope), wanted.error)
+            refusal.admit()
+            response = await problem_of(Request(self._scope), refusal.error)
             await response(self._scope, self._receive, self._forward)
 
     def _forward(self, message: Message) -> Awaitable[None]:
@@ -163,7 +163,7 @@ class _Exchange:
 
 
 async def _nothing() -> None:
-    """What becomes of an answer that another one has replaced."""
+    """Drop a message of a response that was replaced."""
 
 
 def _log_failure(error: Exception) -> None:
@@ -174,13 +174,13 @@ def _log_failure(error: Exception) -> None:
         _log.error("request failed", exc_info=error)
 
 
-def _is_plain_refusal(message: Message) -> bool:
-    """Whether Starlette refused the body by its Content-Length: it says so in plain text, before any handler."""
+def _is_starlettes_413(message: Message) -> bool:
+    """Return whether Starlette refused the body by its Content-Length, which it does in text/plain."""
     return message["status"] == 413 and (b"content-type", b"text/plain; charset=utf-8") in message["headers"]
 
 
-def _fresh_ids() -> Iterator[str]:
-    """Ids that nobody can foretell: 128 bits of the system's randomness each, drawn for many at once."""
+def _new_ids() -> Iterator[str]:
+    """Generate unpredictable ids: 128 random bits of the operating system each, read for many at once."""
     while True:
-        drawn = os.urandom(4096).hex()
-        yield from (drawn[start : start + 32] for start in range(0, len(drawn), 32))
+        digits = os.urandom(4096).hex()
+        yield from (digits[start : start + 32] for start in range(0, len(digits), 32))

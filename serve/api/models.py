@@ -1,4 +1,4 @@
-"""What the models expect, predict and scored."""
+"""The served models: their columns, classes, scores and cards."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -12,9 +12,9 @@ from artifacts import CHAMPION, Column
 from artifacts.manifest import Execution
 from serve.api.deps import PREFIX, ModelReader, ServicesDep
 from serve.errors import CardNotFound
-from serve.inference.registry import LoadedModel, Served
+from serve.inference.registry import LoadedModel, ServedModel
 
-# The page is the publisher's: it may show itself, with its plots, and run and fetch nothing.
+# The page was written by the publisher: it may show its plots, but run no script and load nothing.
 _CARD_POLICY = (
     "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'none'"
@@ -24,7 +24,7 @@ router = APIRouter(prefix=PREFIX, tags=["models"])
 
 
 class VersionView(BaseModel):
-    """One version in memory."""
+    """One loaded version."""
 
     version: int
     created_at: datetime
@@ -38,7 +38,7 @@ class VersionView(BaseModel):
 
     @classmethod
     def of(cls, model: LoadedModel) -> "VersionView":
-        """Drawn from the manifest."""
+        """Return the view of a loaded version."""
         manifest = model.bundle.manifest
         return cls(
             columns=list(manifest.signature.columns),
@@ -49,7 +49,7 @@ class VersionView(BaseModel):
 
 
 class Unavailable(BaseModel):
-    """A version that could not be loaded, or with none all of a model; the code stays, the detail is for people."""
+    """A version that could not be loaded, or the whole model if `version` is null; only `code` is stable."""
 
     version: int | None
     code: str
@@ -57,62 +57,61 @@ class Unavailable(BaseModel):
 
 
 class ModelView(BaseModel):
-    """One model: the version that answers by default, and the others that can be asked for."""
+    """One model: the version that is used by default, and all loaded versions."""
 
     name: str
     champion: int | None
     failed_champion: int | None = Field(
-        description="The champion that could not be loaded, where `champion` is the former one instead."
+        description="The champion that could not be loaded, if `champion` is the former one instead."
     )
     aliases: dict[str, int]
     unavailable: list[Unavailable]
     versions: list[VersionView]
 
     @classmethod
-    def of(cls, served: Served) -> "ModelView":
-        """Drawn from memory."""
-        missing = [(None, served.reason)] if served.reason else sorted(served.failures.items())
+    def of(cls, model: ServedModel) -> "ModelView":
+        """Return the view of a model."""
         return cls(
-            name=served.name,
-            champion=served.aliases.get(CHAMPION),
-            failed_champion=served.failed_champion,
-            aliases=dict(served.aliases),
-            unavailable=[Unavailable(version=version, **asdict(failure)) for version, failure in missing],
-            versions=[VersionView.of(model) for _, model in sorted(served.versions.items())],
+            name=model.name,
+            champion=model.aliases.get(CHAMPION),
+            failed_champion=model.failed_champion,
+            aliases=dict(model.aliases),
+            unavailable=[Unavailable(version=version, **asdict(failure)) for version, failure in model.all_failures],
+            versions=[VersionView.of(version) for _, version in sorted(model.versions.items())],
         )
 
 
 class ModelList(BaseModel):
-    """Every model."""
+    """All models."""
 
     models: list[ModelView]
 
 
 class CardOptions(BaseModel):
-    """What may stand behind the question mark."""
+    """The query parameters."""
 
     model_config = ConfigDict(extra="forbid")
 
-    version: str | None = Field(None, description="A version's number or an alias; unset: the champion.")
+    version: str | None = Field(None, description="A version number or an alias; by default the champion.")
 
 
 @router.get("/models")
 async def list_models(caller: ModelReader, services: ServicesDep) -> ModelList:
-    """Every model that is served."""
+    """Return every model."""
     return ModelList(models=[ModelView.of(served) for served in services.registry.all()])
 
 
 @router.get("/models/{model}")
 async def show_model(model: str, caller: ModelReader, services: ServicesDep) -> ModelView:
-    """What one model expects, predicts and scored."""
-    return ModelView.of(services.registry.show(model))
+    """Return the columns, classes and scores of a model."""
+    return ModelView.of(services.registry.find(model))
 
 
 @router.get("/models/{model}/card", response_class=HTMLResponse)
 async def show_card(
     model: str, caller: ModelReader, services: ServicesDep, options: Annotated[CardOptions, Query()]
 ) -> HTMLResponse:
-    """What one version predicts, from what, how well and within which limits: a page for people."""
+    """Return the model card of a version: what it predicts, from which data, how well, and its limits."""
     card = services.registry.get(model, options.version).bundle.card
     if card is None:
         raise CardNotFound

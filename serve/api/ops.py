@@ -1,4 +1,4 @@
-"""What operators and their machines ask: health and metrics."""
+"""Health and metrics, for operators and their tools."""
 
 import time
 from collections.abc import Sequence
@@ -13,59 +13,59 @@ from pydantic import BaseModel
 from artifacts import CHAMPION, ArtifactError
 from serve.api.deps import MetricsReader, Services, ServicesDep
 from serve.errors import DeadlineExceeded
-from serve.inference.registry import Registry, Served
+from serve.inference.registry import Registry, ServedModel
 from serve.inference.threads import ModelThreads
 from serve.telemetry.metrics import CONTENT_TYPE
 
-# How long a scrape waits for what was predicted before it to be counted.
+# How long a scrape waits until all earlier predictions are counted.
 _FLUSH_S = 1.0
 
 router = APIRouter(tags=["operations"])
 
-# How long the canary may take for all models together.
+# The maximum time of the canary for all models together.
 CANARY_S = 30.0
 
 _log = structlog.get_logger("serve.health")
 
 
 class Health(BaseModel):
-    """Whether this process can do its work, and if not all of it, what is missing."""
+    """Whether this process can serve predictions, and what is missing if it cannot serve all of them."""
 
     status: Literal["ok", "degraded", "unready"]
     detail: str = ""
 
 
-_OVERDUE = Health(status="unready", detail="the models do not answer their own examples in time")
+_OVERDUE = Health(status="unready", detail="the models do not predict their own examples in time")
 
 
 def _with_threads(health: Health, threads: ModelThreads) -> Health:
-    """The same, and what is known of the threads that models are called in."""
+    """Add the state of the threads in which models are called."""
     if threads.is_exhausted:
         return Health(status="unready", detail="half of the threads are lost; the process is being replaced")
     if not threads.overdue:
         return health
-    lost = f"{threads.overdue} of {threads.threads} threads are in calls of models that do not return in time"
+    overdue = f"{threads.overdue} of {threads.threads} threads are in calls of models that do not return in time"
     status: Literal["degraded", "unready"] = "unready" if health.status == "unready" else "degraded"
-    return Health(status=status, detail="; ".join(filter(None, (health.detail, lost))))
+    return Health(status=status, detail="; ".join(filter(None, (health.detail, overdue))))
 
 
 class Canary:
-    """The last prediction of every model's own examples, repeated when it is too old."""
+    """Predicts the examples of every model, and keeps the result for a while."""
 
     def __init__(self, services: Services, *, deadline_s: float = CANARY_S) -> None:
         self._services = services
         self._lock = Lock()
-        # A thread of its own: under load, a probe does not wait behind predictions.
+        # A separate thread: under load, a probe does not wait for predictions.
         self._thread = ModelThreads(1, deadline_s=deadline_s)
         self._checked_at = float("-inf")
         self._generation = -1
-        self._health = Health(status="unready", detail="nothing was predicted yet")
+        self._health = Health(status="unready", detail="the models have not predicted their examples yet")
 
     async def health(self) -> Health:
         """
-        Return what the last canary found, at most `canary_interval_s` ago and of the models that are in memory now.
+        Return the result for the models that are loaded now, which is at most `canary_interval_s` old.
 
-        How many threads are lost is as of now.
+        The state of the threads is the present one.
         """
         generation = self._services.registry.generation
         async with self._lock:
@@ -85,9 +85,9 @@ class Canary:
         except DeadlineExceeded:
             return _OVERDUE
         except ArtifactError as error:
-            # Without the exception of the model, whose text may quote values.
+            # Without the exception of the model, whose message may quote values.
             _log.error("canary failed", reason=str(error))
-            return Health(status="unready", detail="a model no longer answers its own examples")
+            return Health(status="unready", detail="a model no longer predicts its own examples correctly")
         served = self._services.registry.all()
         if any(model.failures or model.reason for model in served):
             return Health(status="degraded", detail=_missing(served))
@@ -103,10 +103,10 @@ def _unready(registry: Registry) -> str:
     return "" if any(model.versions for model in registry.all()) else "no model is loaded"
 
 
-def _missing(served: Sequence[Served]) -> str:
-    """What is degraded, without the name of a model: a probe carries no token."""
+def _missing(served: Sequence[ServedModel]) -> str:
+    """Return what is degraded, without the name of a model, since a probe has no token."""
     instead = [
-        f"version {model.aliases[CHAMPION]} is served in place of the champion, version {model.failed_champion}, "
+        f"version {model.aliases[CHAMPION]} is served instead of the champion, version {model.failed_champion}, "
         f"which could not be loaded ({model.failures[model.failed_champion].code})"
         for model in served
         if model.failed_champion is not None
@@ -116,9 +116,9 @@ def _missing(served: Sequence[Served]) -> str:
 
 @router.api_route("/health", methods=["GET", "HEAD"], include_in_schema=False)
 @router.head("/health/ready", include_in_schema=False)
-@router.get("/health/ready", responses={503: {"model": Health, "description": "It cannot do its work."}})
+@router.get("/health/ready", responses={503: {"model": Health, "description": "The process cannot serve predictions."}})
 async def ready(request: Request, response: Response) -> Health:
-    """Whether requests should be sent here: every model answered its own examples lately."""
+    """Report whether this process can serve predictions: every model has recently predicted its own examples."""
     canary: Canary = request.app.state.canary
     health = await canary.health()
     if health.status == "unready":
@@ -129,17 +129,17 @@ async def ready(request: Request, response: Response) -> Health:
 @router.head("/health/live", include_in_schema=False)
 @router.get("/health/live")
 async def live() -> Health:
-    """Whether the event loop turns."""
+    """Report that the event loop runs."""
     return Health(status="ok")
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def show_metrics(caller: MetricsReader, services: ServicesDep) -> Response:
-    """The Prometheus metrics of all workers."""
+    """Return the Prometheus metrics of all workers."""
     services.metrics.settle()
-    return Response(await to_thread.run_sync(_rendered, services), media_type=CONTENT_TYPE)
+    return Response(await to_thread.run_sync(_render, services), media_type=CONTENT_TYPE)
 
 
-def _rendered(services: Services) -> bytes:
+def _render(services: Services) -> bytes:
     services.observers.flush(timeout_s=_FLUSH_S)
     return services.metrics.render()

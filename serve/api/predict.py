@@ -21,15 +21,17 @@ from artifacts import Batch, Predictions
 from serve.api import rates
 from serve.api.context import RequestContext, context_of
 from serve.api.deps import PREFIX, Predictor, Services, bearer, principal, refuse_repeated
-from serve.api.disconnect import attended
+from serve.api.disconnect import wait_connected
 from serve.api.media import require_media
 from serve.api.problems import problem_of
 from serve.api.rates import Rates
 from serve.auth.principals import Permission
 from serve.dialects.native.encoder import NativeEncoder
 from serve.errors import ModelError, ServeError
+from serve.inference.calls import Call
+from serve.inference.faults import MODEL_ERROR, complete
 from serve.inference.registry import LoadedModel
-from serve.inference.service import MODEL_ERROR, Call, Queue, completed
+from serve.inference.service import Queue
 from serve.limits.rate import Rate
 
 router = APIRouter(prefix=PREFIX, tags=["predictions"])
@@ -213,7 +215,7 @@ class PredictEndpoint:
             )
             # A caller who goes away while a slow model is at work is not waited for.
             is_soon = future.done() or target.queue.is_quick
-            predictions = await (future if is_soon else attended(receive, future))
+            predictions = await (future if is_soon else wait_connected(receive, future))
         if batch is None and not predictions.faults and options is _DEFAULTS:
             return target.encoder.encode(predictions)
         return _answer(target, predictions, batch)
@@ -266,7 +268,7 @@ class PredictEndpoint:
 def _answer(target: _Target, predictions: Predictions, batch: Batch | None) -> bytes:
     model, wanted = target.model, target.options.probabilities
     if batch is not None:
-        predictions = completed(predictions, batch, model.bundle, probabilities=wanted)
+        predictions = complete(predictions, batch, model.bundle, probabilities=wanted)
     if predictions.faults and not target.reports:
         raise _refusal(predictions, model)
     return target.encoder.encode(predictions, probabilities=wanted, report=target.reports)

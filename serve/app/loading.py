@@ -11,8 +11,8 @@ from anyio import CapacityLimiter, create_task_group, move_on_after, sleep, to_t
 from artifacts import CHAMPION, ArtifactError, Store
 from artifacts.trial import Trials
 from serve.dialects.native.limits import Limits
-from serve.inference import registry
-from serve.inference.registry import LOADING, Failure, Registry, Served
+from serve.inference.loader import load_model
+from serve.inference.registry import LOADING, Failure, Registry, ServedModel
 from serve.telemetry.metrics import Metrics
 
 # The server answers once no model has become ready for so long, although some are still being tried.
@@ -45,7 +45,7 @@ class Loader:
         self._registry = into
         self._metrics = metrics
         self._trials = trials
-        self._load_model = partial(registry.load, store, limits=limits, fallback=fallback)
+        self._load_model = partial(load_model, store, limits=limits, fallback=fallback)
         self._settle_s = settle_s
         self._again_s = again_s
         self._trying = CapacityLimiter(_WAITING)
@@ -82,7 +82,7 @@ class Loader:
 
     async def _load_all(self) -> None:
         names = await self._names()
-        self._registry.replace([Served(name, {}, {}, reason=LOADING) for name in names])
+        self._registry.replace([ServedModel(name, {}, {}, reason=LOADING) for name in names])
         await self._load(names)
         if self._registry.notice and names:
             _log.warning("unknown default model", detail=self._registry.notice)
@@ -128,18 +128,18 @@ class Loader:
                 with suppress(ArtifactError):
                     self._store.check(name, version)
 
-    def _is_back(self, model: Served) -> bool:
+    def _is_back(self, model: ServedModel) -> bool:
         """Whether the store now hands out what it did not, be it good or bad."""
         try:
             self._store.aliases(model.name)
             for version, failure in model.failures.items():
-                if failure.is_passing:
+                if failure.is_temporary:
                     self._store.check(model.name, version)
         except ArtifactError as error:
-            return not Failure.of(error).is_passing
+            return not Failure.of(error).is_temporary
         return True
 
-    def _report(self, model: Served) -> None:
+    def _report(self, model: ServedModel) -> None:
         whole = [(None, model.reason)] if model.reason else []
         for version, failure in [*whole, *model.failures.items()]:
             self._metrics.load_failures.labels(model.name).inc()

@@ -23,7 +23,8 @@ from serve.app.security import make_security
 from serve.inference.model_errors import ModelErrors
 from serve.inference.observers import MetricsObserver, Observers
 from serve.inference.registry import Registry
-from serve.inference.service import RETRY_S, InferenceService
+from serve.inference.service import InferenceService
+from serve.inference.single_call import RETRY_S
 from serve.inference.threads import ModelThreads
 from serve.settings import Settings
 from serve.storage import database
@@ -113,7 +114,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, trials: 
     problems.install(app)
     endpoint = PredictEndpoint(app, services, max_bytes=settings.max_json_bytes)
     inner = _opened(endpoint, settings.cors_origins)
-    return middleware.Observed(inner, metrics=metrics, access_log=access_log, is_direct=inner is endpoint)
+    return middleware.RequestMiddleware(inner, metrics=metrics, access_log=access_log, is_direct=inner is endpoint)
 
 
 def _replace_process() -> None:

@@ -1,118 +1,94 @@
-"""Rows that were asked before, and what the model said: for models that take longer to answer than to remember."""
+"""A cache of predicted rows, for models that take longer to predict a row than a look-up takes."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cache
 from threading import Lock
-from time import perf_counter
+from timeit import repeat
 from typing import Any, TypeAlias
 
 import numpy as np
 from cachetools import LRUCache
 
 from artifacts.predictions import Predictions
-from artifacts.signature import Columns, Table
 
-# How many times as long as a look-up a row must take by itself, before its answer is worth being remembered.
-PAYS = 50.0
+# How many times longer than a look-up a model must take for one row, so that caching its rows is worthwhile.
+WORTHWHILE = 50.0
 _ROUNDS = 3
 _LOOKUPS = 200
 
-Ask: TypeAlias = Callable[[list[Sequence[Any]]], Predictions]
-"""The model, asked for rows of plain values."""
+Predict: TypeAlias = Callable[[list[Sequence[Any]]], Predictions]
+"""The model, called with rows of native values."""
 
 
 class RowCache:
     """
-    The answers of one version of one model, row by row; the least recently used are forgotten.
+    The predictions of one version of one model, row by row; the least recently used are evicted.
 
-    It belongs to the version and goes with it, so no answer outlives a change of models. An answer that is remembered
-    was computed beside other rows than now, and is the same in the sense of docs/artifacts.md.
+    The cache belongs to the version and is dropped with it, so no prediction outlives a change of models. A cached row
+    was predicted together with other rows than those of the present call, and is equal in the sense of
+    docs/artifacts.md.
     """
 
     def __init__(self, rows: int) -> None:
-        self._known: LRUCache[Hashable, tuple[Any, Any]] = LRUCache(rows)
-        # A call that has passed its deadline returns while the next one is at work.
+        self._cached: LRUCache[Hashable, tuple[Any, Any]] = LRUCache(rows)
+        # A call that has passed its deadline may return while the next one runs.
         self._lock = Lock()
 
-    def predict(self, rows: Sequence[Sequence[Any]], ask: Ask) -> tuple[Predictions, int]:
+    def predict(self, rows: Sequence[Sequence[Any]], predict: Predict) -> tuple[Predictions, int]:
         """
-        Answer rows: each that is not known is asked for once, all of these in one call.
+        Predict rows; those that are not cached are predicted in one call, each of them once.
 
         Args:
-            rows: Plain values in the model's order.
-            ask: Answers those that are not known.
+            rows: Native values in the model's order.
+            predict: Predicts those that are not cached.
 
         Returns:
-            The answer to all, and how many of them the model was not asked for.
+            The predictions for all rows, and the number of rows that the model was not called for.
         """
         keys = list(map(_key, rows))
         with self._lock:
-            found = {key: self._known[key] for key in keys if key in self._known}
-        new = {key: row for key, row in zip(keys, rows, strict=True) if key not in found}
+            results = {key: self._cached[key] for key in keys if key in self._cached}
+        new = {key: row for key, row in zip(keys, rows, strict=True) if key not in results}
         if new:
-            told = dict(zip(new, _said(ask(list(new.values()))), strict=True))
+            predicted = dict(zip(new, _per_row(predict(list(new.values()))), strict=True))
             with self._lock:
-                self._known.update(told)
-            found |= told
-        return _told([found[key] for key in keys]), len(keys) - len(new)
+                self._cached.update(predicted)
+            results |= predicted
+        values, probabilities = zip(*(results[key] for key in keys), strict=True)
+        stacked = None if probabilities[0] is None else np.array(probabilities)
+        return Predictions(np.array(values), stacked), len(keys) - len(new)
 
 
-def pays(row_s: float) -> bool:
+def is_worthwhile(row_s: float) -> bool:
     """
-    Whether answers are worth being remembered.
+    Return whether caching rows makes a model faster.
 
     Args:
-        row_s: How long the model takes for a row by itself.
+        row_s: How long the model takes for one row.
     """
-    return row_s > PAYS * lookup_s()
+    return row_s > WORTHWHILE * lookup_s()
 
 
 @cache
 def lookup_s() -> float:
-    """How long this machine takes to look a row of eight numbers up, and to tell its answer; measured once."""
-    known = RowCache(1)
-    row = [0.5 * place + 1 for place in range(8)]
-    known.predict([row], lambda _: Predictions(np.zeros(1, dtype=np.intp), np.full((1, 3), 0.5)))
-    return min(_timed(lambda: _look_up(known, row)) for _ in range(_ROUNDS)) / _LOOKUPS
+    """Return how long this machine takes to look up a row of eight numbers, in seconds; measured once."""
+    rows, known = RowCache(1), [[0.5 * place + 1 for place in range(8)]]
 
+    def predict(_rows: list[Sequence[Any]]) -> Predictions:
+        return Predictions(np.zeros(1, dtype=np.intp), np.full((1, 3), 0.5))
 
-def plain_rows(table: Table) -> list[Sequence[Any]]:
-    """The rows of a table as plain values."""
-    if isinstance(table, Columns):
-        rows = list(zip(*(array.tolist() for array in table.arrays), strict=True))
-    else:
-        rows = table.tolist()
-    # A NaN is not equal to itself, and would never be found again.
-    return [[None if value != value else value for value in row] for row in rows]  # noqa: PLR0124
-
-
-def _look_up(known: RowCache, row: Sequence[Any]) -> None:
-    for _ in range(_LOOKUPS):
-        known.predict([row], _nobody)
-
-
-def _nobody(_rows: list[Sequence[Any]]) -> Predictions:
-    raise AssertionError("the row is known")
-
-
-def _timed(call: Callable[[], object]) -> float:
-    start = perf_counter()
-    call()
-    return perf_counter() - start
+    rows.predict(known, predict)
+    return min(repeat(lambda: rows.predict(known, predict), number=_LOOKUPS, repeat=_ROUNDS)) / _LOOKUPS
 
 
 def _key(row: Sequence[Any]) -> Hashable:
-    """A row; a zero of the one sign is not one of the other, though they are equal."""
-    # Rows of equal values are one, 1 and 1.0 included: the columns make one number of both.
+    """Return a key that distinguishes 0.0 from -0.0, though they are equal."""
+    # Rows of equal values share a key, 1 and 1.0 included: both are the same number in the model's column.
     return tuple(row) if 0 not in row else (*row, *(str(value) for value in row if value == 0))
 
 
-def _said(told: Predictions) -> Iterator[tuple[Any, Any]]:
-    # As plain values: a row of an array would keep the whole array in memory.
-    spread = [None] * len(told.values) if told.probabilities is None else told.probabilities.tolist()
-    return zip(told.values.tolist(), spread, strict=True)
-
-
-def _told(answers: Sequence[tuple[Any, Any]]) -> Predictions:
-    predicted, spread = zip(*answers, strict=True)
-    return Predictions(np.array(predicted), None if spread[0] is None else np.array(spread))
+def _per_row(predictions: Predictions) -> "zip[tuple[Any, Any]]":
+    # As native values: a row of an array would keep the whole array in memory.
+    probabilities = predictions.probabilities
+    spread = [None] * len(predictions) if probabilities is None else probabilities.tolist()
+    return zip(predictions.values.tolist(), spread, strict=True)

@@ -1,4 +1,4 @@
-"""The threads that models are called in: bounded, shared fairly between models, and counted while a call is overdue."""
+"""The threads in which models are called: bounded, shared fairly between models, and counted while overdue."""
 
 import asyncio
 from collections import Counter, deque
@@ -6,15 +6,18 @@ from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from serve.errors import DeadlineExceeded
 
-# A call that has not returned after so many deadlines is not expected to return at all.
+# A call that has not returned after this many deadlines is expected never to return.
 LOST_DEADLINES = 6
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_Worker: TypeAlias = SimpleQueue[Callable[[], None] | None]
+"""The calls of one thread; None ends it."""
 
 
 def on_loop(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
@@ -31,9 +34,10 @@ class ModelThreads:
     """
     Runs calls of models in a bounded number of threads.
 
-    A call that passes its deadline fails for its caller and keeps its thread until it returns, since Python cannot end
-    a thread. While several models are loaded, a model gets a further thread only if one stays free for the others; of
-    those that wait, the model with the fewest running calls is next. Belongs to one event loop.
+    A call that passes its deadline fails for its caller and occupies its thread until it returns, since Python cannot
+    end a thread. While several models are loaded, a model that already has a thread gets another one only if one
+    remains free for the other models; of the models that wait, the one with the fewest running calls is next. Belongs
+    to one event loop.
     """
 
     def __init__(
@@ -46,10 +50,10 @@ class ModelThreads:
         on_exhausted: Callable[[], object] = lambda: None,
     ) -> None:
         """
-        Prepare the threads; each is started when it is first needed.
+        Prepare; each thread is started when it is first needed.
 
         Args:
-            threads: Calls that may run at once.
+            threads: The maximum number of concurrent calls.
             deadline_s: How long a call may run.
             models: Returns how many models are loaded.
             on_overdue: Called with the number of overdue calls whenever it changes.
@@ -68,12 +72,12 @@ class ModelThreads:
 
     @property
     def overdue(self) -> int:
-        """How many calls are past their deadline and have not returned."""
+        """The number of calls that have passed their deadline and not returned."""
         return len(self._overdue)
 
     async def acquire(self, model: str, *, wait_s: float | None = None) -> "Slot":
         """
-        Wait until the model may use one more thread.
+        Wait until the model may use another thread.
 
         Raises:
             DeadlineExceeded: No thread was free within `wait_s`.
@@ -104,9 +108,9 @@ class ModelThreads:
         return await slot.run(call)
 
     def close(self) -> None:
-        """End the threads that have nothing to do; the others do not keep the process from ending."""
+        """End the idle threads; the others do not keep the process from ending."""
         for worker in self._idle:
-            worker.calls.put(None)
+            worker.put(None)
         self._idle.clear()
 
     def _may_start(self, model: str) -> bool:
@@ -114,7 +118,7 @@ class ModelThreads:
         return free > (self._running[model] > 0 and self._models() > 1)
 
     def _leave(self, model: str, turn: "asyncio.Future[None]") -> None:
-        """Give up a place in the queue, or the thread that was assigned in the same moment."""
+        """Leave the queue, or release the thread that was assigned at the same moment."""
         if turn.done() and not turn.cancelled():
             self._release(model)
             return
@@ -127,23 +131,23 @@ class ModelThreads:
         self._running[model] -= 1
         if not self._running[model]:
             del self._running[model]
-        while (following := self._next()) is not None:
-            turns = self._waiting.pop(following)
+        while (next_model := self._next()) is not None:
+            turns = self._waiting.pop(next_model)
             turn = turns.popleft()
             if turns:
-                # Last in the order of the dictionary: models with equally many calls take turns.
-                self._waiting[following] = turns
+                # At the end of the dictionary, so that models with equally many calls take turns.
+                self._waiting[next_model] = turns
             if not turn.done():
-                self._running[following] += 1
+                self._running[next_model] += 1
                 turn.set_result(None)
 
     def _next(self) -> str | None:
-        may = [model for model in self._waiting if self._may_start(model)]
-        return min(may, key=self._running.__getitem__) if may else None
+        candidates = [model for model in self._waiting if self._may_start(model)]
+        return min(candidates, key=self._running.__getitem__, default=None)
 
     def _start(self, call: Callable[[], T], outcome: "asyncio.Future[T]", model: str) -> None:
         loop = asyncio.get_running_loop()
-        worker = self._idle.pop() if self._idle else _Worker()
+        worker = self._idle.pop() if self._idle else _start_worker()
         key = object()
         timer = loop.call_later(self.deadline_s, self._expire, key, outcome)
         context = copy_context()
@@ -165,16 +169,16 @@ class ModelThreads:
             result, error = None, None
             try:
                 result = context.run(call)
-            except BaseException as raised:  # noqa: BLE001  # whatever it is, it belongs to the caller
+            except BaseException as raised:  # noqa: BLE001  # the caller gets it, whatever it is
                 error = raised
             try:
                 loop.call_soon_threadsafe(returned, result, error)
             except RuntimeError:
-                # The process ends, and no caller waits any more.
+                # The process is ending, and no caller waits any longer.
                 if not loop.is_closed():
                     raise
 
-        worker.calls.put(work)
+        worker.put(work)
 
     def _expire(self, key: object, outcome: "asyncio.Future[Any]") -> None:
         loop = asyncio.get_running_loop()
@@ -185,7 +189,7 @@ class ModelThreads:
             outcome.set_exception(DeadlineExceeded())
 
     def _count_lost(self) -> None:
-        # A little less than the timer's wait, for which the clock may be read too early.
+        # Slightly less than the delay of the timer, which may fire a little early.
         since = asyncio.get_running_loop().time() - 0.99 * (LOST_DEADLINES - 1) * self.deadline_s
         lost = sum(began <= since for began in self._overdue.values())
         if 2 * lost >= self.threads and not self.is_exhausted:
@@ -194,7 +198,7 @@ class ModelThreads:
 
 
 class Slot:
-    """The permission to run one call in a thread; it is used or released, once."""
+    """The permission to run one call in a thread; use it or release it, once."""
 
     def __init__(self, limiter: ModelThreads, model: str) -> None:
         self._limiter = limiter
@@ -202,10 +206,10 @@ class Slot:
 
     async def run(self, call: Callable[[], T]) -> T:
         """
-        Run a call; the thread counts as the model's until it returns.
+        Run a call; it occupies the thread until it returns.
 
         Raises:
-            DeadlineExceeded: It has not returned in time.
+            DeadlineExceeded: The call has not returned in time.
         """
         outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._limiter._start(call, outcome, self._model)  # noqa: SLF001
@@ -216,16 +220,15 @@ class Slot:
         self._limiter._release(self._model)  # noqa: SLF001
 
 
-class _Worker(Thread):
-    """A thread that runs one call after the other, and does not keep the process from ending."""
+def _start_worker() -> _Worker:
+    """Start a thread that runs calls one after the other, and does not keep the process from ending."""
+    calls = _Worker()
+    Thread(target=_run_calls, args=(calls,), name="model", daemon=True).start()
+    return calls
 
-    def __init__(self) -> None:
-        super().__init__(name="model", daemon=True)
-        self.calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self.start()
 
-    def run(self) -> None:
-        while (call := self.calls.get()) is not None:
-            call()
-            # What a call refers to is not kept until the next one comes.
-            del call
+def _run_calls(calls: _Worker) -> None:
+    while (call := calls.get()) is not None:
+        call()
+        # The objects of a call are not kept until the next one comes.
+        del call

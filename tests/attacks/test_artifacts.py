@@ -19,7 +19,7 @@ from artifacts.keys import Keys, generate, public_key_path
 from artifacts.pointers import POINTERS
 from artifacts.version_folder import MANIFEST, MODEL, PROGRAMS, SIGNATURE
 from serve.dialects.native.limits import Limits
-from serve.inference.registry import load
+from serve.inference.loader import load_model
 from tests.support import tiny_models
 from tests.support.server import Api, Server, environment, run, slug, unmeasured, untraced
 from tests.support.version_folders import Mute, Quitter, Trap, amend, put, seal, stranger
@@ -354,7 +354,7 @@ def test_a_key_that_breaks_later_is_told_without_its_path(tmp_path: Path) -> Non
     public_key_path(file).write_text("nonsense")
     limits = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
 
-    served = load(store, "tiny", limits)
+    served = load_model(store, "tiny", limits)
 
     assert served.failures[1].code == "artifact-key"
     assert str(tmp_path) not in served.failures[1].detail

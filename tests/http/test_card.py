@@ -15,7 +15,7 @@ from tests.support.server import Api, Server, environment, slug, unmeasured
 
 @pytest.mark.parametrize("query", ["", "?version=1", "?version=champion"])
 def test_the_card_is_served_as_it_was_published(api: Api, store: Path, query: str) -> None:
-    """The very bytes of the file that the manifest lists, as HTML that may run and fetch nothing."""
+    """The bytes of the file that the manifest lists, as HTML that may run no script and load nothing."""
     answer = api.get(f"/api/v1/models/iris/card{query}")
 
     policy = answer.headers["content-security-policy"]
@@ -26,8 +26,8 @@ def test_the_card_is_served_as_it_was_published(api: Api, store: Path, query: st
     assert Page(answer.content).has_plot("Confusion matrix")
 
 
-def test_what_has_no_card_is_404(api: Api, tmp_path: Path) -> None:
-    """A version that was published without one, another version and another model, each by its name."""
+def test_a_version_without_a_card_is_404(api: Api, tmp_path: Path) -> None:
+    """A version without a card, an unknown version and an unknown model have different slugs."""
     tiny_models.make().publish(Store(tmp_path / "store"))
     env = environment(artifacts=tmp_path / "store", state=tmp_path / "state")
     with unmeasured(), Server(env) as server:
@@ -42,13 +42,13 @@ def test_what_has_no_card_is_404(api: Api, tmp_path: Path) -> None:
     assert slug(api.get("/api/v1/models/iris/card?page=7")) == "invalid-request"
 
 
-def test_a_browser_shows_all_of_it(api: Api) -> None:
-    """Under the policy that the answer brings, plots are drawn and the browser has nothing to complain of."""
-    complaints: list[str] = []
+def test_a_browser_shows_the_whole_card(api: Api) -> None:
+    """With the policy of the response, plots are drawn and the browser logs no message."""
+    messages: list[str] = []
 
     async def look() -> list[bool]:
         async with open_page(base_url=f"http://127.0.0.1:{api.server.port}", extra_http_headers=api.headers) as page:
-            page.on("console", lambda message: complaints.append(message.text))
+            page.on("console", lambda message: messages.append(message.text))
             await page.goto("/api/v1/models/iris/card")
             shown: list[bool] = await page.locator("img").evaluate_all("all => all.map(one => one.naturalWidth > 0)")
             return shown
@@ -57,4 +57,4 @@ def test_a_browser_shows_all_of_it(api: Api) -> None:
 
     assert drawn
     assert all(drawn)
-    assert complaints == []
+    assert messages == []

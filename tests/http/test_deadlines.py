@@ -1,4 +1,4 @@
-"""Models whose calls do not return in time: what callers get, what others notice, and when the process is replaced."""
+"""Models whose calls do not return in time: the responses, other models, and when the process is replaced."""
 
 import asyncio
 import json
@@ -22,14 +22,14 @@ from tests.support.server import START_S, Api, Server, environment, slug, untrac
 DEADLINE_S = 1.0
 UPLOADS = 6
 HEAD, GOOD_LINE, BAD_LINE = "length,leaves\n", "0.5,1\n", "5000.0,2\n"
-# From the request to the response, on a machine that does other things as well.
+# The tolerance from request to response, on a busy machine.
 SLACK_S = 3.0
 
 
 @pytest.fixture(scope="module")
 @untraced()
 def sleepy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two models that sleep where a row says so, and one that does not."""
+    """Return a store with two models that sleep for some rows, and one that does not."""
     store = Store(tmp_path_factory.mktemp("store"))
     for name, estimator in {"sleeps": Sleeps(), "naps": SleepsShortly(), "tiny": None}.items():
         tiny_models.make(estimator=estimator).publish(store, model=name)
@@ -38,7 +38,7 @@ def sleepy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def served(request: pytest.FixtureRequest, sleepy: Path, tmp_path: Path) -> Iterator[Api]:
-    """A server of one process with four threads and a short deadline."""
+    """Run a server with one process, four threads and a short deadline."""
     deadline_s = getattr(request, "param", DEADLINE_S)
     env = environment(artifacts=sleepy, state=tmp_path, deadline_s=deadline_s, log_format="json", open_metrics="true")
     with Server(env) as running:
@@ -64,8 +64,8 @@ async def _upload(api: Api, body: str) -> httpx2.Response:
         return await client.post(_path("sleeps", "/csv"), content=body.encode(), headers=headers)
 
 
-def test_uploads_to_a_slow_model_leave_other_models_their_time(served: Api) -> None:
-    """Six uploads that sleep for half a minute are 504; meanwhile JSON and CSV of another model are answered."""
+def test_uploads_to_a_slow_model_do_not_delay_other_models(served: Api) -> None:
+    """Six uploads that sleep for half a minute are 504; meanwhile another model predicts JSON and CSV."""
     others: list[float] = []
 
     async def others_meanwhile(uploads: "asyncio.Future[list[httpx2.Response]]") -> None:
@@ -91,7 +91,7 @@ def test_uploads_to_a_slow_model_leave_other_models_their_time(served: Api) -> N
 
 
 def test_threads_that_do_not_return_are_reported(served: Api) -> None:
-    """Readiness and a metric count them; while they are few the server is ready, and answers."""
+    """Readiness and a metric count them; while they are few, the server is ready and predicts."""
     assert _health(served) == {"status": "ok", "detail": ""}
 
     began = time.monotonic()
@@ -99,7 +99,7 @@ def test_threads_that_do_not_return_are_reported(served: Api) -> None:
 
     assert (answer.status_code, slug(answer)) == (504, "deadline-exceeded")
     assert _took_s(began) < DEADLINE_S + SLACK_S
-    # The answer may be there a moment before the call is overdue.
+    # The response may be received just before the call is overdue.
     while (health := _health(served))["status"] == "ok":
         assert _took_s(began) < 2 * (DEADLINE_S + SLACK_S)
     assert health["status"] == "degraded"
@@ -109,7 +109,7 @@ def test_threads_that_do_not_return_are_reported(served: Api) -> None:
 
 
 def test_a_thread_that_returns_late_is_used_again(served: Api) -> None:
-    """A call that passes its deadline and returns loses nothing: the count goes back to zero, however often."""
+    """A call that returns after its deadline frees its thread, however often this happens."""
     assert served.predict([GOOD], _path("naps")).status_code == 200
     for _ in range(6):
         began = time.monotonic()
@@ -117,7 +117,7 @@ def test_a_thread_that_returns_late_is_used_again(served: Api) -> None:
         assert (answer.status_code, slug(answer)) == (504, "deadline-exceeded")
         assert _took_s(began) < DEADLINE_S + SLACK_S
 
-    # The last answer may be there a moment before its call is overdue.
+    # The last response may be received just before its call is overdue.
     while value(served, "sepal_model_threads_overdue") or _health(served)["status"] != "ok":
         assert _took_s(began) < 2 * (DEADLINE_S + SLACK_S)
     assert served.predict([GOOD], _path("naps")).status_code == 200
@@ -126,8 +126,8 @@ def test_a_thread_that_returns_late_is_used_again(served: Api) -> None:
 # The good blocks have 5,000 rows, and must be in time on a loaded machine too.
 @pytest.mark.parametrize("served", [5.0], indirect=True, ids=["a longer deadline"])
 @pytest.mark.parametrize("accept", ["text/csv", "application/x-ndjson"])
-def test_a_later_block_that_is_overdue_is_error_rows(served: Api, accept: str) -> None:
-    """Behind the first block the stream goes on: rows out are rows in, and those of the slow block are errors."""
+def test_the_rows_of_a_later_block_that_is_overdue_have_an_error(served: Api, accept: str) -> None:
+    """After the first block the stream continues: all rows are returned, those of the slow block with an error."""
     body = HEAD + GOOD_LINE * CHUNK_ROWS + BAD_LINE * 3 + GOOD_LINE * (CHUNK_ROWS - 3) + GOOD_LINE * 10
     headers = {**served.headers, "Content-Type": "text/csv", "Accept": accept}
 
@@ -147,7 +147,7 @@ def test_a_later_block_that_is_overdue_is_error_rows(served: Api, accept: str) -
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_worker_that_lost_half_of_its_threads_is_replaced(sleepy: Path, tmp_path: Path, workers: int) -> None:
-    """The worker ends although its threads do not; another one takes its place and answers."""
+    """The worker ends although its threads do not; a new one replaces it and predicts."""
     settings = {"artifacts": sleepy, "state": tmp_path, "deadline_s": DEADLINE_S, "threads": 2, "workers": workers}
     with Server(environment(**settings, log_format="json", open_metrics="true")) as server:
         api = Api(server, server.bearer())
@@ -167,7 +167,7 @@ def test_a_worker_that_lost_half_of_its_threads_is_replaced(sleepy: Path, tmp_pa
 
 
 def test_a_stuck_thread_does_not_keep_the_server_from_ending(served: Api) -> None:
-    """SIGTERM ends a server at once though a call of a model sleeps on."""
+    """SIGTERM ends a server at once although a call of a model does not return."""
     assert served.predict([BAD], _path("sleeps")).status_code == 504
 
     began = time.monotonic()

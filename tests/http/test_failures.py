@@ -1,4 +1,4 @@
-"""What happens when the server itself fails: nothing of it reaches the caller, and all of it the log."""
+"""Failures of the server: the log has the reason, and the response does not."""
 
 import os
 import shutil
@@ -14,25 +14,25 @@ from tests.support.server import Api, Server, environment, slug
 HEAD = "sepal_length,sepal_width,petal_length,petal_width\n"
 LINE = "5.1,3.5,1.4,0.2\n"
 ROW = [5.1, 3.5, 1.4, 0.2]
-# More than is kept in memory.
+# More than fits into memory.
 LARGE = (HEAD + LINE * 100_000).encode()
 
 
 @pytest.fixture(scope="module")
 def broken(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server whose folder for temporary files was removed: what is too large for memory cannot be received."""
+    """Run a server whose folder for temporary files was removed: bodies too large for memory cannot be received."""
     folder = tmp_path_factory.mktemp("temporary")
     env = environment(artifacts=store, state=tmp_path_factory.mktemp("state"), log_format="json")
     with Server({**env, "TMPDIR": str(folder)}) as running:
         api = Api(running, running.bearer())
-        # Where files go is decided with the first of them.
+        # Python chooses the folder with the first temporary file.
         assert api.post_csv(LARGE).status_code == 200
         shutil.rmtree(folder)
         yield api
 
 
-def test_a_failure_is_told_without_its_reason(broken: Api) -> None:
-    """A failure of ours is a 500 problem with the request's id and nothing more; the next request is answered."""
+def test_the_response_has_no_reason_of_a_failure(broken: Api) -> None:
+    """It is a 500 problem with the request id and nothing more; the next request is answered."""
     failed = broken.post_csv(LARGE)
 
     assert (failed.status_code, slug(failed)) == (500, "internal")
@@ -41,8 +41,8 @@ def test_a_failure_is_told_without_its_reason(broken: Api) -> None:
     assert broken.predict([ROW]).json()["predictions"] == ["setosa"]
 
 
-def test_a_failure_is_logged_with_its_reason(broken: Api) -> None:
-    """The log has the traceback once, under the request's id."""
+def test_the_log_has_the_reason_of_a_failure(broken: Api) -> None:
+    """The traceback is logged once, with the request id."""
     failed = broken.post_csv(LARGE)
 
     line = broken.server.line("request failed", failed.headers["x-request-id"])
@@ -51,8 +51,8 @@ def test_a_failure_is_logged_with_its_reason(broken: Api) -> None:
     assert "ASGI" not in broken.server.log.read_text()
 
 
-def test_half_an_answer_is_never_taken_for_the_whole(broken: Api) -> None:
-    """What fails after the first block ends the connection before the last chunk: a client gets an error."""
+def test_a_client_detects_an_incomplete_response(broken: Api) -> None:
+    """A failure after the first block closes the connection before the last chunk, which is an error for a client."""
     body = HEAD + LINE * CHUNK_ROWS + '"3\n'
 
     with pytest.raises(httpx2.RemoteProtocolError, match=r"incomplete|without sending complete"):
@@ -60,8 +60,8 @@ def test_half_an_answer_is_never_taken_for_the_whole(broken: Api) -> None:
     assert broken.predict([ROW]).status_code == 200
 
 
-def test_a_caller_who_breaks_off_is_no_failure(broken: Api) -> None:
-    """A quote that is not closed is the caller's affair: one line of warning, no traceback."""
+def test_a_mistake_in_a_later_block_is_a_warning(broken: Api) -> None:
+    """A quote that is not closed is the client's mistake: a warning without a traceback is logged."""
     body = HEAD + LINE * (CHUNK_ROWS + 1) + '"3\n'
 
     with pytest.raises(httpx2.RemoteProtocolError):

@@ -1,22 +1,12 @@
 """A champion that cannot be loaded: the one before it answers, and everybody is told which."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from artifacts import Store
-from artifacts.history import HISTORY
-from artifacts.keys import Keys, generate
-from serve.dialects.native.limits import Limits
-from serve.inference.registry import Served, load
 from tests.support import tiny_models
 from tests.support.server import Api, Server, environment, slug, unmeasured
-from tests.support.version_folders import put, stranger
 
 ROW = [[1.0, 2]]
-LIMITS = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
 
 
 def publish(root: Path, *, versions: int = 1) -> Store:
@@ -63,7 +53,7 @@ def test_the_former_champion_answers_and_both_are_named(tmp_path: Path) -> None:
     assert [(each["version"], each["code"]) for each in shown["unavailable"]] == [(2, "artifact-digest")]
     assert (health.status_code, health.json()["status"]) == (200, "degraded")
     assert health.json()["detail"] == (
-        "version 1 is served in place of the champion, version 2, which could not be loaded (artifact-digest)"
+        "version 1 is served instead of the champion, version 2, which could not be loaded (artifact-digest)"
     )
     assert "/api/v1/models/tiny/predict" in paths
     assert (line["version"], line["failed_champion"], line["code"]) == (1, 2, "artifact-digest")
@@ -89,113 +79,3 @@ def test_what_is_well_has_no_word_of_it(api: Api) -> None:
 
     assert "failed_champion" not in api.predict([[5.1, 3.5, 1.4, 0.2]]).json()
     assert shown["failed_champion"] is None
-
-
-def served(store: Store) -> Served:
-    """The one model as a server has it."""
-    [name] = store.models()
-    return load(store, name, LIMITS)
-
-
-def _foreign(store: Store) -> None:
-    folder = store.root / "tiny" / "3"
-    put(folder, (folder / "manifest.json").read_bytes(), by=stranger())
-
-
-@pytest.mark.parametrize(
-    ("spoiled", "champion"),
-    [([], 4), ([4], 3), ([4, 3], 2), ([4, 3, 2], 1), ([4, 3, 2, 1], None)],
-)
-def test_the_latest_former_champion_that_loads_is_taken(
-    tmp_path: Path, spoiled: list[int], champion: int | None
-) -> None:
-    """One after the other is tried, back to the first; each that fails is told with its reason."""
-    store = publish(tmp_path, versions=4)
-    spoil(store, *spoiled)
-
-    model = served(store)
-
-    assert (model.champion.version if model.champion else None) == champion
-    assert model.failed_champion == (4 if spoiled and champion else None)
-    assert sorted(model.failures) == sorted(spoiled)
-
-
-@pytest.mark.parametrize("change", [_foreign, lambda store: spoil(store, 3)])
-def test_only_what_is_trusted_and_whole_takes_the_place(tmp_path: Path, change: Callable[[Store], None]) -> None:
-    """A former champion that no trusted key signed is passed over."""
-    store = publish(tmp_path, versions=4)
-    spoil(store, 4)
-    change(store)
-
-    assert served(store).aliases["champion"] == 2
-
-
-def test_it_follows_the_history_and_not_the_numbers(tmp_path: Path) -> None:
-    """After a roll-back from 3 to 1, it is 3 that was champion before 1; what was never champion is not taken."""
-    store = publish(tmp_path, versions=3)
-    tiny_models.make().publish(store, promote=False)
-    store.promote("tiny", 1)
-    spoil(store, 1)
-
-    assert served(store).aliases["champion"] == 3
-
-
-def test_it_walks_back_so_far_and_no_further(tmp_path: Path) -> None:
-    """After five former champions that fail, the model is not served: a start does not take for ever."""
-    store = publish(tmp_path, versions=7)
-    spoil(store, *range(2, 8))
-
-    model = served(store)
-
-    assert model.champion is None
-    assert sorted(model.failures) == [2, 3, 4, 5, 6, 7]
-
-
-def test_a_history_that_cannot_be_read_is_no_failure(tmp_path: Path) -> None:
-    """Lines that were cut short are passed over; without any history there is no former champion."""
-    store = publish(tmp_path, versions=3)
-    spoil(store, 3)
-    path = tmp_path / "tiny" / HISTORY
-    lines = path.read_bytes().splitlines(keepends=True)
-
-    path.write_bytes(b'{"at"\n' + b"".join(lines[:-1]) + lines[-1][:-9])
-    torn = served(store)
-    path.unlink()
-    bare = served(store)
-    path.mkdir()
-    blocked = served(store)
-
-    assert torn.aliases["champion"] == 2
-    assert (bare.champion, bare.failed_champion, list(bare.failures)) == (None, None, [3])
-    assert (blocked.champion, blocked.failed_champion, list(blocked.failures)) == (None, None, [3])
-
-
-def test_a_move_that_a_crash_prevented_made_no_champion(tmp_path: Path) -> None:
-    """A line without its deed is passed over: version 3 was never champion."""
-    store = publish(tmp_path, versions=2)
-    tiny_models.make().publish(store, promote=False)
-    path = tmp_path / "tiny" / HISTORY
-    [move] = [line for line in path.read_text().splitlines() if '"from":1' in line]
-    with path.open("a") as file:
-        file.write(json.dumps({**json.loads(move), "version": 3, "from": 2, "to": 3}) + "\n")
-    tiny_models.make().publish(store)
-    spoil(store, 4)
-
-    assert served(store).aliases["champion"] == 2
-
-
-def test_a_foreign_champion_that_was_forced_takes_nothing_down(tmp_path: Path) -> None:
-    """A server that does not trust the new champion's key goes on with the one it trusts."""
-    store = publish(tmp_path / "store")
-    foreign = tmp_path / "foreign.key"
-    generate(foreign)
-    other = Store(tmp_path / "store", keys=Keys((), foreign, is_own=True))
-
-    held = other.publish("tiny", tiny_models.make().content, promote=True)
-    forced = other.publish("tiny", tiny_models.make().content, promote=True, force=True)
-    model = served(store)
-
-    assert held.publication is not None
-    assert forced.publication is not None
-    assert (held.publication.promoted, forced.publication.promoted) == (False, True)
-    assert (model.aliases["champion"], model.failed_champion, model.failures[3].code) == (1, 3, "artifact-untrusted")

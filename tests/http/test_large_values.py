@@ -1,30 +1,17 @@
-"""Values that every column takes, and that are too large for what the model makes of them."""
-
-from functools import partial
-from pathlib import Path
-from typing import Any
+"""Values that are valid for their column, but too large for the computations of the model."""
 
 import pytest
-from sklearn.linear_model import LogisticRegression
 
-from artifacts import Store
-from serve.dialects.native.decoder import NativeDecoder
-from serve.inference.batching import Batcher
-from serve.inference.model_errors import ModelErrors
-from serve.inference.observers import Observers
-from serve.inference.registry import LoadedModel, Registry
-from serve.inference.service import Call, InferenceService
-from tests.support import tiny_models
 from tests.support.bodies import LINE, ROW, column, mistakes, records, strict_json, table
 from tests.support.server import Api, slug
 
-# The first makes the probabilities of a logistic regression no numbers, the others make its scaler answer infinity.
+# The first makes the probabilities of a logistic regression NaN, the others make its scaler return infinity.
 HUGE = [(5.1, 3.5, 1.4, 1e308), (1e308, -1e308, 1e308, 1e308), (-1.7e308, 3.5, 1.4, 1.7e308)]
 
 
 @pytest.mark.parametrize("row", HUGE, ids=str)
-def test_what_the_model_cannot_answer_is_422(api: Api, row: tuple[float, ...]) -> None:
-    """A number that overflows inside of the model is the row's mistake, and no failure of the server."""
+def test_a_row_without_a_finite_prediction_is_422(api: Api, row: tuple[float, ...]) -> None:
+    """A number that overflows in the model is a mistake in the row, not a failure of the server."""
     answer = api.predict([row])
 
     assert answer.status_code == 422
@@ -32,8 +19,8 @@ def test_what_the_model_cannot_answer_is_422(api: Api, row: tuple[float, ...]) -
     assert mistakes(answer) == [(0, None, "no-answer")]
 
 
-def test_what_the_model_cannot_answer_harms_no_neighbour(api: Api) -> None:
-    """Among others such a row is null and reported; the others are answered as ever."""
+def test_other_rows_have_their_prediction(api: Api) -> None:
+    """The row is null and reported, and the other rows are predicted."""
     rows = [HUGE[1], ROW, HUGE[0], [None] * 4, ROW, (1e300, -1e300, 1e300, 1e300), HUGE[2]]
 
     answer = strict_json(api.predict(rows, on_error="report"))
@@ -43,17 +30,17 @@ def test_what_the_model_cannot_answer_harms_no_neighbour(api: Api) -> None:
     assert [entry["row"] for entry in answer["errors"] if entry["code"] == "no-answer"] == [0, 2, 6]
 
 
-def test_a_csv_says_what_the_model_cannot_answer(api: Api) -> None:
-    """In a CSV it is an error of its row as well."""
+def test_in_a_csv_the_row_has_an_error(api: Api) -> None:
+    """Its prediction is empty."""
     answer = api.post_csv(table(LINE, *(",".join(map(str, row)) for row in HUGE), LINE))
 
     assert column(answer, "prediction") == ["setosa", "", "", "", "setosa"]
-    assert column(answer, "error")[2] == "line 4: the model has no answer for these values"
+    assert column(answer, "error")[2] == "line 4: the model has no prediction for these values"
     assert records(answer)[1]["probability_setosa"] == ""
 
 
-def test_a_model_without_probabilities_answers_what_it_can(zoo: Api) -> None:
-    """Without probabilities there are the labels alone."""
+def test_a_model_without_probabilities_returns_labels(zoo: Api) -> None:
+    """The response has no probabilities."""
     rows = [[0.5] * 200, [1.7e308] * 200]
 
     answer = zoo.predict(rows, path="/api/v1/models/wide/predict", on_error="report").json()
@@ -62,8 +49,8 @@ def test_a_model_without_probabilities_answers_what_it_can(zoo: Api) -> None:
     assert "probabilities" not in answer
 
 
-def test_a_body_of_nothing_else_is_answered_soon(api: Api) -> None:
-    """A thousand rows that the model refuses are a thousand rows without an answer, tried for so long and no longer."""
+def test_a_body_of_refused_rows_is_answered_in_bounded_time(api: Api) -> None:
+    """A thousand rows that the model refuses have no prediction; they are tried for a limited time."""
     rows = [HUGE[1]] * 1000
 
     answer = strict_json(api.predict(rows, on_error="report", probabilities="false"))
@@ -73,38 +60,10 @@ def test_a_body_of_nothing_else_is_answered_soon(api: Api) -> None:
     assert len(answer["errors"]) == 1000
 
 
-def test_what_overflows_is_no_line_of_the_log(api: Api) -> None:
-    """Nobody fills the log with warnings by what they send."""
+def test_an_overflow_is_not_logged(api: Api) -> None:
+    """Clients cannot fill the log with warnings."""
     before = len(api.server.lines)
 
     api.predict([HUGE[1]] * 10)
 
     assert not any("RuntimeWarning" in line for line in api.server.lines[before:])
-
-
-class Refusing(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Refuses a whole batch for one long row."""
-
-    def predict(self, X: Any) -> Any:
-        if (X["length"] > 100).any():
-            raise ValueError("too long")
-        return super().predict(X)
-
-
-def test_what_is_not_asked_for_want_of_time_is_told_so(tmp_path: Path) -> None:
-    """Rows that were never tried alone are not said to be without an answer."""
-    store = Store(tmp_path)
-    tiny_models.make(estimator=Refusing()).publish(store)
-    bundle = store.load("tiny", 1)
-    model = LoadedModel("tiny", 1, bundle, NativeDecoder(bundle.manifest, tiny_models.LIMITS))
-    batch = bundle.manifest.signature.check([[0.5, 999.0, 6.0], [1, 2, 9]])
-
-    registry, errors, observers = Registry(), ModelErrors(lambda _model, _version: None), Observers()
-    service = partial(InferenceService, registry, batcher=partial(Batcher), errors=errors, observers=observers)
-    patient = service(cache_rows=0).predict_block(Call(model, batch.data))
-    hasty = service(cache_rows=0, retry_s=0).predict_block(Call(model, batch.data))
-
-    assert patient.labels.tolist() == ["short", None, "long"]
-    assert [(fault.code, fault.rows.tolist()) for fault in patient.faults] == [("no-answer", [1])]
-    assert hasty.labels.tolist() == [None, None, None]
-    assert [(fault.code, fault.rows.tolist()) for fault in hasty.faults] == [("not-asked", [0, 1, 2])]

@@ -1,4 +1,4 @@
-"""What an error says to do: each mistake that people make often is answered with its remedy."""
+"""Error messages: each frequent mistake is answered with what to do."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ CITY = "/api/v1/models/city/predict"
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server for a model with names and categories that are not ASCII, and a column that takes nulls."""
+    """Run a server for a model with names and categories that are not ASCII, and a nullable column."""
     X = pd.DataFrame({"größe": [1.5, 2.5, None, 4.5] * 10, "stadt": ["Köln", "東京"] * 20})
     one_hot = make_column_transformer((OneHotEncoder(), ["stadt"]), remainder="passthrough")
     tree = make_pipeline(one_hot, DecisionTreeClassifier()).fit(X, X["stadt"] == "Köln")
@@ -34,15 +34,15 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 @pytest.mark.parametrize("path", ["/predict", "/v1/predict", "/api/predict", "/models/iris/predict", "/nothing"])
 def test_an_unknown_path_names_the_prefix(api: Api, path: str) -> None:
-    """Whoever leaves out a part of the path learns where the API is."""
+    """A path without a part of the prefix is 404 with the prefix of the API."""
     answer = api.predict([ROW], path)
 
     assert (answer.status_code, slug(answer)) == (404, "not-found")
     assert "/api/v1/predict" in answer.json()["detail"]
 
 
-def test_another_method_is_told_what_to_look_at(api: Api) -> None:
-    """The header has the methods, and the detail names the header."""
+def test_an_unsupported_method_is_answered_with_the_supported_ones(api: Api) -> None:
+    """The header Allow has them, and the detail names the header."""
     answer = api.get("/api/v1/predict")
 
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
@@ -57,7 +57,7 @@ def test_another_method_is_told_what_to_look_at(api: Api) -> None:
     {"Content-Type": "application/x-www-form-urlencoded", "Content-Encoding": "deflate, identity"},
 ], ids=str)  # fmt: skip
 def test_a_login_is_a_form(api: Api, path: str, headers: dict[str, str]) -> None:
-    """JSON and compressed bodies are 415, with what to send, and OAuth 2's code."""
+    """JSON and compressed bodies are 415, with what to send, and the code of OAuth 2."""
     body = b'{"username": "developer", "password": "secret", "token": "x"}'
 
     answer = api.server.client.post(path, content=body, headers=headers)
@@ -69,7 +69,7 @@ def test_a_login_is_a_form(api: Api, path: str, headers: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("path", ["predict", "predict/csv"])
-def test_a_misspelled_model_is_named_to_those_who_may_list_models(api: Api, path: str) -> None:
+def test_a_model_is_suggested_to_callers_who_may_list_models(api: Api, path: str) -> None:
     """The 404 suggests a model only to a token of the scope `models:read`."""
     url = f"/api/v1/models/irsi/{path}"
     may_list = api.server.client.post(url, headers=api.headers)
@@ -90,8 +90,8 @@ def test_a_misspelled_model_is_named_to_those_who_may_list_models(api: Api, path
     ("version=1&version=2", "version", "duplicate", "sent more than once: send it once"),
     ("version=1&version=1", "version", "duplicate", "sent more than once: send it once"),
 ])  # fmt: skip
-def test_a_mistake_in_the_query_is_told_in_words(api: Api, query: str, name: str, code: str, message: str) -> None:
-    """Which parameter, what is wrong with it, and what was probably meant."""
+def test_a_mistake_in_the_query_is_described(api: Api, query: str, name: str, code: str, message: str) -> None:
+    """The error names the parameter, what is wrong with it, and what was probably meant."""
     answer = api.server.client.post(f"/api/v1/predict?{query}", json={"instances": [ROW]}, headers=api.headers)
 
     assert (answer.status_code, slug(answer)) == (422, "invalid-request")
@@ -100,7 +100,7 @@ def test_a_mistake_in_the_query_is_told_in_words(api: Api, query: str, name: str
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/csv", "/models/iris/predict", "/models/iris/predict/csv"])
 def test_a_parameter_is_sent_once(api: Api, path: str) -> None:
-    """Every route that takes parameters refuses one that is there twice, and only after it knows the caller."""
+    """Every route with parameters refuses a repeated one, after it has authenticated the caller."""
     url = f"/api/v1{path}?version=1&version=champion"
 
     answer = api.server.client.post(url, content=b"", headers=api.headers)
@@ -109,8 +109,8 @@ def test_a_parameter_is_sent_once(api: Api, path: str) -> None:
     assert (answer.status_code, slug(answer), stranger.status_code) == (422, "invalid-request", 401)
 
 
-def test_a_field_of_a_body_is_told_in_words(api: Api) -> None:
-    """No sentence of a library is in the answer."""
+def test_a_mistake_in_a_field_is_described(api: Api) -> None:
+    """The response has no message of a library."""
     answer = api.server.client.put("/api/v1/me/password", json={"old_password": 5, "more": 1}, headers=api.headers)
 
     assert answer.status_code == 422
@@ -128,8 +128,8 @@ def test_a_field_of_a_body_is_told_in_words(api: Api) -> None:
     ("/api/v1/models/city/predict", '[[1.5, "Bonn"]]',
      "expected one of the categories that training saw: Köln, 東京"),
 ])  # fmt: skip
-def test_a_value_is_told_with_its_remedy(city: Api, path: str, rows: str, message: str) -> None:
-    """NaN becomes null, a decimal comma a point; categories are shown in their letters, in the very bytes."""
+def test_an_invalid_value_is_answered_with_what_to_send(city: Api, path: str, rows: str, message: str) -> None:
+    """Null for NaN, a point for a decimal comma; categories are not escaped."""
     body = f'{{"instances": {rows}}}'.encode()
 
     answer = city.server.client.post(path, content=body, headers={**city.headers, "Content-Type": "application/json"})
@@ -138,8 +138,8 @@ def test_a_value_is_told_with_its_remedy(city: Api, path: str, rows: str, messag
     assert message.encode() in answer.content
 
 
-def test_names_are_shown_in_their_letters(city: Api) -> None:
-    """What is missing, and what is unknown."""
+def test_names_are_not_escaped(city: Api) -> None:
+    """Neither missing nor unknown ones."""
     answer = city.predict([{"stadt": "Köln", "größer": 1}], CITY)
     missing = city.post_csv("Größe;stadt\n1;Köln\n".encode(), f"{CITY}/csv")
 
@@ -149,14 +149,14 @@ def test_names_are_shown_in_their_letters(city: Api) -> None:
 
 
 def test_a_category_in_the_first_line_is_a_value(city: Api) -> None:
-    """A CSV without a header is recognised by its texts too."""
+    """A CSV without a header is detected by its texts too."""
     answer = city.post_csv("n.d.;Köln\n1;Köln\n".encode(), f"{CITY}/csv")
 
     assert answer.json()["detail"].endswith("expected: größe, stadt")
 
 
-def test_too_many_rows_belong_into_a_csv(api: Api) -> None:
-    """The limit, and the way round it."""
+def test_too_many_rows_are_to_be_sent_as_csv(api: Api) -> None:
+    """The message has the limit and the alternative."""
     answer = api.predict([ROW] * 1001)
 
     assert slug(answer) == "too-many-rows"
@@ -175,23 +175,23 @@ def test_too_many_rows_belong_into_a_csv(api: Api) -> None:
      "iconv -f WINDOWS-1252 -t UTF-8"),
     (table(LINE).decode().encode("utf-16"), "csv-encoding", "iconv -f UTF-16 -t UTF-8"),
 ], ids=["spelling", "typing error", "line breaks", "no header", "WINDOWS-1252", "UTF-16"])  # fmt: skip
-def test_a_csv_is_refused_with_its_remedy(api: Api, body: bytes, code: str, part: str) -> None:
-    """As training on the same file would advise."""
+def test_an_invalid_csv_is_answered_with_what_to_change(api: Api, body: bytes, code: str, part: str) -> None:
+    """The advice is that of training with the same file."""
     answer = api.post_csv(body)
 
     assert (answer.status_code, slug(answer)) == (422, code)
     assert part in answer.json()["detail"]
 
 
-def test_a_column_of_the_model_is_not_to_be_renamed(api: Api) -> None:
-    """A name that is right is no misspelling of one that is missing, however alike the two are."""
+def test_a_column_of_the_model_is_never_to_be_renamed(api: Api) -> None:
+    """A valid name is not taken for a misspelling of a missing one, however similar the two are."""
     answer = api.post_csv(table("3.5,1.4,0.2", header=HEADER.partition(",")[2]))
 
     assert answer.json()["detail"].endswith("missing: sepal_length")
 
 
-def test_a_decimal_comma_is_told_in_its_row(api: Api) -> None:
-    """The row, its column, and how to write the number; the other rows are answered."""
+def test_a_decimal_comma_is_an_error_of_its_row(api: Api) -> None:
+    """It names the column and how to write the number; the other rows are predicted."""
     answer = api.post_csv(table(LINE.replace(",", ";"), "5,1;3,5;1,4;0,2", header=HEADER.replace(",", ";")))
 
     first, second = answer.content.decode().splitlines()[1:]

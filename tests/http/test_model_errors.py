@@ -1,4 +1,4 @@
-"""Models that return what is no prediction, or raise: who gets which error, and what the log and the metrics say."""
+"""Models that return invalid predictions or raise: the error of each request, the log and the metrics."""
 
 import asyncio
 import json
@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
-import numpy as np
 import pytest
-from structlog.testing import capture_logs
 
 from artifacts import Store
-from serve.inference.model_errors import LOG_EVERY_S, ModelErrors, line_of
 from tests.http.test_ops import value
 from tests.support import misbehaving_models, tiny_models
 from tests.support.bodies import column
@@ -33,13 +30,13 @@ CSV = f"length,leaves\n{GOOD[0]},{GOOD[1]}\n{BAD[0]},{BAD[1]}\n6.0,9\n".encode()
 
 
 def path(kind: type, tail: str = "") -> str:
-    """Where a model of this class predicts."""
+    """Return the path on which a model of this class predicts."""
     return f"/api/v1/models/{name_of(kind)}/predict{tail}"
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server for every kind of them."""
+    """Run a server with a model of each kind."""
     store = Store(tmp_path_factory.mktemp("store"))
     with untraced():
         for kind in (*INVALID, Raises, NotFinite, Breaks):
@@ -56,7 +53,7 @@ every_kind = pytest.mark.parametrize("kind", [*INVALID, *INVALID_NUMBERS], ids=n
 
 @every_kind
 def test_invalid_predictions_are_a_failure_of_the_model(models: Api, kind: type) -> None:
-    """A request with such a row is 500, alone and among rows of its own; the same rows without it are 200."""
+    """A request with such a row is 500, with or without other rows; without the row it is 200."""
     for rows in ([BAD], [GOOD, BAD, GOOD]):
         answer = models.predict(rows, path(kind))
         assert (answer.status_code, slug(answer)) == (500, "model-error")
@@ -67,7 +64,7 @@ def test_invalid_predictions_are_a_failure_of_the_model(models: Api, kind: type)
 
 @every_kind
 def test_invalid_predictions_are_reported_by_the_row(models: Api, kind: type) -> None:
-    """With `on_error=report` the row is null with a code, and its neighbours have their predictions."""
+    """With `on_error=report` the row is null with a code, and the other rows have their predictions."""
     good = models.predict([GOOD], path(kind)).json()["predictions"]
 
     answer = models.predict([GOOD, BAD, GOOD], path(kind), on_error="report").json()
@@ -79,7 +76,7 @@ def test_invalid_predictions_are_reported_by_the_row(models: Api, kind: type) ->
 @every_kind
 @pytest.mark.parametrize("accept", ["text/csv", "application/x-ndjson"])
 def test_invalid_predictions_are_an_error_row_of_a_csv(models: Api, kind: type, accept: str) -> None:
-    """Rows out are rows in, columns are the header's, and one of the rows is an error."""
+    """The response has all rows, and one of them has an error."""
     headers = {**models.headers, "Content-Type": "text/csv", "Accept": accept}
 
     answer = models.server.client.post(path(kind, "/csv"), content=CSV, headers=headers)
@@ -98,15 +95,15 @@ def test_others_of_a_joint_call_get_their_predictions(models: Api, kind: type) -
     sent = [[0.5 + 0.1 * number, 1 + number % 9] for number in range(OTHERS)]
     expected = [models.predict([row], path(kind)).json()["predictions"] for row in sent]
 
-    async def ask_together() -> tuple[httpx2.Response, list[httpx2.Response]]:
+    async def send_together() -> tuple[httpx2.Response, list[httpx2.Response]]:
         base = f"http://127.0.0.1:{models.server.port}"
         async with httpx2.AsyncClient(base_url=base, headers=models.headers, timeout=30) as client:
             bodies = [*sent[: OTHERS // 2], BAD, *sent[OTHERS // 2 :]]
-            asked = [client.post(path(kind), json={"instances": [row]}) for row in bodies]
-            answers = list(await asyncio.gather(*asked))
+            requests = [client.post(path(kind), json={"instances": [row]}) for row in bodies]
+            answers = list(await asyncio.gather(*requests))
             return answers.pop(OTHERS // 2), answers
 
-    bad, others = asyncio.run(ask_together())
+    bad, others = asyncio.run(send_together())
 
     assert bad.status_code == (422 if kind is Raises else 500)
     assert [answer.status_code for answer in others] == [200] * OTHERS
@@ -114,15 +111,15 @@ def test_others_of_a_joint_call_get_their_predictions(models: Api, kind: type) -
 
 
 @pytest.mark.parametrize("kind", [Raises, NotFinite])
-def test_a_row_without_an_answer_is_the_callers(models: Api, kind: type) -> None:
-    """An exception of any type or a number that is not finite is 422, where the model answers its examples."""
+def test_a_row_without_a_prediction_is_a_mistake_of_the_client(models: Api, kind: type) -> None:
+    """An exception of any type or a number that is not finite is 422, if the model predicts its own examples."""
     for rows in ([GOOD, BAD], [BAD], [BAD, BAD]):
         answer = models.predict(rows, path(kind))
         assert (answer.status_code, slug(answer)) == (422, "no-answer")
 
 
 def test_a_model_that_fails_for_its_examples_too_is_at_fault(models: Api) -> None:
-    """Where every row fails, and the model's own example as well, it is 500 and the error rows say so."""
+    """If every row fails, and the model's own example too, it is 500, or the code of each row."""
     assert models.predict([GOOD], path(Breaks)).status_code == 200
 
     answers = [models.predict([row], path(Breaks)) for row in (BAD, GOOD)]
@@ -133,12 +130,12 @@ def test_a_model_that_fails_for_its_examples_too_is_at_fault(models: Api) -> Non
     assert set(column(models.post_csv(CSV, path(Breaks, "/csv")), "error")) >= {"line 2: the model failed for this row"}
 
 
-def test_the_canary_names_the_type_and_no_value(models: Api) -> None:
-    """A model that fails for its examples makes the server unready; the log has its name and no text of it."""
+def test_the_canary_logs_the_type_and_no_value(models: Api) -> None:
+    """A model that fails for its examples makes the server unready; the log has no message of its exception."""
     models.predict([BAD], path(Breaks))
     models.server.line("model failed", '"breaks"')
 
-    # The canary is asked again when its last answer is too old.
+    # The canary runs again when its last result is too old.
     while models.server.client.get("/health/ready").status_code == 200:
         pass
 
@@ -147,7 +144,7 @@ def test_the_canary_names_the_type_and_no_value(models: Api) -> None:
 
 
 def test_a_failing_model_is_logged_and_counted(models: Api) -> None:
-    """One line with type and line of the publisher's code, never the text of the exception; a counter by version."""
+    """The log has the type and the line of the publisher's code, never the message; a counter grows."""
     before = value(models, "sepal_model_errors_total", model="raises", version="1")
 
     for _ in range(5):
@@ -162,34 +159,3 @@ def test_a_failing_model_is_logged_and_counted(models: Api) -> None:
     assert SECRET not in models.server.log.read_text()
     invalid = models.server.line("model failed", '"onetoofew"')
     assert (invalid["error"], invalid["reason"][:16]) == ("InvalidPredictions", "predict returned")
-
-
-def test_a_version_is_logged_once_a_minute() -> None:
-    """Each version has a line of its own, the next one a minute later."""
-    now = [0.0]
-    counted: list[tuple[str, int]] = []
-    errors = ModelErrors(lambda model, version: counted.append((model, version)), clock=lambda: now[0])
-
-    with capture_logs() as lines:
-        for at, version in [(0, 1), (1, 1), (2, 2), (LOG_EVERY_S - 1, 1), (LOG_EVERY_S, 1), (LOG_EVERY_S + 3, 2)]:
-            now[0] = float(at)
-            errors.record("iris", version, ValueError(SECRET))
-
-    assert [line["version"] for line in lines] == [1, 2, 1, 2]
-    assert SECRET not in str(lines)
-    assert counted.count(("iris", 1)) == 4
-
-
-def test_the_line_of_an_error_is_the_publishers() -> None:
-    """Frames of libraries and of ours are passed over where one of the publisher's is below them."""
-    library = "import numpy as np\ndef call(f):\n    return np.apply_along_axis(f, 0, np.ones(2))\n"
-    space: dict[str, object] = {}
-    exec(compile(library, "own_features.py", "exec"), space)  # code under a name of its own
-
-    with pytest.raises(ZeroDivisionError) as own:
-        space["call"](lambda _: 1 / 0)  # type: ignore[operator]  # what exec made is an object to mypy
-    with pytest.raises(ValueError, match="reshape") as foreign:
-        np.linalg.inv(np.ones((2, 2)).reshape(3))
-
-    assert line_of(own.value).startswith(f"{__file__}:")
-    assert line_of(foreign.value).startswith(f"{__file__}:")

@@ -1,4 +1,4 @@
-"""Models that have no answer for some rows: each such row is told so, and no neighbour pays for it."""
+"""Models that have no prediction for some rows: each such row has an error, and the other rows are predicted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +25,7 @@ def _path(model: str) -> str:
 
 @pytest.fixture(scope="module")
 def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """Neighbours that vote for no class, an encoder that takes only what it knows, and an array of texts."""
+    """Run a server with outlier labels, an encoder that refuses unknown values, and an array of texts."""
     store, draw = Store(tmp_path_factory.mktemp("refusing")), np.random.default_rng(0)
     X = draw.normal(size=(200, 2))
     y = (X[:, 0] > 0).astype(int) + 1
@@ -48,8 +48,8 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 @pytest.mark.parametrize("model", ["below", "above"])
-def test_what_is_no_class_of_the_model_is_no_answer(refusing: Api, model: str) -> None:
-    """A label for outliers is none of the classes, and is never told as the one that sorts next to it."""
+def test_an_outlier_label_is_no_prediction(refusing: Api, model: str) -> None:
+    """A label for outliers is not a class, and is never returned as the class that sorts next to it."""
     answer = refusing.predict([[50, 50], [0.5, 0]], _path(model), on_error="report").json()
 
     assert answer["predictions"][0] is None
@@ -58,19 +58,19 @@ def test_what_is_no_class_of_the_model_is_no_answer(refusing: Api, model: str) -
 
 
 @pytest.mark.parametrize("every", [10, 5, 2])
-def test_rows_beside_refused_ones_are_answered(refusing: Api, every: int) -> None:
-    """However many rows the model refuses, exactly these have no answer."""
+def test_only_refused_rows_have_no_prediction(refusing: Api, every: int) -> None:
+    """However many rows the model refuses, exactly these have no prediction."""
     rows = [["zz" if row % every == 0 else "a", 0.1] for row in range(ROWS)]
 
     answer = refusing.predict(rows, _path("strict"), on_error="report").json()
 
-    unasked = {mistake["row"] for mistake in answer["errors"] if mistake["code"] == "not-asked"}
-    silent = {row for row, told in enumerate(answer["predictions"]) if told is None}
-    assert silent - unasked == set(range(0, ROWS, every)) - unasked
+    not_tried = {mistake["row"] for mistake in answer["errors"] if mistake["code"] == "not-asked"}
+    missing = {row for row, label in enumerate(answer["predictions"]) if label is None}
+    assert missing - not_tried == set(range(0, ROWS, every)) - not_tried
 
 
-def test_a_text_of_an_array_may_be_so_long_and_no_longer(refusing: Api) -> None:
-    """Numpy would give every text of the request the room of the longest: 14 gigabytes for one of 4 megabytes."""
+def test_the_length_of_texts_in_an_array_is_limited(refusing: Api) -> None:
+    """Numpy would allocate the length of the longest text for every text: 14 GB for one of 4 MB."""
     rows = [["word 1", "1"]] * 99
 
     assert refusing.predict([*rows, ["x" * 1024, "1"]], _path("words")).status_code == 200

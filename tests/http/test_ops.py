@@ -1,27 +1,17 @@
 """Health, metrics and logs, of one worker and of several."""
 
-import asyncio
 import os
 import re
 import shutil
 import signal
 import socket
-import threading
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
-import anyio
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from artifacts import Store
-from artifacts.errors import ArtifactSelfTest
-from serve.api.ops import Canary
-from serve.inference.registry import Registry, Served
-from serve.inference.threads import ModelThreads
 from tests.support.server import Api, Server, environment, slug
 from tests.support.version_folders import amend
 
@@ -30,21 +20,21 @@ ROW = [[5.1, 3.5, 1.4, 0.2]]
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
 def fresh(request: pytest.FixtureRequest, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server that nobody has asked yet."""
+    """Run a new server."""
     state = tmp_path_factory.mktemp("state")
     with Server(environment(artifacts=store, state=state, workers=request.param, log_format="json")) as running:
         yield Api(running, running.bearer())
 
 
 def value(api: Api, name: str, **labels: str) -> float:
-    """What /metrics says of one series; 0 if nothing."""
+    """Return the value of a metric, summed over the series with these labels."""
     text = api.get("/metrics").text
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return sum(sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items())
 
 
 def test_metrics_count_what_happened(fresh: Api) -> None:
-    """Requests and rows are counted once each, whichever worker answered and whichever is asked."""
+    """Requests and rows are counted once each, whichever worker handled them and whichever is scraped."""
     for _ in range(20):
         assert fresh.predict(ROW * 3).status_code == 200
     fresh.predict([["x"] * 4])
@@ -56,11 +46,11 @@ def test_metrics_count_what_happened(fresh: Api) -> None:
     assert value(fresh, "sepal_requests_total", route="unmatched", status="404") == 1
     assert value(fresh, "sepal_predictions_total", model="iris", version="1") == 60
     assert value(fresh, "sepal_request_duration_seconds_count", route=route) == 21
-    assert value(fresh, "sepal_requests_in_progress") == 1  # this very one
+    assert value(fresh, "sepal_requests_in_progress") == 1  # the scrape itself
 
 
-def test_labels_of_a_path_are_its_template(fresh: Api) -> None:
-    """A model's name is no label of a route, so nobody can make series without end."""
+def test_the_label_of_a_path_is_its_template(fresh: Api) -> None:
+    """The name of a model is not in the label, so clients cannot create an unlimited number of time series."""
     for name in ("iris", "rose", "tulip"):
         fresh.get(f"/api/v1/models/{name}")
 
@@ -68,13 +58,13 @@ def test_labels_of_a_path_are_its_template(fresh: Api) -> None:
     assert "tulip" not in fresh.get("/metrics").text
 
 
-def test_a_request_id_is_kept_or_made(fresh: Api) -> None:
-    """A caller's id is in the response, in the problem and in the log; one that is none is replaced."""
+def test_a_request_id_is_kept_or_generated(fresh: Api) -> None:
+    """A valid id of the client is in the response, the problem and the log; an invalid one is replaced."""
     kept = fresh.server.client.get("/api/v1/nothing", headers={**fresh.headers, "X-Request-ID": "order-66"})
-    made = fresh.server.client.get("/api/v1/nothing", headers={**fresh.headers, "X-Request-ID": 'a"b c'})
+    generated = fresh.server.client.get("/api/v1/nothing", headers={**fresh.headers, "X-Request-ID": 'a"b c'})
 
     assert kept.headers["x-request-id"] == kept.json()["instance"] == "order-66"
-    assert re.fullmatch("[0-9a-f]{32}", made.headers["x-request-id"])
+    assert re.fullmatch("[0-9a-f]{32}", generated.headers["x-request-id"])
     assert fresh.server.line("order-66") | {"timestamp": "", "duration_ms": 0} == {
         "event": "request",
         "request_id": "order-66",
@@ -94,7 +84,7 @@ def test_a_request_id_is_kept_or_made(fresh: Api) -> None:
 @pytest.mark.parametrize("path", ["/health", "/health/ready", "/health/live"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_health_needs_no_token(fresh: Api, method: str, path: str) -> None:
-    """Probes get 200 from a server that can do its work."""
+    """Probes get 200 from a server that can serve predictions."""
     answer = fresh.server.client.request(method, path)
 
     assert answer.status_code == 200
@@ -113,7 +103,7 @@ def test_open_metrics_need_no_token(store: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def damaged(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server over a good model, one with a flipped byte, and one whose pointers are unreadable."""
+    """Run a server with a valid model, one with a changed byte, and one with unreadable aliases."""
     folder = tmp_path_factory.mktemp("damaged")
     for name in ("iris", "flipped", "lost"):
         shutil.copytree(store / "iris", folder / name)
@@ -126,8 +116,8 @@ def damaged(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         yield Api(running, running.bearer())
 
 
-def test_a_model_that_cannot_be_loaded_takes_no_other_with_it(damaged: Api) -> None:
-    """The good one is served; the others are 503 with Retry-After, and nothing of why reaches the caller."""
+def test_a_model_that_cannot_be_loaded_does_not_affect_others(damaged: Api) -> None:
+    """The valid one is served; the others are 503 with Retry-After and without the reason."""
     good = damaged.predict(ROW)
 
     assert good.json()["predictions"] == ["setosa"]
@@ -138,8 +128,8 @@ def test_a_model_that_cannot_be_loaded_takes_no_other_with_it(damaged: Api) -> N
         assert "sha256" not in answer.text
 
 
-def test_a_model_that_cannot_be_loaded_is_told(damaged: Api) -> None:
-    """Readiness, the list of models, a metric and the log say that something is missing, and the log says what."""
+def test_a_model_that_cannot_be_loaded_is_reported(damaged: Api) -> None:
+    """Readiness, the list of models, a metric and the log report it, and the log has the reason."""
     listed = {model["name"]: model for model in damaged.get("/api/v1/models").json()["models"]}
 
     assert damaged.server.client.get("/health/ready").json()["status"] == "degraded"
@@ -155,8 +145,8 @@ def test_a_model_that_cannot_be_loaded_is_told(damaged: Api) -> None:
     assert (audit["event"], audit["version"], audit["code"]) == ("artifact refused", 1, "artifact-digest")
 
 
-def test_a_model_tells_what_it_promises(server: Server, api: Api, store: Path) -> None:
-    """GET /models/iris has columns, classes, scores and libraries as the manifest has them."""
+def test_a_model_is_shown_with_its_manifest(server: Server, api: Api, store: Path) -> None:
+    """GET /models/iris has the columns, classes, scores and libraries of the manifest."""
     manifest = Store(store).manifest("iris", 1)
 
     shown = api.get("/api/v1/models/iris").json()
@@ -169,8 +159,8 @@ def test_a_model_tells_what_it_promises(server: Server, api: Api, store: Path) -
     assert version["scores"]["accuracy"] > 0.9
 
 
-def test_a_client_that_goes_away_is_no_failure(server: Server) -> None:
-    """Half a body and a closed connection are one line of the access log, with 499 and no traceback."""
+def test_a_client_that_disconnects_is_not_a_failure(server: Server) -> None:
+    """An incomplete body and a closed connection are one line of the access log, with 499 and no traceback."""
     head = f"POST /api/v1/predict HTTP/1.1\r\nHost: x\r\n{_as_lines(server.bearer('predict'))}X-Request-ID: gone\r\n"
 
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
@@ -185,62 +175,8 @@ def _as_lines(headers: dict[str, str]) -> str:
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
 
 
-class Wrong:
-    """Stands in for a model whose answers have changed since it was loaded, which no test can bring about."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def canary(self) -> None:
-        """Fail as `Inference.canary` does."""
-        self.asked += 1
-        raise ArtifactSelfTest("other labels")
-
-
-def test_a_model_that_answers_wrong_makes_the_server_unready() -> None:
-    """A canary that fails is `unready`, and is asked again only when its answer is too old."""
-    wrong = Wrong()
-    served = Served("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})
-    registry = Registry()
-    registry.replace([served])
-
-    async def ask_twice() -> list[str]:
-        threads = ModelThreads(1, deadline_s=10)
-        parts: Any = SimpleNamespace(registry=registry, inference=wrong, canary_interval_s=60.0, threads=threads)
-        canary = Canary(parts)
-        return [(await canary.health()).status for _ in range(2)]
-
-    assert anyio.run(ask_twice) == ["unready", "unready"]
-    assert wrong.asked == 1
-
-
-def test_a_canary_that_does_not_return_makes_the_server_unready() -> None:
-    """Readiness answers at its deadline, and does not call the models again while they have not returned."""
-    end, calls = threading.Event(), count()
-
-    def canary() -> None:
-        next(calls)
-        assert end.wait(20)
-
-    registry = Registry()
-    registry.replace([Served("iris", versions=cast(Any, {1: None}), aliases={"champion": 1})])
-
-    async def ask_three_times() -> list[str]:
-        threads, inference = ModelThreads(1, deadline_s=10), SimpleNamespace(canary=canary)
-        parts: Any = SimpleNamespace(registry=registry, inference=inference, canary_interval_s=0.0, threads=threads)
-        asked = Canary(parts, deadline_s=0.05)
-        found = [(await asked.health()).status for _ in range(2)]
-        end.set()
-        while asked._thread.overdue:  # noqa: ASYNC110  # a thread brings it about, and sets no event of the loop
-            await asyncio.sleep(0.001)
-        return [*found, (await asked.health()).status]
-
-    assert asyncio.run(ask_three_times()) == ["unready", "unready", "ok"]
-    assert next(calls) == 2
-
-
-def test_killed_workers_are_replaced_and_leave_no_gauge_behind(store: Path, tmp_path: Path) -> None:
-    """What workers were doing when they were killed is not counted for ever, and others take their place."""
+def test_killed_workers_are_replaced_and_their_gauges_reset(store: Path, tmp_path: Path) -> None:
+    """The requests in progress of killed workers are not counted any longer."""
     env = environment(artifacts=store, state=tmp_path, workers=2, log_format="json")
     with Server(env) as server, socket.create_connection(("127.0.0.1", server.port)) as raw:
         api = Api(server, server.bearer())
@@ -252,4 +188,13 @@ def test_killed_workers_are_replaced_and_leave_no_gauge_behind(store: Path, tmp_
             os.kill(pid, signal.SIGKILL)
         server.await_answer()
 
-        assert value(api, "sepal_requests_in_progress") == 1  # this very one
+        assert value(api, "sepal_requests_in_progress") == 1  # the scrape itself
+
+
+def test_a_scrape_counts_all_rows_that_were_predicted_before_it(api: Api) -> None:
+    """No row is missing in a scrape that follows its response, whatever the parameters are."""
+    for parameters in ({}, {"probabilities": "false"}, {"version": "champion"}, {"on_error": "report"}):
+        before = value(api, "sepal_predictions_total", model="iris", version="1")
+        for _ in range(5):
+            assert api.predict(ROW, **parameters).status_code == 200
+        assert value(api, "sepal_predictions_total", model="iris", version="1") == before + 5

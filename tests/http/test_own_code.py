@@ -1,4 +1,4 @@
-"""Models whose own code travels with them: published from a notebook's folder, served where nobody has that code."""
+"""Models that include their own code: published from the folder of a notebook, served without that folder."""
 
 import csv
 import io
@@ -36,7 +36,7 @@ class Ratio(BaseEstimator, TransformerMixin):
 def keep_ratio(X):
     return X[["ratio"]]
 """
-# Pasted by one who works in a folder of their own.
+# Run in a folder that is not the project.
 PUBLISH = """
 import pandas as pd
 from price_features import Ratio, keep_ratio
@@ -54,21 +54,21 @@ publish(model, X, y, name="price")
 
 
 def publish(notebooks: Path, store: Path, offset: int) -> None:
-    """Publish the next version from the notebook's folder, after an edit of the helper."""
+    """Publish the next version from the folder of the notebook, with a new offset."""
     notebooks.mkdir(exist_ok=True)
     (notebooks / "price_features.py").write_text(FEATURES)
     (notebooks / "price_helpers.py").write_text(f"OFFSET = {offset}\n")
     env = {**environment(artifacts=store), "PYTHONPATH": str(ROOT)}
     with unmeasured():
-        told = subprocess.run(
+        published = subprocess.run(
             [sys.executable, "-c", PUBLISH], cwd=notebooks, env=env, capture_output=True, text=True, check=False
         )
-    assert told.returncode == 0, told.stderr
+    assert published.returncode == 0, published.stderr
 
 
 @pytest.fixture(scope="module")
 def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with two versions of a model, whose own modules have the same names and do different things."""
+    """Return a store with two versions of a model, whose modules have the same names and different code."""
     folder = tmp_path_factory.mktemp("prices")
     for offset in (1000, 2000):
         publish(folder / "notebooks", folder / "store", offset)
@@ -77,34 +77,36 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def asked(prices: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server that has both in memory."""
+def client(prices: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """Run a server that has loaded both."""
     env = environment(artifacts=prices, state=tmp_path_factory.mktemp("state"), log_format="json")
     with Server(env) as server:
         yield Api(server, server.bearer())
 
 
-def test_two_versions_with_the_same_module_names_are_served_at_once(asked: Api) -> None:
-    """Each version answers with its own code, in whatever order they are asked, and imports it as late as it likes."""
+def test_two_versions_with_the_same_module_names_are_served_at_once(client: Api) -> None:
+    """Each version predicts with its own code, in any order, although it imports a module only then."""
     rows = [{"area": 100.0, "rooms": 4.0}]
 
-    told = [asked.predict(rows, version=version).json()["predictions"] for version in ("2", "1", "champion", "former")]
+    predictions = [
+        client.predict(rows, version=version).json()["predictions"] for version in ("2", "1", "champion", "former")
+    ]
 
-    assert told == [[pytest.approx(number)] for number in (2025, 1025, 2025, 1025)]
+    assert predictions == [[pytest.approx(number)] for number in (2025, 1025, 2025, 1025)]
 
 
-def test_a_csv_is_scored_with_own_code(asked: Api) -> None:
-    """Blocks of a CSV are predicted by the same model."""
-    answer = asked.post_csv(b"area,rooms\n100,4\n90,3\n")
+def test_a_csv_is_predicted_with_own_code(client: Api) -> None:
+    """Blocks are predicted by the same model."""
+    answer = client.post_csv(b"area,rooms\n100,4\n90,3\n")
 
     assert [float(row["prediction"]) for row in csv.DictReader(io.StringIO(answer.text))] == [2025, 2030]
 
 
-def test_a_failure_in_own_code_is_logged_with_its_line(asked: Api) -> None:
-    """The log names the version, the publisher's file and the line, though no such file is on the server."""
-    assert asked.predict([{"area": 1.0, "rooms": 101.0}]).status_code == 422
+def test_a_failure_in_own_code_is_logged_with_its_line(client: Api) -> None:
+    """The log has the version, the publisher's file and the line, although the server has no such file."""
+    assert client.predict([{"area": 1.0, "rooms": 101.0}]).status_code == 422
 
-    assert asked.server.line("model failed")["line"] == "<price@2>/price_features.py:14"
+    assert client.server.line("model failed")["line"] == "<price@2>/price_features.py:14"
 
 
 def test_the_commands_verify_and_show_own_code(prices: Path) -> None:
@@ -120,8 +122,8 @@ def test_the_commands_verify_and_show_own_code(prices: Path) -> None:
     assert "pandas==" in shown.stdout
 
 
-def test_code_that_was_changed_is_not_executed(prices: Path, tmp_path: Path) -> None:
-    """Its bytes are those that were signed, or nothing of it runs."""
+def test_changed_code_is_never_executed(prices: Path, tmp_path: Path) -> None:
+    """Code whose bytes differ from the signed ones is refused before it runs."""
     sentinel = tmp_path / "ran"
     evil = pack({"price_features.py": f"open({str(sentinel)!r}, 'w')".encode(), "price_helpers.py": b""})
     store = Store(prices)
@@ -144,7 +146,7 @@ def test_code_that_was_changed_is_not_executed(prices: Path, tmp_path: Path) -> 
 
 
 def test_code_that_the_manifest_does_not_list_is_refused(prices: Path) -> None:
-    """A signed archive with other modules than those that the manifest lists is not one that we wrote."""
+    """A signed archive with other modules than those that the manifest lists is refused."""
     folder = prices / "price" / "1"
     kept = {file: file.read_bytes() for file in folder.iterdir()}
     try:

@@ -91,7 +91,7 @@ def test_workers_do_not_outlive_their_parent(tmp_path: Path, workers: int) -> No
         with ThreadPoolExecutor(1) as pool:
             with gate.closed():
                 request = pool.submit(api.predict, [[1.0, 2]], "/api/v1/models/gated/predict")
-                assert within(20, lambda: bool(gate.asked))
+                assert within(20, lambda: bool(gate.calls))
                 server.process.kill()
                 killed = time.monotonic()
                 server.process.wait()
@@ -115,7 +115,7 @@ def test_a_second_sigterm_does_not_cut_requests_off(tmp_path: Path) -> None:
         with ThreadPoolExecutor(1) as pool:
             with gate.closed():
                 request = pool.submit(api.predict, [[1.0, 2]], "/api/v1/models/gated/predict")
-                assert within(20, lambda: bool(gate.asked))
+                assert within(20, lambda: bool(gate.calls))
                 for _ in range(2):
                     server.process.send_signal(signal.SIGTERM)
                 assert within(5, lambda: _refuses(server.port))

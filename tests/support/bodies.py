@@ -1,4 +1,4 @@
-"""What tests send as JSON and CSV, and how they read what comes back."""
+"""Bodies of requests in JSON and CSV, and parsers of responses."""
 
 import csv
 import io
@@ -17,32 +17,32 @@ ROW = (5.1, 3.5, 1.4, 0.2)
 LINE = "5.1,3.5,1.4,0.2"
 RECORD = dict(zip(COLUMNS, ROW, strict=True))
 
-# A text that is in no message of ours: where it turns up, something that was sent came back.
+# A text that no message contains: if it occurs in one, a value that was sent is shown.
 CANARY = "kanarienvogel"
 
 
 def instances(value: str) -> bytes:
-    """A body whose `instances` are this very text."""
+    """Return a body with this text as `instances`."""
     return f'{{"instances": {value}}}'.encode()
 
 
 def cell(literal: str) -> bytes:
-    """A body of one row, good but for this literal in its last column."""
+    """Return a body of one row that is valid except for this literal in its last column."""
     return instances(f"[[5.1, 3.5, 1.4, {literal}]]")
 
 
 def table(*lines: str, header: str = HEADER, end: str = "\n") -> bytes:
-    """A CSV of these lines."""
+    """Return a CSV of these lines."""
     return "".join(line + end for line in (header, *lines)).encode()
 
 
 def quoted(text: str) -> str:
-    """A CSV cell that holds exactly this text."""
+    """Return a CSV cell with exactly this text."""
     return '"' + text.replace('"', '""') + '"' if set(text) & set(',;\t"\r\n') else text
 
 
 def records(answer: httpx2.Response, *, delimiter: str = ",") -> list[dict[str, str]]:
-    """The rows of a CSV that was answered, by column, as an independent parser reads them."""
+    """Return the rows of a CSV response by column, as the standard library parses them."""
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     text = io.StringIO(answer.content.decode(), newline="")
@@ -50,22 +50,22 @@ def records(answer: httpx2.Response, *, delimiter: str = ",") -> list[dict[str, 
 
 
 def column(answer: httpx2.Response, name: str) -> list[str]:
-    """One column of a CSV that was answered."""
+    """Return one column of a CSV response."""
     return [record[name] for record in records(answer)]
 
 
 def strict_json(answer: httpx2.Response) -> Any:
-    """The body, which must be JSON as the standard has it: no NaN, no infinity."""
+    """Parse a body, which must be standard JSON: without NaN and infinity."""
     return json.loads(answer.content, parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON"))
 
 
 def mistakes(answer: httpx2.Response) -> list[tuple[int, str | None, str]]:
-    """The listed mistakes of an answer: row, column and code."""
+    """Return the row, column and code of each listed mistake."""
     return [(entry["row"], entry["column"], entry["code"]) for entry in strict_json(answer)["errors"]]
 
 
 def assert_refused_in_silence(api: Api, answer: httpx2.Response, sent: Sequence[str] = (CANARY,)) -> None:
-    """Nothing of what was sent is in the answer or in the log, and the next good request is answered."""
+    """Check that neither response nor log shows what was sent, and that the next valid request is answered."""
     assert answer.status_code < 500
     assert strict_json(answer)["status"] == answer.status_code
     log = api.server.log.read_text()
@@ -74,5 +74,5 @@ def assert_refused_in_silence(api: Api, answer: httpx2.Response, sent: Sequence[
 
 
 def as_json(rows: Iterable[Sequence[object]]) -> bytes:
-    """Rows as a body of vectors."""
+    """Return a body with rows as arrays."""
     return json.dumps({"instances": [list(row) for row in rows]}).encode()

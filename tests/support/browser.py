@@ -1,4 +1,4 @@
-"""Chromium without a window, for the tests of what people look at."""
+"""Headless Chromium, for the tests of pages."""
 
 import os
 import shutil
@@ -12,10 +12,10 @@ from playwright.async_api import Page, async_playwright
 CHROMIUM = shutil.which("chromium")
 
 
-# Playwright's other interface switches greenlets, and to follow them doubles what coverage takes everywhere.
+# Playwright's synchronous interface uses greenlets, and tracing them doubles the time of coverage for all tests.
 @asynccontextmanager
 async def open_page(**context: Any) -> AsyncIterator[Page]:
-    """A page in a browser of its own; skipped where there is no Chromium, unless everything must be tested."""
+    """Open a page in a new browser; skip the test without Chromium, unless everything must be tested."""
     if CHROMIUM is None:
         assert "SEPAL_TEST_EVERYTHING" not in os.environ, "Chromium is not installed"
         pytest.skip("Chromium is not installed")

@@ -21,8 +21,8 @@ class Gated(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no ty
 
     def predict(self, X: Any) -> Any:
         folder = Path(self.folder)
-        with (folder / "asked").open("a") as asked:
-            print(len(X), file=asked)
+        with (folder / "calls").open("a") as calls:
+            print(len(X), file=calls)
         time.sleep(0.002)
         while (folder / "gate").exists():
             time.sleep(0.005)
@@ -51,11 +51,11 @@ class Gate:
             (self._folder / "gate").unlink()
 
     @property
-    def asked(self) -> list[int]:
+    def calls(self) -> list[int]:
         """The number of rows of each call since the gate was closed."""
         return [int(line) for line in self._lines[self._seen :]]
 
     @property
     def _lines(self) -> list[str]:
-        asked = self._folder / "asked"
-        return asked.read_text().splitlines() if asked.exists() else []
+        calls = self._folder / "calls"
+        return calls.read_text().splitlines() if calls.exists() else []

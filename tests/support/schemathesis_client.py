@@ -1,4 +1,4 @@
-"""Schemathesis, which asks a server everything that its OpenAPI describes, and compares what comes back."""
+"""Schemathesis, which calls every operation of an OpenAPI document, and checks the responses."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.support.server import Server
 
-# What must hold of every answer. That all that is refused is wrong, and the reverse, OpenAPI cannot say of our rows.
+# Checks of every response. OpenAPI cannot describe which rows are invalid, so the checks of refusals are left out.
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -18,25 +18,21 @@ CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-# Here a call would end somebody's session, or lock somebody out.
-LEFT_ALONE = r"/(token|sessions|users|keys|password)"
+# A call of these could end a session, or lock out a user.
+EXCLUDED = r"/(token|sessions|users|keys|password)"
 
 
-def ask(server: Server, folder: Path, *, examples: int, seed: int, phases: Sequence[str]) -> dict[str, Any]:
-    """One run with a token of every scope; its report, which says how many calls there were and what was wrong."""
+def call_all(server: Server, folder: Path, *, examples: int, seed: int, phases: Sequence[str]) -> dict[str, Any]:
+    """Run Schemathesis with a token of every scope, and return its report: the calls and the failures."""
     report = folder / "report.json"
     command = [str(Path(sys.executable).with_name("schemathesis")), "run"]
-    command += [f"http://127.0.0.1:{server.port}/openapi.json", "-H", f"Authorization: {_token(server)}"]
+    token = server.bearer()["Authorization"]
+    command += [f"http://127.0.0.1:{server.port}/openapi.json", "-H", f"Authorization: {token}"]
     command += ["--checks", ",".join(CHECKS), "--phases", ",".join(phases), "--continue-on-failure"]
     command += ["--seed", str(seed), "--max-examples", str(examples), "--generation-database", "none"]
-    command += ["--exclude-path-regex", LEFT_ALONE, "--report", "json", "--report-json-path", str(report), "--no-color"]
+    command += ["--exclude-path-regex", EXCLUDED, "--report", "json", "--report-json-path", str(report), "--no-color"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
     ended = subprocess.run(command, check=False, cwd=folder, env=environment, capture_output=True, text=True)
     assert report.exists(), ended.stdout + ended.stderr
-    found: dict[str, Any] = json.loads(report.read_text())
-    return found
-
-
-def _token(server: Server) -> str:
-    """One that nobody else uses."""
-    return server.bearer()["Authorization"]
+    content: dict[str, Any] = json.loads(report.read_text())
+    return content

@@ -1,4 +1,4 @@
-"""A real server in a process of its own, on a free port, and a client for it."""
+"""A server in a separate process, on a free port, and a client for it."""
 
 import json
 import os
@@ -23,10 +23,10 @@ LOG_S = 10.0
 
 
 def free_port() -> int:
-    """A port that nobody listens on now, and that no other worker of pytest-xdist is given meanwhile."""
+    """Return a port that is free now, and that no other worker of pytest-xdist gets meanwhile."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    # Halved, for where it can, Linux gives odd ports to those who listen.
+    # Halved, since Linux prefers odd ports for listening.
     return next(port for port in iter(_any_port, None) if port // 2 % workers == worker % workers)
 
 
@@ -39,7 +39,7 @@ def _any_port() -> int:
 
 @contextmanager
 def unmeasured() -> Iterator[None]:
-    """Start processes that coverage leaves alone: it doubles their time, and what they run is not ours or not new."""
+    """Start processes without coverage, which doubles their time: they run no code that only they test."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COVERAGE_PROCESS")}
     try:
         yield
@@ -49,7 +49,7 @@ def unmeasured() -> Iterator[None]:
 
 @contextmanager
 def untraced() -> Iterator[None]:
-    """Measure nothing at all: what only sets the stage here is measured where it is tested."""
+    """Turn off coverage for preparations, whose code is measured in its own tests."""
     measuring = coverage.Coverage.current()
     if measuring:
         measuring.stop()
@@ -63,10 +63,10 @@ def untraced() -> Iterator[None]:
 
 def environment(**settings: object) -> dict[str, str]:
     """
-    The environment without SEPAL_ variables but these, and without those of the make that runs the tests.
+    Return the environment with these SEPAL_ variables only, and without those of the make that runs the tests.
 
-    Nothing is remembered unless a test asks for it, for the same rows are asked again and again here, and so do logins
-    come from one address. What this run signs is trusted, in production too.
+    The cache is off and the rates are high by default, since tests send the same rows many times and log in from one
+    address. The signing key of this run is trusted, in production too.
     """
     settings = {
         "cache_rows": 0,
@@ -81,7 +81,7 @@ def environment(**settings: object) -> dict[str, str]:
 
 
 def run(*arguments: str, env: Mapping[str, str], stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run one of our command lines to its end."""
+    """Run a command of the project."""
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         check=False,
@@ -96,7 +96,7 @@ def run(*arguments: str, env: Mapping[str, str], stdin: str = "") -> subprocess.
 
 @dataclass
 class Server:
-    """One `python -m serve run`, from its start to its end."""
+    """One process of `python -m serve run`."""
 
     env: Mapping[str, str]
     arguments: Sequence[str] = ()
@@ -128,25 +128,25 @@ class Server:
             self.stop()
 
     def stop(self) -> int:
-        """Ask it to end, and give back its exit code."""
+        """Send SIGTERM, and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_S)
 
     @property
     def workers(self) -> list[int]:
-        """The processes that answer now, the oldest first."""
+        """The worker processes, the oldest first."""
         supervisor = self.process.pid
         children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
         return [int(pid) for pid in children if b"serve.app.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     @property
     def worker(self) -> int:
-        """The process that answers."""
+        """The only worker process."""
         [pid] = self.workers
         return pid
 
     def memory_mib(self, *, peak: bool = False) -> float:
-        """Resident memory of its worker; with `peak`, the most since this was last asked without."""
+        """Return the resident memory of the worker; with `peak`, the maximum since the last call without `peak`."""
         folder = Path(f"/proc/{self.worker}")
         if not peak:
             (folder / "clear_refs").write_text("5")
@@ -155,28 +155,28 @@ class Server:
 
     @property
     def cpu_s(self) -> float:
-        """Seconds of a processor that its worker has taken: what else runs on the machine does not lengthen them."""
+        """The CPU time of the worker in seconds, which does not depend on other processes of the machine."""
         fields = Path(f"/proc/{self.worker}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def lines(self) -> list[str]:
-        """What it has written to its log so far, without a line that is not at its end."""
+        """The complete lines of the log."""
         whole, _, _ = self.log.read_text().rpartition("\n")
         return whole.splitlines()
 
     def line(self, *parts: str) -> dict[str, Any]:
-        """The one JSON line of the log that holds all these texts, waited for: answers are sent before lines are."""
+        """Wait for the only line of the log that contains all these texts, and return its JSON."""
         deadline = time.monotonic() + LOG_S
         while not (found := [line for line in self.lines if all(part in line for part in parts)]):
             assert time.monotonic() < deadline, f"no line with {parts}"
             time.sleep(0.02)
         [line] = found
-        read: dict[str, Any] = json.loads(line)
-        return read
+        content: dict[str, Any] = json.loads(line)
+        return content
 
     def token(self, *scopes: str, user: str = "developer", password: str | None = None) -> str:
-        """A fresh token from the server itself."""
+        """Log in, and return the token."""
         form = {"username": user, "password": password or self.password, "scope": " ".join(scopes)}
         answer = self.client.post("/api/v1/token", data=form)
         assert answer.status_code == 200, answer.text
@@ -185,16 +185,16 @@ class Server:
 
     @property
     def password(self) -> str:
-        """The development user's password, as a developer would look it up."""
+        """The password of the development user."""
         lines = (Path(self.env["SEPAL_STATE"]) / "development.env").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines)["PASSWORD"]
 
     def bearer(self, *scopes: str) -> dict[str, str]:
-        """The header of an authenticated request."""
+        """Return the Authorization header of a new token."""
         return {"Authorization": f"Bearer {self.token(*scopes)}"}
 
     def await_answer(self) -> None:
-        """Wait until it answers, and no model is still being loaded."""
+        """Wait until the server responds and all models are loaded."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()
@@ -204,36 +204,36 @@ class Server:
             except httpx2.TransportError:
                 pass
             time.sleep(0.05)
-        raise AssertionError(f"no answer within {START_S} s:\n{self.log.read_text()}")
+        raise AssertionError(f"no response within {START_S} s:\n{self.log.read_text()}")
 
 
 @dataclass(frozen=True)
 class Api:
-    """A server and a token for it: what most tests talk to."""
+    """A client of a server, with a token."""
 
     server: Server
     headers: dict[str, str]
 
     def get(self, path: str, **more: Any) -> httpx2.Response:
-        """GET with the token."""
+        """Send a GET request."""
         return self.server.client.get(path, headers=self.headers, **more)
 
     def predict(self, instances: object, path: str = "/api/v1/predict", **params: str) -> httpx2.Response:
-        """Ask for predictions."""
+        """Request predictions."""
         return self.server.client.post(path, json={"instances": instances}, params=params, headers=self.headers)
 
     def post_json(self, body: bytes, content_type: str | None = "application/json") -> httpx2.Response:
-        """Send these very bytes to /predict."""
+        """Send a body to /predict."""
         kind = {} if content_type is None else {"Content-Type": content_type}
         return self.server.client.post("/api/v1/predict", content=body, headers={**self.headers, **kind})
 
     def post_csv(self, body: bytes, path: str = "/api/v1/predict/csv") -> httpx2.Response:
-        """Send these very bytes as text/csv."""
+        """Send a body as text/csv."""
         return self.server.client.post(path, content=body, headers={**self.headers, "Content-Type": "text/csv"})
 
 
 def slug(answer: httpx2.Response) -> str:
-    """The last part of a problem's type, its media type checked on the way."""
+    """Return the last part of the type of a problem, and check its media type."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     kind: str = answer.json()["type"]
     return kind.rsplit("/", 1)[-1]

@@ -1,4 +1,4 @@
-"""The commands of a document, pasted from top to bottom into a shell, and what they print."""
+"""Run the commands of a document in a shell, from top to bottom, and return what they print."""
 
 import os
 import re
@@ -11,12 +11,12 @@ from tests.support.server import ROOT, environment, free_port, unmeasured
 
 
 def blocks(text: str, kind: str) -> list[str]:
-    """The fenced blocks that are marked so."""
+    """Return the fenced blocks of a kind."""
     return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def copy_project(here: Path) -> None:
-    """Copy the project with nothing made yet but the environment."""
+    """Copy the project as it is before the first command, with its environment."""
     here.mkdir(exist_ok=True)
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "artifacts", "train", "serve"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
@@ -26,7 +26,7 @@ def copy_project(here: Path) -> None:
 
 
 def _share_environment(folder: Path) -> None:
-    """Make the environment that runs the tests another folder's, with a stamp of its own: nothing is installed."""
+    """Link the environment that runs the tests into another folder, so that nothing is installed."""
     folder.mkdir()
     for path in (ROOT / ".venv").iterdir():
         if not path.name.startswith(".complete"):
@@ -37,7 +37,7 @@ def _share_environment(folder: Path) -> None:
 @unmeasured()
 def paste(script: str, here: Path, **more: str) -> str:
     """
-    Return what commands print, run in a folder as a reader would: no test has made a key for them.
+    Run commands in a folder as a reader would, without the signing key of the tests, and return what they print.
 
     Args:
         script: The commands; the port 8000 in them is replaced by a free one.
@@ -59,7 +59,7 @@ def paste(script: str, here: Path, **more: str) -> str:
     try:
         printed, _ = shell.communicate("set -euo pipefail\n" + script.replace("8000", port), timeout=240)
     finally:
-        # Whatever was left running goes with its session.
+        # End all processes of the session that are still running.
         if _is_alive(shell.pid):
             os.killpg(shell.pid, signal.SIGKILL)
     assert shell.returncode == 0, printed
@@ -75,5 +75,5 @@ def _is_alive(group: int) -> bool:
 
 
 def rounded(text: str) -> str:
-    """The same text, its numbers to nine digits: the last ones are the processor's affair."""
+    """Round the numbers of a text to nine digits: the last ones depend on the processor."""
     return re.sub(r"[0-9]+\.[0-9]+(e-?[0-9]+)?", lambda number: f"{float(number[0]):.9f}", text)

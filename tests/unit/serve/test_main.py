@@ -414,9 +414,7 @@ def test_a_version_that_is_not_loaded_is_told_truly(tmp_path: Path) -> None:
         answer = Api(server, server.bearer()).predict([[1.0, 2]], version="2")
 
     assert answer.status_code == 404
-    assert (
-        answer.json()["detail"] == "the server has not loaded this version: when it starts, it loads what aliases name"
-    )
+    assert answer.json()["detail"] == "this version is not loaded; at start the server loads versions with an alias"
 
 
 def test_the_options_win_over_the_environment(store: Path, tmp_path: Path) -> None:

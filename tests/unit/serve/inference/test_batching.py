@@ -1,4 +1,4 @@
-"""The queue of a model: who is predicted together, who is turned away, and that nobody pays for a neighbour."""
+"""The queue of a model: which requests share a call, which are refused, and that each gets its own result."""
 
 import asyncio
 import threading
@@ -21,24 +21,24 @@ class Model:
     """
     A model that doubles the first value of each row.
 
-    It does not answer a request that has a row -1 together with others, fails for one that has a row -2, and waits
-    while it is held.
+    It returns None for a request with a row -1 in a joint call, raises for a request with a row -2, and waits while it
+    is blocked.
     """
 
     def __init__(self) -> None:
         self.calls: list[list[Rows]] = []
         self.threads: list[bool] = []
-        self._may_go_on = threading.Event()
-        self._may_go_on.set()
-        self.is_asked = threading.Event()
+        self._may_continue = threading.Event()
+        self._may_continue.set()
+        self.is_called = threading.Event()
         self.alone_calls: list[Rows] = []
-        self.alone_may_go_on = threading.Event()
-        self.alone_may_go_on.set()
+        self.alone_may_continue = threading.Event()
+        self.alone_may_continue.set()
 
     def alone(self, rows: Rows) -> list[int]:
-        """Answer one request."""
+        """Predict one request."""
         self.alone_calls.append(rows)
-        assert self.alone_may_go_on.wait(20)
+        assert self.alone_may_continue.wait(20)
         if [-2] in rows:
             raise ValueError("minus two")
         return [2 * row[0] for row in rows]
@@ -46,39 +46,39 @@ class Model:
     def __call__(self, requests: list[Rows]) -> list[list[int] | None]:
         self.calls.append(requests)
         self.threads.append(threading.current_thread() is not threading.main_thread())
-        self.is_asked.set()
-        assert self._may_go_on.wait(20)
+        self.is_called.set()
+        assert self._may_continue.wait(20)
         if any([-2] in rows for rows in requests):
             raise ValueError("minus two")
         return [None if [-1] in rows else [2 * row[0] for row in rows] for rows in requests]
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Let no call end."""
-        self._may_go_on.clear()
-        self.is_asked.clear()
+    def blocked(self) -> Iterator[None]:
+        """Block all calls."""
+        self._may_continue.clear()
+        self.is_called.clear()
         try:
             yield
         finally:
-            self._may_go_on.set()
+            self._may_continue.set()
 
-    async def until_asked(self) -> None:
+    async def until_called(self) -> None:
         """Wait until a call has begun."""
-        assert await asyncio.to_thread(self.is_asked.wait, 20)
+        assert await asyncio.to_thread(self.is_called.wait, 20)
 
 
 Ready = tuple[Model, Batcher[Rows, list[int]]]
 
 
 def submit(batcher: Batcher[Rows, list[int]], rows: Rows) -> "asyncio.Future[list[int]]":
-    """Ask for rows."""
+    """Submit rows."""
     return batcher.submit(rows, len(rows))
 
 
 def ready(
     test: Callable[[Model, Batcher[Rows, list[int]]], Awaitable[None]], *, quick: bool, **limits: Any
 ) -> Coroutine[Any, Any, None]:
-    """Run a test on a new queue: of a model whose calls take no time, or of one whose calls take a second."""
+    """Run a test on a new queue of a model whose calls take no time, or of one whose calls take a second."""
     model, ticks = Model(), count()
     clock = (lambda: 0.0) if quick else (lambda: float(next(ticks)))
     given: dict[str, Any] = {"call_rows": 100, "queue_rows": 1000, "deadline_s": 20.0, "clock": clock, "model": "m"}
@@ -88,7 +88,7 @@ def ready(
         batcher = Batcher[Rows, list[int]](
             model, model.alone, threads=ModelThreads(2, deadline_s=given["deadline_s"]), **given
         )
-        while quick and not batcher._is_crowded:
+        while quick and not batcher._is_concurrent:
             await asyncio.gather(*(submit(batcher, [[0]]) for _ in range(3)))
         model.calls.clear()
         model.threads.clear()
@@ -98,12 +98,12 @@ def ready(
     return run()
 
 
-def test_what_arrives_together_is_predicted_together() -> None:
-    """Requests of one turn of the loop are one call, and each gets its own rows' answers, in order."""
+def test_concurrent_requests_share_a_call() -> None:
+    """Requests of one iteration of the loop are one call, and each gets the results of its own rows, in order."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
         while len(model.calls) < 8:
-            # Every call doubles what is known to be quick.
+            # Every call doubles the number of quick rows.
             await asyncio.gather(*(submit(batcher, [[number]] * 3) for number in range(6)))
         model.calls.clear()
 
@@ -116,8 +116,8 @@ def test_what_arrives_together_is_predicted_together() -> None:
     asyncio.run(ready(test, quick=True))
 
 
-def test_an_idle_model_is_asked_at_once() -> None:
-    """A lone request waits for nobody; who comes in the same turn of the loop is predicted together at its end."""
+def test_an_idle_model_is_called_at_once() -> None:
+    """The first request does not wait; others of the same iteration of the loop are predicted together at its end."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
         await submit(batcher, [[0]])
@@ -132,8 +132,8 @@ def test_an_idle_model_is_asked_at_once() -> None:
 
 
 @pytest.mark.parametrize("quick", [True, False])
-def test_a_call_has_no_more_rows_than_it_may(quick: bool) -> None:
-    """Requests are never parted: a call ends where the next one would be too many, and a large one is alone."""
+def test_the_rows_of_a_call_are_bounded(quick: bool) -> None:
+    """Requests are never split: a call ends before the request that would be too many, and a large one is alone."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
         sizes = [2, 3, 1, 9, 4]
@@ -146,7 +146,7 @@ def test_a_call_has_no_more_rows_than_it_may(quick: bool) -> None:
 
 
 def test_a_long_queue_of_quick_calls_stays_on_the_loop() -> None:
-    """What counts is how many rows the next call has, not how many wait."""
+    """The number of rows of the next call decides, not the number of rows that wait."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
         await asyncio.gather(*(submit(batcher, [[1]] * 5) for _ in range(4)))
@@ -158,13 +158,13 @@ def test_a_long_queue_of_quick_calls_stays_on_the_loop() -> None:
     asyncio.run(ready(test, quick=True, call_rows=5))
 
 
-def test_what_arrives_while_a_model_is_at_work_is_the_next_call() -> None:
-    """One call at a time: whoever comes meanwhile is predicted together, in a thread, while the loop turns."""
+def test_requests_that_arrive_during_a_call_are_the_next_call() -> None:
+    """One call runs at a time, in a thread; requests that arrive meanwhile are predicted together."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        with model.held():
+        with model.blocked():
             first = submit(batcher, [[1]])
-            await model.until_asked()
+            await model.until_called()
             others = [submit(batcher, [[number]]) for number in (2, 3, 4)]
             await asyncio.sleep(0)
 
@@ -178,9 +178,9 @@ def test_what_arrives_while_a_model_is_at_work_is_the_next_call() -> None:
 
 
 @pytest.mark.parametrize("quick", [True, False])
-@pytest.mark.parametrize("bad", [-1, -2], ids=["no answer", "a failure"])
-def test_nobody_pays_for_a_neighbour(quick: bool, bad: int) -> None:
-    """A request without an answer is answered alone, and if the call failed each is: none gets another's error."""
+@pytest.mark.parametrize("bad", [-1, -2], ids=["no result", "an exception"])
+def test_a_request_never_gets_the_error_of_another(quick: bool, bad: int) -> None:
+    """A request without a result is predicted alone, and if the whole call raises, each request is."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
         calls = (submit(batcher, [[number]]) for number in (1, bad, 3))
@@ -194,13 +194,13 @@ def test_nobody_pays_for_a_neighbour(quick: bool, bad: int) -> None:
     asyncio.run(ready(test, quick=quick))
 
 
-def test_who_gave_up_is_not_predicted() -> None:
-    """A request that was cancelled while it waited costs nothing; one that is being predicted is thrown away."""
+def test_a_cancelled_request_is_not_predicted() -> None:
+    """A request that is cancelled while it waits is skipped; the result of one that is being predicted is dropped."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        with model.held():
+        with model.blocked():
             first = submit(batcher, [[1]])
-            await model.until_asked()
+            await model.until_called()
             second, third = submit(batcher, [[2]]), submit(batcher, [[3]])
             first.cancel()
             second.cancel()
@@ -212,13 +212,13 @@ def test_who_gave_up_is_not_predicted() -> None:
     asyncio.run(ready(test, quick=False))
 
 
-def test_a_full_queue_turns_away() -> None:
-    """Rows beyond the limit are refused at once, alone or not, and taken again as soon as there is room."""
+def test_a_full_queue_refuses_requests() -> None:
+    """Rows beyond the limit are refused at once, and accepted again as soon as there is room."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        with model.held():
+        with model.blocked():
             waiting = [submit(batcher, [[1]] * 4)]
-            await model.until_asked()
+            await model.until_called()
             waiting.append(submit(batcher, [[1]] * 6))
             with pytest.raises(Overloaded):
                 submit(batcher, [[1]])
@@ -231,17 +231,17 @@ def test_a_full_queue_turns_away() -> None:
     asyncio.run(ready(test, quick=False, queue_rows=10))
 
 
-def test_who_waits_too_long_is_told() -> None:
-    """At the deadline those in the call and those in the queue get the same error, and the queue is free again."""
+def test_requests_fail_at_their_deadline() -> None:
+    """Requests in the call and in the queue get the same error, and the queue is free again."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        with model.held():
+        with model.blocked():
             first = submit(batcher, [[1]])
-            await model.until_asked()
+            await model.until_called()
             second = submit(batcher, [[2]])
-            told = await asyncio.gather(first, second, return_exceptions=True)
+            errors = await asyncio.gather(first, second, return_exceptions=True)
 
-        assert [type(error) for error in told] == [DeadlineExceeded] * 2
+        assert [type(error) for error in errors] == [DeadlineExceeded] * 2
         while batcher._tasks:
             await asyncio.wait(batcher._tasks)
         assert await submit(batcher, [[4]] * 10) == [8] * 10
@@ -250,41 +250,41 @@ def test_who_waits_too_long_is_told() -> None:
     asyncio.run(ready(test, quick=False, deadline_s=0.2, queue_rows=10))
 
 
-def test_a_deadline_holds_where_all_threads_are_taken() -> None:
-    """A call alone that is too late is not even begun."""
+def test_requests_that_wait_for_a_thread_fail_at_their_deadline() -> None:
+    """A separate call that is overdue before it has a thread is never started."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        model.alone_may_go_on.clear()
+        model.alone_may_continue.clear()
         calls = [submit(batcher, [[-1], [number]]) for number in (1, 2, 3)]
-        told = await asyncio.gather(*calls, return_exceptions=True)
-        model.alone_may_go_on.set()
+        errors = await asyncio.gather(*calls, return_exceptions=True)
+        model.alone_may_continue.set()
 
-        assert [type(error) for error in told] == [DeadlineExceeded] * 3
+        assert [type(error) for error in errors] == [DeadlineExceeded] * 3
         assert await submit(batcher, [[-1]]) == [-2]
-        # The first two began at once, each in a thread of its own.
+        # The first two started at once, each in its own thread.
         assert sorted(model.alone_calls[:2]) == [[[-1], [1]], [[-1], [2]]]
         assert model.alone_calls[2:] == [[[-1]]]
 
     asyncio.run(ready(test, quick=True, deadline_s=0.5))
 
 
-def test_a_call_alone_holds_nobody_up() -> None:
-    """While one request is answered alone, others are predicted."""
+def test_a_separate_call_delays_no_other_request() -> None:
+    """While one request is predicted alone, others are predicted."""
 
     async def test(model: Model, batcher: Batcher[Rows, list[int]]) -> None:
-        model.alone_may_go_on.clear()
+        model.alone_may_continue.clear()
         alone = submit(batcher, [[-1]])
 
         assert await submit(batcher, [[1]]) == [2]
         assert not alone.done()
-        model.alone_may_go_on.set()
+        model.alone_may_continue.set()
         assert await alone == [-2]
 
     asyncio.run(ready(test, quick=True))
 
 
-def test_what_is_quick_is_learnt() -> None:
-    """A slow call sends its like to threads; one that is quick by far brings them back."""
+def test_the_number_of_quick_rows_adapts() -> None:
+    """After a slow call, calls of its size run in threads; quick calls bring them back to the loop."""
     model = Model()
     batcher: Batcher[Rows, list[int]] = Batcher(
         model,
@@ -299,7 +299,7 @@ def test_what_is_quick_is_learnt() -> None:
 
     seen = []
     for rows, took_s in [(1, 0.0001), (64, 0.0003), (64, 0.0008), (64, 0.002), (1, 0.05), (1, 0.0008), (1, 0.0001)]:
-        batcher._learn(rows, took_s)
+        batcher._adapt(rows, took_s)
         seen.append(batcher._quick_rows)
 
     assert seen == [2, 100, 100, 32, 0, 1, 2]

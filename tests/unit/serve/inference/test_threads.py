@@ -1,4 +1,4 @@
-"""The threads of models: who gets one, who waits, and how a call is handled that does not return."""
+"""The threads of models: which model gets one, which waits, and how calls that do not return are handled."""
 
 import asyncio
 import threading
@@ -22,26 +22,26 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition that other tasks bring about."""
-    while not condition():  # noqa: ASYNC110  # threads bring it about, and set no event of the loop
+    """Wait for a condition that other tasks cause."""
+    while not condition():  # noqa: ASYNC110  # threads cause it, and set no event of the loop
         await asyncio.sleep(0.001)
 
 
 class Calls:
-    """Calls that block until they are ended, and what has begun."""
+    """Calls that block until they are ended, and the models of those that have started."""
 
     def __init__(self, limiter: ModelThreads) -> None:
         self.limiter = limiter
-        self.begun: list[str] = []
+        self.started: list[str] = []
         self.tasks: list[asyncio.Task[str]] = []
         self._ends: list[threading.Event] = []
 
     def start(self, model: str) -> "asyncio.Task[str]":
-        """Begin one more call of a model, as soon as it has a thread."""
+        """Start another call of a model as soon as it has a thread."""
         end = threading.Event()
 
         def call() -> str:
-            self.begun.append(model)
+            self.started.append(model)
             assert end.wait(20)
             return model
 
@@ -50,24 +50,24 @@ class Calls:
         return self.tasks[-1]
 
     def end(self, place: int) -> None:
-        """Let a call return."""
+        """End a call."""
         self._ends[place].set()
 
     async def finish(self) -> list[Any]:
-        """Let all of them return."""
+        """End all calls."""
         for end in self._ends:
             end.set()
         return await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
-def test_a_model_alone_has_every_thread() -> None:
-    """Where no other model is loaded, nothing is reserved."""
+def test_the_only_model_gets_every_thread() -> None:
+    """While no other model is loaded, no thread is reserved."""
 
     async def test() -> None:
         calls = Calls(ModelThreads(4, deadline_s=20))
         for _ in range(6):
             calls.start("slow")
-        await until(lambda: len(calls.begun) == 4)
+        await until(lambda: len(calls.started) == 4)
 
         assert await calls.finish() == ["slow"] * 6
 
@@ -76,42 +76,42 @@ def test_a_model_alone_has_every_thread() -> None:
 
 @pytest.mark.parametrize(("threads", "most"), [(2, 1), (4, 3), (8, 7)])
 def test_a_slow_model_leaves_a_thread_for_others(threads: int, most: int) -> None:
-    """Among several models one gets all threads but one, and another is called at once."""
+    """While several models are loaded, one gets all threads but one, and another is called at once."""
 
     async def test() -> None:
         calls = Calls(ModelThreads(threads, deadline_s=20, models=lambda: 2))
         for _ in range(2 * threads):
             calls.start("slow")
-        await until(lambda: len(calls.begun) == most)
+        await until(lambda: len(calls.started) == most)
 
         assert await calls.limiter.run("other", lambda: "at once") == "at once"
-        assert calls.begun == ["slow"] * most
+        assert calls.started == ["slow"] * most
         await calls.finish()
 
     run(test)
 
 
 def test_the_model_with_the_fewest_calls_is_next() -> None:
-    """A model that waits behind many calls of another does not wait for all of them."""
+    """A model whose call waits behind many calls of another does not wait for all of them."""
 
     async def test() -> None:
         calls = Calls(ModelThreads(3, deadline_s=20, models=lambda: 3))
         for model in ("a", "a", "b", "a", "a", "b", "c"):
             calls.start(model)
-        await until(lambda: len(calls.begun) == 3)
+        await until(lambda: len(calls.started) == 3)
 
         calls.end(0)
-        await until(lambda: len(calls.begun) == 4)
+        await until(lambda: len(calls.started) == 4)
 
-        assert calls.begun[3:] == ["c"]
+        assert calls.started[3:] == ["c"]
         await calls.finish()
-        assert sorted(calls.begun) == ["a"] * 4 + ["b"] * 2 + ["c"]
+        assert sorted(calls.started) == ["a"] * 4 + ["b"] * 2 + ["c"]
 
     run(test)
 
 
 def test_an_overdue_call_fails_and_keeps_its_thread_until_it_returns() -> None:
-    """Its caller waits no longer than the deadline; the thread is counted, and is used again afterwards."""
+    """Its caller waits no longer than the deadline; the thread counts as overdue until it returns."""
 
     async def test() -> None:
         counted: list[int] = []
@@ -134,7 +134,7 @@ def test_an_overdue_call_fails_and_keeps_its_thread_until_it_returns() -> None:
 
 
 def test_half_of_the_threads_lost_is_reported_once() -> None:
-    """Calls that have not returned after several deadlines are lost; fewer than half of the threads are borne."""
+    """Threads whose calls have not returned after several deadlines are lost; fewer than half are tolerated."""
 
     async def test() -> None:
         reported: list[str] = []
@@ -156,8 +156,8 @@ def test_half_of_the_threads_lost_is_reported_once() -> None:
     run(test)
 
 
-def test_who_no_longer_waits_takes_no_thread() -> None:
-    """A caller that goes away while it waits, even in the moment of its turn, leaves the thread to the next."""
+def test_a_cancelled_caller_gets_no_thread() -> None:
+    """The thread goes to the next caller, even if this one is cancelled at the moment of its turn."""
 
     async def test() -> None:
         limiter = ModelThreads(1, deadline_s=20)
@@ -177,8 +177,8 @@ def test_who_no_longer_waits_takes_no_thread() -> None:
     run(test)
 
 
-def test_what_a_call_raises_is_its_callers() -> None:
-    """The exception comes out of `run`, and the thread is free."""
+def test_the_caller_gets_the_exception_of_a_call() -> None:
+    """`run` raises it, and the thread is free."""
 
     async def test() -> None:
         limiter = ModelThreads(1, deadline_s=20)
@@ -192,8 +192,8 @@ def test_what_a_call_raises_is_its_callers() -> None:
     run(test)
 
 
-def test_a_thread_reaches_the_loop() -> None:
-    """What must run on the loop is called from a thread, which waits for the result."""
+def test_a_thread_can_call_a_coroutine_of_the_loop() -> None:
+    """The thread waits for the result."""
 
     async def test() -> None:
         async def double(number: int) -> int:

@@ -203,7 +203,7 @@ def test_headers_and_errors_report_the_limit(counted: Any) -> None:
     assert policy.endswith(b'";q=5;w=60')
     assert left.endswith(b'";r=3;t=60')
     assert refused.retry_after_s == 60
-    assert "5 in 60 s; this request is 4" in str(refused)
+    assert "5 in 60 s; this request has 4" in str(refused)
 
 
 def test_processes_share_what_redis_counts(redis: Redis) -> None:
