@@ -69,7 +69,7 @@ def test_an_unexpected_error_is_the_failure_of_one_version(tmp_path: Path, monke
         raise RuntimeError("a secret")
 
     store = publish(tmp_path)
-    monkeypatch.setattr(loader, "request_model", fail)
+    monkeypatch.setattr(loader, "NativeDecoder", fail)
 
     model = load(store)
 
