@@ -127,13 +127,12 @@ PATHS = tuple(_path(route) for route in router.routes if isinstance(route, APIRo
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What a path with its query means: an entry of the table, valid options, and a loaded version."""
+    """What a path with its query means: a loaded version, and what the response has."""
 
-    path: Path
-    options: PredictOptions
     model: LoadedModel
     queue: Queue
     encoder: NativeEncoder
+    probabilities: bool
     reports: bool
 
 
@@ -169,30 +168,19 @@ class PredictEndpoint:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _predict(  # noqa: C901  # one frame, for each further one takes as long as a step
+    async def _predict(  # one frame for the whole fast path, since each further one costs as much as a step
         self, scope: Scope, receive: Receive, context: RequestContext, path: Path
     ) -> bytes:
-        services = self._services
-        headers = context.headers
-        length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > self._max_bytes:
-            raise HTTPException(413)
+        services, headers = self._services, context.headers
+        self._check_length(headers)
         # Repeated headers are left to Starlette, which keeps each of them.
         is_plain = len(headers) == len(scope["headers"])
-        caller = self._recall(headers, context, path.permission) if is_plain else None
+        caller = self._recall(context, path.permission) if is_plain else None
         if caller is None:
-            request = Request(scope)
-            caller = (await principal(SecurityScopes([path.permission]), services, request, await bearer(request))).name
-        if limit := path.rate(services.rates):
-            left = limit.take(caller)
-            if left is None:
-                await rates.ask(context, limit, caller)
-            else:
-                context.limits.append((limit.policy, left))
-        key = scope["path"], scope["query_string"]
-        target = self._targets.get(key) if self._generation == services.registry.generation else None
-        if target is None:
-            target = self._resolve(path, key)
+            caller = await self._authenticate(scope, path.permission)
+        if (limit := path.rate(services.rates)) and not rates.take(context, limit, caller):
+            await rates.ask(context, limit, caller)
+        target = self._target(path, (scope["path"], scope["query_string"]))
         if not is_plain or headers.get(b"content-type") not in _JSON or b"content-encoding" in headers:
             require_media(Request(scope), "application/json")
         message = await receive()
@@ -206,23 +194,28 @@ class PredictEndpoint:
         batch, rows = (decoded, decoded.data) if isinstance(decoded, Batch) else (None, decoded)
         if services.rates.rows:
             await rates.ask(context, services.rates.rows, caller, len(rows if batch is None else batch.good))
-        options = target.options
         if batch is not None and not len(rows):
-            predictions = target.model.bundle.no_predictions(0, probabilities=options.probabilities)
-        else:
-            future = services.inference.predict(
-                Call(target.model, rows, caller, context.request_id, options.probabilities)
-            )
-            # A caller who goes away while a slow model is at work is not waited for.
-            is_soon = future.done() or target.queue.is_quick
-            predictions = await (future if is_soon else wait_connected(receive, future))
-        if batch is None and not predictions.faults and options is _DEFAULTS:
-            return target.encoder.encode(predictions)
+            return _answer(target, target.model.bundle.no_predictions(0, probabilities=target.probabilities), batch)
+        call = Call(target.model, rows, caller, context.request_id, target.probabilities)
+        future = services.inference.predict(call)
+        # While a slow model predicts, the request ends as soon as its client disconnects.
+        is_soon = future.done() or target.queue.is_quick
+        predictions = await (future if is_soon else wait_connected(receive, future))
         return _answer(target, predictions, batch)
 
-    def _recall(self, headers: Mapping[bytes, bytes], context: RequestContext, permission: Permission) -> str | None:
+    def _check_length(self, headers: Mapping[bytes, bytes]) -> None:
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self._max_bytes:
+            raise HTTPException(413)
+
+    async def _authenticate(self, scope: Scope, permission: Permission) -> str:
+        request = Request(scope)
+        caller = await principal(SecurityScopes([permission]), self._services, request, await bearer(request))
+        return caller.name
+
+    def _recall(self, context: RequestContext, permission: Permission) -> str | None:
         """Return the caller of a token that was verified before and has the permission."""
-        authorization = headers.get(b"authorization", b"")
+        authorization = context.headers.get(b"authorization", b"")
         if not authorization.startswith(_BEARER):
             return None
         known = self._services.callers.recall(authorization[len(_BEARER) :].decode("latin-1"))
@@ -231,7 +224,7 @@ class PredictEndpoint:
         context.caller, context.permissions = known.name, known.permissions
         return known.name
 
-    def _resolve(self, path: Path, key: tuple[str, bytes]) -> _Target:
+    def _target(self, path: Path, key: tuple[str, bytes]) -> _Target:
         """
         Return what a path with its query means; it is kept until the loaded models change.
 
@@ -240,6 +233,9 @@ class PredictEndpoint:
             ModelNotFound, VersionNotLoaded, ModelUnavailable: See `Registry.get`.
         """
         registry = self._services.registry
+        target = self._targets.get(key) if self._generation == registry.generation else None
+        if target is not None:
+            return target
         if self._generation != registry.generation or len(self._targets) >= _MOST_TARGETS:
             self._generation, self._targets = registry.generation, {}
         options = _options(key[1]) if key[1] else _DEFAULTS
@@ -247,7 +243,8 @@ class PredictEndpoint:
         model = registry.get(named[1] if named and path.pattern.groups else None, options.version)
         encoder = NativeEncoder(model.bundle.manifest, failed_champion=model.failed_champion)
         queue = self._services.inference.queue(model)
-        target = self._targets[key] = _Target(path, options, model, queue, encoder, options.on_error == "report")
+        target = _Target(model, queue, encoder, options.probabilities, options.on_error == "report")
+        self._targets[key] = target
         return target
 
     async def _rest(self, message: Message, receive: Receive) -> bytes:
@@ -266,12 +263,11 @@ class PredictEndpoint:
 
 
 def _answer(target: _Target, predictions: Predictions, batch: Batch | None) -> bytes:
-    model, wanted = target.model, target.options.probabilities
     if batch is not None:
-        predictions = complete(predictions, batch, model.bundle, probabilities=wanted)
+        predictions = complete(predictions, batch, target.model.bundle, probabilities=target.probabilities)
     if predictions.faults and not target.reports:
-        raise _refusal(predictions, model)
-    return target.encoder.encode(predictions, probabilities=wanted, report=target.reports)
+        raise _refusal(predictions, target.model)
+    return target.encoder.encode(predictions, probabilities=target.probabilities, report=target.reports)
 
 
 @lru_cache(maxsize=1024)

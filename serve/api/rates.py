@@ -37,6 +37,15 @@ async def ask(context: RequestContext, rate: Rate | None, who: str, cost: int = 
         note(context, rate, who)
 
 
+def take(context: RequestContext, rate: Rate, who: str) -> bool:
+    """Count a request if the caller's allowance suffices, and note the limit; if not, `ask` must count it."""
+    remaining = rate.take(who)
+    if remaining is None:
+        return False
+    context.limits.append((rate.policy, remaining))
+    return True
+
+
 def note(context: RequestContext, rate: Rate, who: str) -> None:
     """Note a limit for the headers of the response."""
     context.limits.append((rate.policy, rate.remaining(who)))
