@@ -101,7 +101,6 @@ class Store:
         return cls(
             root or settings.artifacts,
             keys=Keys.of(settings),
-            engine=settings.runtime,
             versions=settings.versions,
             trials=trials,
         )

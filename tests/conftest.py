@@ -63,7 +63,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for iris that never shows a value that was sent."""
     state = tmp_path_factory.mktemp("state")
-    env = environment(artifacts=store, state=state, error_values="false", log_format="json", token_ttl_s=36_000)
+    env = environment(artifacts=store, state=state, expose="docs", log_format="json", token_ttl_s=36_000)
     with Server(env) as running:
         yield running
 
@@ -113,7 +113,6 @@ def zoo(zoo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         artifacts=zoo_store,
         state=tmp_path_factory.mktemp("state"),
         default_model="mixed",
-        error_values="true",
         unknown_names="ignore",
         csv_nulls='["NA"]',
         csv_escape="all",

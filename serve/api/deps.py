@@ -68,7 +68,6 @@ class Services:
     reading: CapacityLimiter
     password_threads: AuthThreads
     database_threads: AuthThreads
-    canary_interval_s: float
     open_metrics: bool
 
     async def compute(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,14 +1,19 @@
-"""What development makes for itself, once: a secret and the password of a first user, in a file of mode 600."""
+"""What development generates once: a secret, and a first user with a password, in a file of mode 600."""
 
 import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from serve.settings import Settings
+
+if TYPE_CHECKING:
+    from serve.auth.user_admin import UserAdmin
+    from serve.auth.users import Users
 
 USER = "developer"
 FILE = "development.env"
@@ -16,7 +21,7 @@ FILE = "development.env"
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What was generated, and where it is kept."""
+    """The generated secrets, and the file that has them."""
 
     file: Path
     secret_key: str
@@ -24,7 +29,7 @@ class Secrets:
 
 
 def ensure_secrets(state: Path) -> Secrets:
-    """Read the generated secrets, made first where there are none; several processes may do so at once."""
+    """Read the generated secrets, or generate them first; several processes may do so at once."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = state / FILE
     if not file.exists():
@@ -34,19 +39,38 @@ def ensure_secrets(state: Path) -> Secrets:
 
 
 def with_secrets(settings: Settings) -> Settings:
-    """The settings of development, with the generated secret where none was given."""
+    """Return the settings with the generated secret if they have neither a secret nor keys."""
     if settings.secret_key.get_secret_value() or settings.token_keys:
         return settings
     generated = ensure_secrets(settings.state).secret_key
     return settings.model_copy(update={"secret_key": SecretStr(generated)})
 
 
+def ensure_developer(state: Path, users: "Users", admin: "UserAdmin") -> None:
+    """Give the development user every scope and the generated password, whatever the database has."""
+    from serve.auth.passwords import Passwords
+    from serve.auth.users import ALL_SCOPES
+    from serve.auth.users.scopes import written
+
+    passwords, password = Passwords(), ensure_secrets(state).password
+    known = users.find(USER)
+    if known is None:
+        admin.add(USER, password_hash=passwords.hash(password), scopes=ALL_SCOPES)
+        return
+    if not passwords.verify(password, known.password_hash):
+        admin.set_password(USER, passwords.hash(password))
+    if known.disabled:
+        admin.enable(USER)
+    if known.scope != written(ALL_SCOPES):
+        admin.set(USER, scopes=ALL_SCOPES)
+
+
 def _generate(file: Path) -> None:
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as handle:
         handle.write(f"SECRET_KEY={secrets.token_urlsafe(48)}\nPASSWORD={secrets.token_urlsafe(18)}\n")
-    # A link, not a rename: whoever comes first wins, and nobody's secret is replaced.
+    # A link, not a rename: the first process wins, and its secret is never replaced.
     with suppress(FileExistsError):
-        os.link(beside, file)
-    beside.unlink()
+        os.link(temporary, file)
+    temporary.unlink()

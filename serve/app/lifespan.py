@@ -1,4 +1,4 @@
-"""From the first look at the store to the last line of the log: what happens before and after anybody is served."""
+"""What happens before the first request and after the last one."""
 
 import asyncio
 import gc
@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import FastAPI
-from sqlalchemy import Engine
 
 from artifacts import Store
 from artifacts.trial import Trials
 from serve.api.deps import Services
-from serve.app.limits import make_limits
 from serve.app.loading import Loader
 from serve.app.security import Security, key_sources
 from serve.auth.renewal import followed
+from serve.dialects.native.rows import Limits
 from serve.settings import Settings
 from serve.telemetry.access_log import AccessLog
 from serve.telemetry.metrics import forget_process
@@ -24,7 +23,8 @@ from serve.telemetry.metrics import forget_process
 if TYPE_CHECKING:
     from serve.limits.shared import RedisCounter
 
-# New objects after which garbage is looked for.
+# New objects after which garbage is collected. Sixty requests at once create some thousand objects, none of them
+# garbage: the usual 700 would have them looked through several times in every turn of the event loop.
 _COLLECT_AFTER = 10_000
 
 _log = structlog.get_logger("serve.app")
@@ -36,39 +36,28 @@ async def lifespan(
     *,
     settings: Settings,
     services: Services,
-    engine: Engine,
+    security: Security,
     access_log: AccessLog | None,
     shared: "RedisCounter | None",
-    security: Security,
     trials: Trials | None,
+    issuer_s: float,
 ) -> AsyncIterator[None]:
-    """Load the models, serve, and leave nothing behind."""
-    # Before anybody is served: what was revoked before a restart does not count for a moment after it.
-    await security.watch.look()
-    store = Store.of(settings, trials=trials)
-    limits, fallback = make_limits(settings), settings.fallback
-    loader = Loader(store, services.registry, limits, services.metrics, fallback=fallback, trials=trials)
-    loading = asyncio.create_task(loader.run())
-    await loader.settled()
-    if loading.done():
-        loading.result()
-    else:
-        loading.add_done_callback(lambda _: _keep())
+    """Load the models, serve, then stop and close everything."""
+    # Before the first request: a token that was revoked before a restart must never be accepted.
+    await security.poller.look()
+    tasks = [await _load_models(settings, services, trials), asyncio.create_task(security.poller.run())]
     if shared:
         await shared.open()
     elif settings.workers * settings.replicas > 1:
         _log.info("each process counts requests by itself", share=f"1/{settings.workers * settings.replicas}")
-    _keep()
-    # Sixty requests at once are some thousand objects, none of them garbage: the usual 700 would be looked through
-    # several times in every turn of the loop.
+    _freeze()
     gc.set_threshold(_COLLECT_AFTER)
-    watching = asyncio.create_task(security.watch.run())
     try:
-        async with followed(key_sources(settings, security, services.metrics)):
+        async with followed(key_sources(settings, security, services.metrics, issuer_s=issuer_s)):
             yield
     finally:
-        watching.cancel()
-        loading.cancel()
+        for task in tasks:
+            task.cancel()
         services.threads.close()
         services.observers.close()
         if shared:
@@ -77,10 +66,33 @@ async def lifespan(
             access_log.close()
         services.metrics.settle()
         forget_process()
-        engine.dispose()
+        security.records.engine.dispose()
 
 
-def _keep() -> None:
-    """What is in memory now stays: looked through again and again for garbage, it would hold requests up for 50 ms."""
+async def _load_models(settings: Settings, services: Services, trials: Trials | None) -> "asyncio.Task[None]":
+    """Load the models, and return the task that goes on with those that take long or could not be read."""
+    loader = Loader(
+        Store.of(settings, trials=trials),
+        services.registry,
+        Limits(
+            max_rows=settings.max_rows,
+            ignore_unknown=settings.unknown_names == "ignore",
+            show_values=settings.exposes("values"),
+        ),
+        services.metrics,
+        fallback=settings.fallback,
+        trials=trials,
+    )
+    loading = asyncio.create_task(loader.run())
+    await loader.settled()
+    if loading.done():
+        loading.result()
+    else:
+        loading.add_done_callback(lambda _: _freeze())
+    return loading
+
+
+def _freeze() -> None:
+    """Exclude all objects so far from garbage collection: to look through them again would stop requests for 50 ms."""
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Who asks: tokens, sessions, keys and the watch over all of them, joined."""
+"""Tokens, sessions, keys and revocations, joined."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from anyio import from_thread
+from limits import parse
 from sqlalchemy import Engine
 
 from serve.auth import keys
@@ -15,12 +16,12 @@ from serve.auth.callers import Callers
 from serve.auth.grants import Grants
 from serve.auth.issuer import Issuer
 from serve.auth.keyring import Keyring
-from serve.auth.lockout import Lockout
+from serve.auth.lockout import NAMES_PER_ADDRESS, Lockout
 from serve.auth.login import Login
 from serve.auth.oidc import OidcVerifier
 from serve.auth.passwords import Passwords
 from serve.auth.principals import Verified
-from serve.auth.renewal import KEYRING_S, Source
+from serve.auth.renewal import ISSUER_S, KEYRING_S, Source
 from serve.auth.revocation_poller import RevocationPoller
 from serve.auth.security_store import SecurityStore
 from serve.auth.tokens import Tokens
@@ -31,7 +32,7 @@ from serve.telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """Who asks: the services of it."""
+    """The services that decide who a caller is."""
 
     keyring: Keyring
     tokens: Tokens
@@ -41,85 +42,74 @@ class Security:
     login: Login
     callers: Callers
     database_threads: AuthThreads
-    watch: RevocationPoller
+    poller: RevocationPoller
 
 
 def make_security(settings: Settings, engine: Engine, metrics: Metrics) -> Security:
-    """Join who issues, who verifies and who remembers."""
+    """Join the services that issue, verify and revoke tokens and keys."""
 
-    def announce(found: Mapping[str, float]) -> None:
-        # From the thread that revoked to the loop that remembers, before anybody is answered.
-        from_thread.run_sync(watch.hear, found)
+    def announce(revoked: Mapping[str, float]) -> None:
+        # From the thread that revokes to the event loop that caches callers, before the revocation is answered.
+        from_thread.run_sync(poller.hear, revoked)
 
     async def look_up(bearer: str) -> Verified:
-        # What has not even the form of a key takes nobody's thread.
+        # Raises for a text that does not have the form of a key, before it takes a thread.
         keys.parse(bearer)
-        return await looking.run(records.keys.verify, bearer)
+        return await database_threads.run(records.keys.verify, bearer)
 
-    keyring, outside = make_keyring(settings), make_oidc_verifier(settings)
+    keyring, oidc, database_threads = make_keyring(settings), make_oidc_verifier(settings), AuthThreads()
     tokens = make_tokens(settings, keyring)
     records = SecurityStore.of(engine, audit_days=settings.audit_days, announce=announce)
-    looking = AuthThreads(settings.login_threads)
-    callers = Callers(tokens, oidc=outside, look_up=look_up, is_revoked=records.revocations.hold)
-    lockout = Lockout(
+    callers = Callers(tokens, oidc=oidc, look_up=look_up, is_revoked=records.revocations.hold)
+    lockout, grants = make_lockout(settings, engine), make_grants(records, tokens, settings.refresh_ttl_s)
+    sessions, audit = records.sessions, records.audit
+    login = Login(engine, passwords=Passwords(), grants=grants, sessions=sessions, lockout=lockout, audit=audit)
+    prune = [sessions.prune, records.revocations.prune, audit.prune, lockout.prune]
+    poller = RevocationPoller(records.revocations, callers, metrics, prune=prune)
+    return Security(keyring, tokens, oidc, records, grants, login, callers, database_threads, poller)
+
+
+def make_lockout(settings: Settings, engine: Engine) -> Lockout:
+    """Return the lock that follows failed logins."""
+    failures = parse(settings.lockout)
+    return Lockout(
         engine,
-        most=settings.login_failures,
-        most_of_address=settings.login_failures_address,
-        window_s=settings.login_window_s,
+        most=failures.amount,
+        most_of_address=NAMES_PER_ADDRESS * failures.amount - 1,
+        window_s=failures.get_expiry(),
     )
-    grants = Grants(
-        engine,
-        tokens,
-        sessions=records.sessions,
-        audit=records.audit,
-        refresh_ttl_s=settings.refresh_ttl_s,
-    )
-    login = Login(
-        engine,
-        passwords=Passwords(),
-        grants=grants,
-        sessions=records.sessions,
-        lockout=lockout,
-        audit=records.audit,
-    )
-    watch = RevocationPoller(
-        records.revocations,
-        callers,
-        metrics,
-        poll_s=settings.revocation_poll_s,
-        prune=[records.sessions.prune, records.revocations.prune, records.audit.prune, lockout.prune],
-    )
-    return Security(keyring, tokens, outside, records, grants, login, callers, looking, watch)
+
+
+def make_grants(records: SecurityStore, tokens: Tokens, refresh_ttl_s: int) -> Grants:
+    """Return what opens and refreshes sessions."""
+    return Grants(records.engine, tokens, sessions=records.sessions, audit=records.audit, refresh_ttl_s=refresh_ttl_s)
 
 
 def make_keyring(settings: Settings) -> Keyring:
-    """The keys of this deployment."""
+    """Return the keys that sign tokens of this deployment."""
     file = Path(settings.token_keys) if settings.token_keys else None
     return Keyring(file, secret=settings.secret_key.get_secret_value())
 
 
 def make_tokens(settings: Settings, keyring: Keyring | None = None) -> Tokens:
     """
-    The tokens of this deployment.
+    Return what issues and verifies tokens of this deployment.
 
     Raises:
         OSError: The file of the keys cannot be read.
-        ValueError: It is not what it must be.
+        ValueError: The file is not a valid key set.
     """
     return Tokens(
-        (keyring or make_keyring(settings)).read(),
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        ttl_s=settings.token_ttl_s,
+        (keyring or make_keyring(settings)).read(), audience=settings.token_audience, ttl_s=settings.token_ttl_s
     )
 
 
 def make_oidc_verifier(settings: Settings) -> OidcVerifier | None:
     """
-    The tokens of an OpenID Connect provider, where one is named.
+    Return what verifies tokens of an OpenID Connect provider, or None without one.
 
     Raises:
-        ValueError: A setting names a scope that is none of ours.
+        ValueError: A setting names an unknown scope.
     """
     if not settings.oidc_issuer:
         return None
@@ -127,38 +117,39 @@ def make_oidc_verifier(settings: Settings) -> OidcVerifier | None:
     try:
         ours = None if scopes is None else {value: list(map(Scope, text.split())) for value, text in scopes.items()}
     except ValueError as error:
-        raise ValueError(f"SEPAL_OIDC_SCOPES: {error}; for example {OIDC_SCOPES}") from error
+        raise ValueError(f"SEPAL_OIDC_SCOPES: {error}; for example SEPAL_OIDC_SCOPES={OIDC_SCOPES}") from error
     return OidcVerifier(
         issuer=settings.oidc_issuer,
         audience=settings.oidc_audience,
-        algorithms=settings.oidc_algorithms.split(),
         scope_claim=settings.oidc_scope_claim,
         scopes=ours,
     )
 
 
-def key_sources(settings: Settings, security: Security, metrics: Metrics) -> Sequence[Source[Any]]:
-    """What is looked at again and again."""
-
-    def failed(name: str) -> None:
-        metrics.key_failures.labels(name).inc()
-
-    keyring, outside = security.keyring, security.oidc
-    source = partial(Source[Any], forget=security.callers.forget, failed=failed)
+def key_sources(
+    settings: Settings, security: Security, metrics: Metrics, *, issuer_s: float = ISSUER_S
+) -> Sequence[Source[Any]]:
+    """Return the sources whose keys are read again and again."""
+    source = partial(
+        Source[Any],
+        forget=security.callers.forget,
+        failed=lambda name: metrics.key_failures.labels(name).inc(),
+    )
     sources: list[Source[Any]] = []
-    if keyring.is_renewed:
-        sources.append(source(name="keyring", read=keyring.read, take=security.tokens.take, interval_s=KEYRING_S))
-    if outside is not None:
-        issuer = make_issuer(settings)
-        sources.append(source(name="issuer", read=issuer.read, take=outside.take, interval_s=settings.oidc_refresh_s))
+    if security.keyring.is_renewed:
+        read, take = security.keyring.read, security.tokens.take
+        sources.append(source(name="keyring", read=read, take=take, interval_s=KEYRING_S))
+    if security.oidc:
+        read_issuer, take_issuer = make_issuer(settings).read, security.oidc.take
+        sources.append(source(name="issuer", read=read_issuer, take=take_issuer, interval_s=issuer_s))
     return sources
 
 
 def make_issuer(settings: Settings) -> Issuer:
     """
-    Where the keys of the OpenID Connect provider are.
+    Return where the keys of the OpenID Connect provider are.
 
     Raises:
-        ValueError: Not where they could be fetched safely.
+        ValueError: They cannot be fetched safely from there.
     """
-    return Issuer(settings.oidc_issuer, keys=settings.oidc_jwks, algorithms=settings.oidc_algorithms.split())
+    return Issuer(settings.oidc_issuer, keys=settings.oidc_jwks)

@@ -10,6 +10,8 @@ from serve.errors import Busy
 
 # Longer than a queue of honest callers takes; shorter than they have patience for.
 WAIT_S = 5.0
+# A password hash takes a whole core: more threads would delay predictions.
+THREADS = 2
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -17,7 +19,7 @@ T = TypeVar("T")
 class AuthThreads:
     """Runs what blocks, on a hash or on the database, apart from what predicts."""
 
-    def __init__(self, threads: int, *, wait_s: float = WAIT_S) -> None:
+    def __init__(self, threads: int = THREADS, *, wait_s: float = WAIT_S) -> None:
         self._limiter = CapacityLimiter(threads)
         self._wait_s = wait_s
 

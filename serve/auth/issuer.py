@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel, ValidationError
 
 from serve.auth.jwks import PublicKey
-from serve.auth.public_keys import read_public
+from serve.auth.public_keys import ALGORITHMS, read_public
 from serve.errors import InvalidInput
 from serve.http import json_body
 
@@ -34,7 +34,9 @@ class _Discovered(BaseModel):
 class Issuer:
     """One issuer's published keys. Nothing of a token ever leads to a look-up: only a timer does."""
 
-    def __init__(self, issuer: str, *, keys: str = "", algorithms: Sequence[str], longest_s: float = LONGEST_S) -> None:
+    def __init__(
+        self, issuer: str, *, keys: str = "", algorithms: Sequence[str] = ALGORITHMS, longest_s: float = LONGEST_S
+    ) -> None:
         self._issuer = issuer
         self._source = keys
         self._algorithms = tuple(algorithms)

@@ -13,6 +13,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from serve.errors import LockedOut
 from serve.storage.database import Base, writing
 
+# An address locks itself before its failures can lock so many names.
+NAMES_PER_ADDRESS = 6
 # The half of an IPv6 address that a provider hands out to one customer.
 _NETWORK_BITS = 64
 

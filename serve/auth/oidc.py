@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from serve.auth import base64url
 from serve.auth.jwks import PublicKey, thumbprint
 from serve.auth.principals import Principal, Verified
+from serve.auth.public_keys import ALGORITHMS
 from serve.auth.tokens import LEEWAY_S, LONGEST, LONGEST_LIFE_S, check_time, claims_of, keyed, parsed
 from serve.auth.users import ALL_SCOPES, Scope
 from serve.errors import InvalidInput, Unauthenticated
@@ -57,7 +58,7 @@ class OidcVerifier:
         *,
         issuer: str,
         audience: str,
-        algorithms: Iterable[str],
+        algorithms: Iterable[str] = ALGORITHMS,
         scope_claim: str,
         scopes: Mapping[str, Iterable[Scope]] | None = None,
         clock: Callable[[], float] = time.time,

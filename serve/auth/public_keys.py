@@ -7,6 +7,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from serve.auth.jwks import MOST_KEYS, PublicKey, check_rsa, number, parsed, point
 
+# The algorithms that an issuer's tokens may be signed with.
+ALGORITHMS = ("ES256", "RS256")
+
 
 class _Public(BaseModel):
     """A set of somebody else's: what is not understood in it is passed over, as RFC 7517 wants."""

@@ -10,6 +10,7 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 
 KEYRING_S = 2.0
+ISSUER_S = 300.0
 # How long to wait for the next try when one has failed, at most.
 RETRY_S = 10.0
 

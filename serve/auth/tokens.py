@@ -20,6 +20,7 @@ from serve.auth.users import ALL_SCOPES, Scope
 from serve.errors import InvalidInput, Unauthenticated
 from serve.http import json_body
 
+ISSUER = "sepal"
 TYPE = "at+jwt"
 LONGEST = 8 * 2**10
 LEEWAY_S = 30
@@ -81,7 +82,7 @@ class Tokens:
         self,
         keys: Sequence[SigningKey],
         *,
-        issuer: str,
+        issuer: str = ISSUER,
         audience: str,
         ttl_s: int,
         clock: Callable[[], float] = time.time,

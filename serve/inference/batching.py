@@ -12,6 +12,8 @@ from serve.inference.threads import ThreadLimiter
 
 # What may keep the event loop from everybody else: a call that takes longer runs in a thread.
 _QUICK_S = 0.001
+# Rows of several requests that are predicted in one call.
+CALL_ROWS = 1024
 
 
 CallT = TypeVar("CallT")
@@ -39,9 +41,9 @@ class Batcher(Generic[CallT, AnswerT]):
         model: str,
         threads: ThreadLimiter,
         loop_rows: int,
-        call_rows: int,
         queue_rows: int,
         deadline_s: float,
+        call_rows: int = CALL_ROWS,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         """

@@ -13,6 +13,8 @@ from serve.errors import LimitsUnavailable
 # How long a trial may take, and how long after one that failed comes the next.
 _TRIAL_S = 1.0
 _RETRY_S = 1.0
+# How long a request waits for Redis before it is counted without it.
+WAIT_S = 0.02
 
 _log = structlog.get_logger("serve.limits")
 
@@ -24,7 +26,7 @@ class RedisCounter:
     One question that it fails to answer, and it is left alone until a trial succeeds: requests do not wait for that.
     """
 
-    def __init__(self, url: str, *, wait_s: float) -> None:
+    def __init__(self, url: str, *, wait_s: float = WAIT_S) -> None:
         self._wait_s = wait_s
         self._storage = RedisStorage(
             f"async+{url}",

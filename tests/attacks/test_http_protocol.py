@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from serve.errors import MalformedRequest
+from tests.support import tuned_server
 from tests.support.bodies import LINE, ROW, cell, table
 from tests.support.raw_http import answers, connect, exchange, request, until_closed
 from tests.support.server import Api, Server, environment
@@ -390,11 +391,11 @@ def test_a_large_body_gets_its_refusal_although_nobody_reads_it(api: Api) -> Non
 
 @pytest.fixture(scope="module")
 def impatient(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server that waits for nobody longer than two seconds, and has room for 100."""
-    short = dict.fromkeys(("headers_s", "body_grace_s", "reader_s", "keep_alive_s"), 2)
+    """A server that waits for clients no longer than two seconds, and has room for 100."""
     state = tmp_path_factory.mktemp("state")
-    env = environment(artifacts=store, state=state, log_format="json", workers=1, max_connections=100, **short)
-    with Server(env) as running:
+    env = environment(artifacts=store, state=state, log_format="json", max_connections=100)
+    short = dict.fromkeys(("headers_s", "body_grace_s", "reader_s", "keep_alive_s"), 2)
+    with Server(tuned_server.tuned(env, timeouts=short), command=tuned_server.COMMAND) as running:
         yield Api(running, running.bearer())
 
 

@@ -21,13 +21,13 @@ _LONGEST_ECHO = 64
 class Limits:
     """What a request may be, and what an error may tell."""
 
-    max_depth: int
-    max_rows: int
-    max_columns: int
-    max_digits: int
-    max_errors: int
-    ignore_unknown: bool
-    show_values: bool
+    max_depth: int = 32
+    max_rows: int = 1000
+    max_columns: int = 1024
+    max_digits: int = 64
+    max_errors: int = 20
+    ignore_unknown: bool = False
+    show_values: bool = False
 
 
 class MaybeRounded(Exception):
