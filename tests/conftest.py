@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -78,7 +79,7 @@ def api(server: Server) -> Api:
 @untraced()
 def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
-    Four small models; nobody changes them.
+    Four small models that ignore unknown names and read NA as null; no test changes them.
 
     `mixed` has an integer, a float32 and a nullable column and boolean classes; `single` has one column, and
     classes that a spreadsheet would run; `signs` has more such classes; `wide` has 200 columns, integer classes and no
@@ -94,27 +95,26 @@ def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "extra": np.where(draw.random(rows) < 0.3, np.nan, draw.normal(size=rows)),
         }
     )
+    lenient: Any = {"unknown_names": "ignore", "csv_nulls": ["NA"], "store": store}
     trees = HistGradientBoostingClassifier(max_iter=5).fit(mixed, mixed["count"] > 0)
-    publish(trees, mixed, mixed["count"] > 0, name="mixed", store=store)
+    publish(trees, mixed, mixed["count"] > 0, name="mixed", **lenient)
     single = pd.DataFrame({"x": noise})
     formulas = np.where(noise > 0, "=1+1", "@SUM(A1)")
-    publish(DecisionTreeClassifier(max_depth=1).fit(single, formulas), single, formulas, name="single", store=store)
+    publish(DecisionTreeClassifier(max_depth=1).fit(single, formulas), single, formulas, name="single", **lenient)
     kinds = np.array(SIGNS)[np.digitize(noise, [-1, 0, 1])]
-    publish(DecisionTreeClassifier().fit(single, kinds), single, kinds, name="signs", store=store)
+    publish(DecisionTreeClassifier().fit(single, kinds), single, kinds, name="signs", **lenient)
     wide, signs = draw.normal(size=(rows, WIDTH)), np.where(noise > 0, 1, -1)
-    publish(RidgeClassifier().fit(wide, signs), wide, signs, name="wide", store=store)
+    publish(RidgeClassifier().fit(wide, signs), wide, signs, name="wide", **lenient)
     return folder
 
 
 @pytest.fixture(scope="session")
 def zoo(zoo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server for these models that shows values, passes over unknown names, knows NA and escapes every cell."""
+    """A server for these models that shows values and escapes every cell."""
     env = environment(
         artifacts=zoo_store,
         state=tmp_path_factory.mktemp("state"),
         default_model="mixed",
-        unknown_names="ignore",
-        csv_nulls='["NA"]',
         csv_escape="all",
         log_format="json",
         token_ttl_s=36_000,

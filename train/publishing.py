@@ -19,6 +19,7 @@ from artifacts.description import published
 from artifacts.manifest import Examples, Label, Training, check_name
 from artifacts.number_formats import NumberFormat
 from artifacts.predictions import label_map
+from artifacts.signature import UnknownNames
 from train import card, own_code
 from train.admission import Task, check_target, container_of, lines_of, task_of
 from train.chance import chance_warning
@@ -52,6 +53,7 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     unknown: Unknown = "refuse",
     categories: Mapping[str, Sequence[Any]] | None = None,
     csv_nulls: Sequence[str] = (),
+    unknown_names: UnknownNames = "refuse",
     nullable: Sequence[str] = (),
     fractions: Sequence[str] = (),
     number_formats: Mapping[str, NumberFormat] | None = None,
@@ -63,6 +65,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     force: bool = False,
     source: str = "",
     tolerance: float = TOLERANCE,
+    deadline_s: float | None = None,
+    cache: bool = True,
     code: own_code.Paths = (),
     store: Store | None = None,
 ) -> Manifest:
@@ -86,6 +90,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
             leaves it to the estimator.
         categories: By column the texts that it may hold besides those in X, where X is a sample.
         csv_nulls: Cells of a CSV that mean null besides the empty one, such as "NA".
+        unknown_names: How a server handles a name in a row that is not a column: `refuse` answers 422, `ignore`
+            predicts without it.
         nullable: Columns without nulls in X in which callers may send one; it is shown that the model predicts such
             rows, as a pipeline that imputes does.
         fractions: Columns of whole numbers in which callers may send fractions, if the model predicts such rows.
@@ -101,6 +107,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         source: Where the rows are from, for the card.
         tolerance: How far a number may differ when the model is asked again; beyond 1, in parts of its size.
             Single precision needs more than the default.
+        deadline_s: How long a prediction may take or wait, in seconds; None: as long as the server allows.
+        cache: Whether a server may cache predictions, which it does for models that are slower than its cache.
         code: Files and folders of your own Python code that travel with the version, and what they import from next to
             them. The modules that the estimator's classes and functions are of are found without being named.
         store: Where to; by default the store of SEPAL_ARTIFACTS.
@@ -119,8 +127,12 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     store.signer(promote=promote, force=force)
     if not 0 <= tolerance < np.inf:
         raise NotPublishable(f"tolerance must be a finite number, 0 or more, and is {tolerance}")
-    if unknown not in get_args(Unknown):
-        raise NotPublishable(f"unknown is {unknown!r}, and must be one of {', '.join(get_args(Unknown))}")
+    for argument, value, choices in (
+        ("unknown", unknown, get_args(Unknown)),
+        ("unknown_names", unknown_names, get_args(UnknownNames)),
+    ):
+        if value not in choices:
+            raise NotPublishable(f"{argument} is {value!r}, and must be one of {', '.join(choices)}")
     task = task_of(estimator)
     rows = as_rows(X, columns)
     if container_of(estimator, rows) != rows.container:
@@ -132,7 +144,9 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
     rows = relaxed(rows, nullable=nullable, fractions=fractions)
     described = _columns(rows, unknown, real=examples, sample=sample, categories=categories or {})
     described = with_nulls(_with_formats(described, number_formats or {}), nullable)
-    signature = Signature(container=rows.container, columns=described, csv_nulls=_cells(csv_nulls))
+    signature = Signature(
+        container=rows.container, columns=described, csv_nulls=_cells(csv_nulls), unknown_names=unknown_names
+    )
     _check_names(signature, lines)
     asked = Asked(estimator, label_map([line.label for line in lines]), signature)
     if unlabelled is not None:
@@ -162,6 +176,8 @@ def publish(  # noqa: PLR0913  # one call for all that a model is; each of these
         training=_training(rows, y, evaluation, source),
         execution=compilation.execution if compilation else None,
         warnings=tuple(filter(None, (chance, repeated))),
+        deadline_s=deadline_s,
+        cache=cache,
     )
     content = Content(
         promise,

@@ -74,11 +74,7 @@ async def _load_models(settings: Settings, services: Services, trials: Trials | 
     loader = Loader(
         Store.of(settings, trials=trials),
         services.registry,
-        Limits(
-            max_rows=settings.max_rows,
-            ignore_unknown=settings.unknown_names == "ignore",
-            show_values=settings.exposes("values"),
-        ),
+        Limits(max_rows=settings.max_rows, show_values=settings.exposes("values")),
         services.metrics,
         fallback=settings.fallback,
         trials=trials,

@@ -133,7 +133,7 @@ def _services(settings: Settings, registry: Registry, metrics: Metrics, security
         callers=security.callers,
         metrics=metrics,
         rates=rates,
-        csv=CsvOptions(nulls=frozenset(settings.csv_nulls), escape_all=settings.csv_escape == "all"),
+        csv=CsvOptions(escape_all=settings.csv_escape == "all"),
         threads=threads,
         reading=CapacityLimiter(settings.threads),
         password_threads=AuthThreads(),

@@ -148,7 +148,7 @@ class Batcher(Generic[CallT, AnswerT]):
             slot.release()
         else:
             try:
-                self._deliver(jobs, await slot.run(partial(self._ask, jobs)))
+                self._deliver(jobs, await slot.run(partial(self._ask, jobs), deadline_s=self._deadline_s))
             except DeadlineExceeded:
                 # The call keeps its thread, and the requests that came meanwhile get another.
                 self._give_up(jobs)
@@ -162,7 +162,7 @@ class Batcher(Generic[CallT, AnswerT]):
             if answer.done():
                 slot.release()
                 return
-            result = await slot.run(partial(self._alone, call))
+            result = await slot.run(partial(self._alone, call), deadline_s=self._deadline_s)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the caller
             if not answer.done():
                 answer.set_exception(error)

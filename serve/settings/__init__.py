@@ -143,12 +143,6 @@ class Settings(ArtifactSettings):
     max_json_bytes: Size = Field(ByteSize(4 * 2**20), description="Answer 413 to larger JSON bodies.")
     max_csv_bytes: Size = Field(ByteSize(64 * 2**20), description="Answer 413 to larger CSV uploads.")
     max_rows: PositiveInt = Field(1000, description="Answer 422 to JSON requests with more rows.")
-    unknown_names: Literal["refuse", "ignore"] = Field(
-        "refuse", description="What becomes of a name that is not a column: 422, or passed over."
-    )
-    csv_nulls: Annotated[tuple[str, ...], *ListFormat, Expected("cells, separated by commas", "NA, null")] = Field(
-        (), description="CSV cells that are null besides the empty one: `NA, null`."
-    )
     csv_escape: Literal["written", "all"] = Field(
         "written",
         description="Escape CSV cells that a spreadsheet would run as a formula: those that the server writes, or "

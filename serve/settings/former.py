@@ -11,6 +11,7 @@ FORMER = {
     "SEPAL_BODY_GRACE_S": _CONSTANT,
     "SEPAL_CALL_ROWS": _CONSTANT,
     "SEPAL_CANARY_INTERVAL_S": _CONSTANT,
+    "SEPAL_CSV_NULLS": "use publish(csv_nulls=[...])",
     "SEPAL_ERROR_VALUES": "use SEPAL_EXPOSE=values",
     "SEPAL_HEADERS_S": _CONSTANT,
     "SEPAL_LOGIN_FAILURES": "use SEPAL_LOCKOUT=5/15minutes",
@@ -41,6 +42,7 @@ FORMER = {
     "SEPAL_REVOCATION_POLL_S": _CONSTANT,
     "SEPAL_RUNTIME": "use publish(compiled=False)",
     "SEPAL_TOKEN_ISSUER": _CONSTANT,
+    "SEPAL_UNKNOWN_NAMES": "use publish(unknown_names=...)",
 }
 
 

@@ -354,7 +354,7 @@ def test_a_key_that_breaks_later_is_told_without_its_path(tmp_path: Path) -> Non
     store = Store(tmp_path / "store", keys=Keys((), file, is_own=True))
     tiny_models.make().publish(store)
     public_half(file).write_text("nonsense")
-    limits = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
+    limits = Limits()
 
     served = load(store, "tiny", limits)
 

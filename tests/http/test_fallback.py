@@ -16,7 +16,7 @@ from tests.support.server import Api, Server, environment, slug, unmeasured
 from tests.support.version_folders import put, stranger
 
 ROW = [[1.0, 2]]
-LIMITS = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
+LIMITS = Limits()
 
 
 def publish(root: Path, *, versions: int = 1) -> Store:

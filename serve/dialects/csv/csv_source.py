@@ -68,7 +68,7 @@ class CsvSource:
         names = [name.strip() for name in self.header]
         sent = [column for column in signature.columns if column.required or column.name in names]
         self._places = [names.index(column.name) for column in sent]
-        nulls = options.nulls.union(signature.csv_nulls)
+        nulls = frozenset(signature.csv_nulls)
         self._readers = [reader(column, nulls) for column in sent]
         casts = [cast_of(column, read, nulls, options) for column, read in zip(sent, self._readers, strict=True)]
         # What the model ignores may be left out of the file.

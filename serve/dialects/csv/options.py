@@ -16,5 +16,4 @@ class CsvOptions:
     max_columns: int = 4096
     max_cell_bytes: int = 64 * 2**10
     max_digits: int = 64
-    nulls: frozenset[str] = frozenset()
     escape_all: bool = False

@@ -26,7 +26,6 @@ class Limits:
     max_columns: int = 1024
     max_digits: int = 64
     max_errors: int = 20
-    ignore_unknown: bool = False
     show_values: bool = False
 
 
@@ -41,6 +40,7 @@ class Rows:
         self.limits = limits
         self.signature = signature
         self.names = signature.names
+        self._ignores_unknown = signature.unknown_names == "ignore"
         self._known = frozenset(self.names)
         # What the model ignores may be left out of an object.
         self._filling = {column.name: column.example for column in signature.columns if not column.required}
@@ -97,7 +97,7 @@ class Rows:
     def _records(self, rows: list[Any]) -> Iterable[Sequence[object]] | None:
         if set(map(type, rows)) != {dict}:
             return None
-        if not self.limits.ignore_unknown and set(map(len, rows)) != {self._width}:
+        if not self._ignores_unknown and set(map(len, rows)) != {self._width}:
             return None
         try:
             return list(map(self._pick, rows))
@@ -144,7 +144,7 @@ class Rows:
         if not isinstance(row, dict):
             return [_NOT_A_ROW]
         missing = [name for name in self.names if name not in row]
-        unknown = [] if self.limits.ignore_unknown else [name for name in row if name not in self._known]
+        unknown = [] if self._ignores_unknown else [name for name in row if name not in self._known]
         faults = [_RowFault("missing-column", "this column is missing", name) for name in missing]
         if unknown:
             more = f", nor are {len(unknown) - 1} others" if len(unknown) > 1 else ""

@@ -32,7 +32,7 @@ class PredictRequest(BaseModel):
 
 def request_model(manifest: Manifest, limits: Limits) -> type[PredictRequest]:
     """The request model of one version."""
-    schema = WithJsonSchema(instances_schema(manifest, max_rows=limits.max_rows, ignore_unknown=limits.ignore_unknown))
+    schema = WithJsonSchema(instances_schema(manifest, max_rows=limits.max_rows))
     model: type[PredictRequest] = create_model(
         f"{manifest.model}.PredictRequest",
         __base__=PredictRequest,
@@ -73,13 +73,14 @@ def _batch(model: type[PredictRequest], document: object) -> Batch:
         raise _shape(error) from error
 
 
-def instances_schema(manifest: Manifest, *, max_rows: int, ignore_unknown: bool) -> dict[str, Any]:
+def instances_schema(manifest: Manifest, *, max_rows: int) -> dict[str, Any]:
     """What OpenAPI says of `instances`: vectors or objects, with training rows as examples."""
     columns = manifest.signature.columns
     cells = {column.name: _cell_schema(column) for column in columns}
     vector = {"type": "array", "prefixItems": list(cells.values()), "minItems": len(cells), "maxItems": len(cells)}
     required = [column.name for column in columns if column.required]
-    record = {"type": "object", "properties": cells, "required": required, "additionalProperties": ignore_unknown}
+    ignores_unknown = manifest.signature.unknown_names == "ignore"
+    record = {"type": "object", "properties": cells, "required": required, "additionalProperties": ignores_unknown}
     examples = [list(row) for row in manifest.examples.instances[:2]]
     return {
         "type": "array",

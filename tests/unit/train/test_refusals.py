@@ -81,6 +81,8 @@ def test_what_cannot_be_served_is_refused(store: Store, estimator: Any, X: Any, 
         ({"tolerance": float("inf")}, "tolerance must be a finite number, 0 or more, and is inf"),
         ({"tolerance": -1.0}, "tolerance must be a finite number"),
         ({"unknown": "maybe"}, "unknown is 'maybe', and must be one of refuse, pass"),
+        ({"unknown_names": "pass"}, "unknown_names is 'pass', and must be one of refuse, ignore"),
+        ({"deadline_s": 0.0}, "deadline_s: "),
         ({"csv_nulls": "NA"}, "csv_nulls is a list of cells"),
         ({"csv_nulls": [-999]}, "csv_nulls is a list of cells"),
         ({"columns": ["a", "b"]}, "columns are for arrays"),
@@ -88,7 +90,7 @@ def test_what_cannot_be_served_is_refused(store: Store, estimator: Any, X: Any, 
         ({"held_back": (X, Y[1:])}, "held_back has 40 rows of X and 39 of y"),
         ({"held_back": (X[["length"]], Y)}, "held_back has other columns than X"),
     ],
-    ids=str.split("infinite negative unknown text number columns labels short narrow"),
+    ids=str.split("infinite negative unknown names deadline text number columns labels short narrow"),
 )
 def test_what_was_not_meant_is_refused(store: Store, more: dict[str, Any], advice: str) -> None:
     """A text where a list is asked for, or a word that means nothing here, is not taken for something else."""

@@ -36,9 +36,7 @@ from serve.errors import InvalidInput
 from tests.support.bodies import HEADER, LINE, table
 
 LABELS = ("plain", "a,b", '"=1', "\u2028;")
-OPTIONS = CsvOptions(
-    max_columns=100, max_cell_bytes=200, max_digits=20, nulls=frozenset({"NA", "-9"}), escape_all=False
-)
+OPTIONS = CsvOptions(max_columns=100, max_cell_bytes=200, max_digits=20, escape_all=False)
 COLOURS = tuple(Category(value=value, count=1) for value in ("red", "NA", "dark blue"))
 SIZES = tuple(Category(value=value, count=1) for value in (1, 5, -9))
 PRICES = NumberFormat(decimal=",", thousands=".", percent=True, currency="€", parentheses=True)
@@ -107,7 +105,7 @@ def regress(batch: Batch) -> Predictions:
     return Predictions(numbers, faults=batch.faults)
 
 
-SIGNATURE = Signature(container="frame", columns=COLUMNS, csv_nulls=())
+SIGNATURE = Signature(container="frame", columns=COLUMNS, csv_nulls=("NA", "-9"))
 CLASSIFIER = Asked(SIGNATURE, LABELS, has_probabilities=True)
 REGRESSOR = Asked(SIGNATURE, (), has_probabilities=False)
 
@@ -186,7 +184,7 @@ def test_many_at_once_are_answered_as_one_by_one(body: bytes, asked: Asked, as_n
 def test_a_cell_is_read_at_once_as_it_is_by_itself_or_left_out(texts: list[str], place: int) -> None:
     """Whatever the quick reader takes for right has the very value that the check gives it."""
     column = COLUMNS[place]
-    nulls = OPTIONS.nulls
+    nulls = frozenset(SIGNATURE.csv_nulls)
     plain, good = cast_of(column, reader(column, nulls), nulls, OPTIONS)(pa.array(texts, pa.string()))
     signature = Signature(container="frame", columns=(column,))
 

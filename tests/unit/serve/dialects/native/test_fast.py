@@ -17,9 +17,7 @@ from serve.dialects.native.rows import Limits, Rows
 from serve.dialects.native.schema import PredictRequest, read
 from serve.errors import InvalidInput
 
-LIMITS = Limits(
-    max_depth=32, max_rows=40, max_columns=64, max_digits=20, max_errors=20, ignore_unknown=False, show_values=False
-)
+LIMITS = Limits(max_depth=32, max_rows=40, max_columns=64, max_digits=20, max_errors=20, show_values=False)
 
 
 def column(name: str, kind: Any, dtype: str, *known: Any, nullable: bool = False, **more: Any) -> Column:
