@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from pydantic import ValidationError
 
@@ -22,9 +22,6 @@ from serve.cli import add_to, signing_keys
 from serve.errors import DatabaseUnavailable
 from serve.settings import Settings
 from serve.settings.former import former_names
-
-if TYPE_CHECKING:
-    from serve.http.supervisor import Report
 
 DEVELOPMENT_TOKEN_S = 12 * 3600
 
@@ -126,10 +123,10 @@ def _run(settings: Settings) -> int:
 def _supervise(settings: Settings, listeners: list[socket.socket]) -> int:
     """Run the workers until a signal comes."""
     from serve.cli.banner import print_welcome
-    from serve.http.supervisor import Supervisor, Worker
+    from serve.http.supervisor import Report, Supervisor, Worker
     from serve.telemetry.metrics import MULTIPROCESS
 
-    def welcome(report: "Report") -> None:
+    def welcome(report: Report) -> None:
         if not settings.is_production:
             port = listeners[0].getsockname()[1]
             print_welcome(settings.model_copy(update={"port": port}), **report)

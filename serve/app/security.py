@@ -1,6 +1,6 @@
 """Tokens, sessions, keys and revocations, joined."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -87,8 +87,9 @@ def make_grants(records: SecurityStore, tokens: Tokens, refresh_ttl_s: int) -> G
 
 def make_keyring(settings: Settings) -> Keyring:
     """Return the keys that sign tokens of this deployment."""
-    file = Path(settings.token_keys) if settings.token_keys else None
-    return Keyring(file, secret=settings.secret_key.get_secret_value())
+    return Keyring(
+        Path(settings.token_keys) if settings.token_keys else None, secret=settings.secret_key.get_secret_value()
+    )
 
 
 def make_tokens(settings: Settings, keyring: Keyring | None = None) -> Tokens:
@@ -128,21 +129,18 @@ def make_oidc_verifier(settings: Settings) -> OidcVerifier | None:
 
 def key_sources(
     settings: Settings, security: Security, metrics: Metrics, *, issuer_s: float = ISSUER_S
-) -> Sequence[Source[Any]]:
-    """Return the sources whose keys are read again and again."""
+) -> Iterator[Source[Any]]:
+    """Yield the sources whose keys are read again and again."""
+    keyring, oidc = security.keyring, security.oidc
     source = partial(
         Source[Any],
         forget=security.callers.forget,
         failed=lambda name: metrics.key_failures.labels(name).inc(),
     )
-    sources: list[Source[Any]] = []
-    if security.keyring.is_renewed:
-        read, take = security.keyring.read, security.tokens.take
-        sources.append(source(name="keyring", read=read, take=take, interval_s=KEYRING_S))
-    if security.oidc:
-        read_issuer, take_issuer = make_issuer(settings).read, security.oidc.take
-        sources.append(source(name="issuer", read=read_issuer, take=take_issuer, interval_s=issuer_s))
-    return sources
+    if keyring.is_renewed:
+        yield source(name="keyring", read=keyring.read, take=security.tokens.take, interval_s=KEYRING_S)
+    if oidc:
+        yield source(name="issuer", read=make_issuer(settings).read, take=oidc.take, interval_s=issuer_s)
 
 
 def make_issuer(settings: Settings) -> Issuer:

@@ -72,7 +72,7 @@ def _summary(registry: Registry) -> dict[str, list[str]]:
     problems = [problem for model in served for problem in model.problems]
     return {
         "models": [model.name for model in served if model.champion],
-        "problems": problems + ([registry.notice] if registry.notice else []),
+        "problems": [*problems, *filter(None, [registry.notice])],
     }
 
 

@@ -1,6 +1,7 @@
 """Every setting of the server, its default and its one-sentence description; docs/settings.md lists the same."""
 
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -13,7 +14,6 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
-    field_validator,
     model_validator,
 )
 
@@ -32,6 +32,19 @@ def _in_home(file: str) -> str:
     return str(in_home(Path(file))) if file and "://" not in file else file
 
 
+def _with_scheme(url: SecretStr, *, schemes: tuple[str, ...]) -> SecretStr:
+    if url.get_secret_value() and not url.get_secret_value().startswith(schemes):
+        raise ValueError(f"it must begin with {' or '.join(schemes)}")
+    return url
+
+
+def _sqlite_in_home(url: SecretStr) -> SecretStr:
+    file = url.get_secret_value().removeprefix("sqlite:///")
+    # A database in memory and SQLite's own URI are not paths.
+    is_path = file != url.get_secret_value() and file and not file.startswith((":", "file:"))
+    return SecretStr(f"sqlite:///{in_home(Path(file))}") if is_path else url
+
+
 def _network(text: str) -> str:
     # Anything else, "*" above all, would let every caller choose the address that is counted.
     ip_network(text, strict=False)
@@ -44,7 +57,11 @@ class Settings(ArtifactSettings):
     state: HomePath = Field(
         Path(".sepal"), description="Folder of the SQLite database and of the secrets that development generates."
     )
-    database_url: SecretStr = Field(
+    database_url: Annotated[
+        SecretStr,
+        AfterValidator(partial(_with_scheme, schemes=("postgresql+psycopg://", "sqlite:///"))),
+        AfterValidator(_sqlite_in_home),
+    ] = Field(
         SecretStr(""),
         description="SQLAlchemy URL of the database, `postgresql+psycopg://...`; empty: SQLite in the state folder.",
     )
@@ -95,7 +112,7 @@ class Settings(ArtifactSettings):
         description="Requests that each caller may make, by kind: `predict`, `batch` (CSV), `read`, `change`, `login` "
         "(by address); `rows` limits rows. Kinds left out keep their default.",
     )
-    redis_url: SecretStr = Field(
+    redis_url: Annotated[SecretStr, AfterValidator(partial(_with_scheme, schemes=("redis://", "rediss://")))] = Field(
         SecretStr(""),
         description="Count requests of all processes together in Redis, `redis://...`; empty: each process allows "
         "1/workers/replicas of each rate.",
@@ -158,25 +175,6 @@ class Settings(ArtifactSettings):
     def database(self) -> str:
         """The SQLAlchemy URL, SQLite's filled in."""
         return self.database_url.get_secret_value() or f"sqlite:///{self.state / 'sepal.db'}"
-
-    @field_validator("database_url")
-    @classmethod
-    def _database_is_known(cls, url: SecretStr) -> SecretStr:
-        text = url.get_secret_value()
-        if text and not text.startswith(("postgresql+psycopg://", "sqlite:///")):
-            raise ValueError("it must begin with postgresql+psycopg:// or sqlite:///")
-        file = text.removeprefix("sqlite:///")
-        # A database in memory and SQLite's own URI are not paths.
-        if file == text or not file or file.startswith((":", "file:")):
-            return url
-        return SecretStr(f"sqlite:///{in_home(Path(file))}")
-
-    @field_validator("redis_url")
-    @classmethod
-    def _redis_is_known(cls, url: SecretStr) -> SecretStr:
-        if url.get_secret_value() and not url.get_secret_value().startswith(("redis://", "rediss://")):
-            raise ValueError("it must begin with redis:// or rediss://")
-        return url
 
     @model_validator(mode="after")
     def _is_safe(self) -> "Settings":
