@@ -146,7 +146,7 @@ def test_home_cannot_stand_in_the_file_that_is_found_by_it(project: Project) -> 
         (project.root / ".env").unlink()
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("SEPAL_HOME: it counts only in the environment")
+    assert ended.stderr.startswith("SEPAL_HOME: set it in the environment")
 
 
 def test_packages_without_their_project_say_what_they_need(project: Project, tmp_path: Path) -> None:
