@@ -126,7 +126,14 @@ def limit(low: int, high: int) -> int:
 
 
 class Promise(_Frozen):
-    """What is known of a model before it has a version; `warnings` were shown to its publisher."""
+    """
+    What is known of a model before it has a version.
+
+    Attributes:
+        warnings: What was shown to its publisher.
+        deadline_s: How long a prediction may take or wait; None: as long as the server allows.
+        cache: Whether a server may cache its predictions.
+    """
 
     task: Literal["classification", "regression"]
     estimator: str
@@ -142,6 +149,8 @@ class Promise(_Frozen):
     training: Training | None = None
     execution: Execution | None = None
     warnings: tuple[str, ...] = ()
+    deadline_s: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    cache: StrictBool = True
 
     @property
     def is_sampled(self) -> bool:

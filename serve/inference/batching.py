@@ -12,6 +12,8 @@ from serve.inference.threads import ModelThreads
 
 # What may keep the event loop from everybody else: a call that takes longer runs in a thread.
 _QUICK_S = 0.001
+# Rows of several requests that are predicted in one call.
+CALL_ROWS = 1024
 
 
 CallT = TypeVar("CallT")
@@ -39,9 +41,9 @@ class Batcher(Generic[CallT, AnswerT]):
         model: str,
         threads: ModelThreads,
         loop_rows: int,
-        call_rows: int,
         queue_rows: int,
         deadline_s: float,
+        call_rows: int = CALL_ROWS,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         """
@@ -147,7 +149,7 @@ class Batcher(Generic[CallT, AnswerT]):
             slot.release()
         else:
             try:
-                self._deliver(jobs, await slot.run(partial(self._ask, jobs)))
+                self._deliver(jobs, await slot.run(partial(self._ask, jobs), deadline_s=self._deadline_s))
             except DeadlineExceeded:
                 # The call keeps its thread, and the requests that came meanwhile get another.
                 self._give_up(jobs)
@@ -161,7 +163,7 @@ class Batcher(Generic[CallT, AnswerT]):
             if answer.done():
                 slot.release()
                 return
-            result = await slot.run(partial(self._alone, call))
+            result = await slot.run(partial(self._alone, call), deadline_s=self._deadline_s)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the caller
             if not answer.done():
                 answer.set_exception(error)

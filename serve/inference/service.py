@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate, chain
+from math import inf
 from time import monotonic, perf_counter
 from typing import NamedTuple, TypeAlias
 
@@ -113,13 +114,17 @@ class InferenceService:
         return known[1] if known is not None and known[0] is model else self._new_queue(model)
 
     def _new_queue(self, model: LoadedModel) -> Queue:
-        cache = RowCache(self._cache_rows) if self._cache_rows and pays(model.row_s) else None
+        manifest = model.bundle.manifest
+        can_cache = self._cache_rows and manifest.cache and pays(model.row_s)
+        cache = RowCache(self._cache_rows) if can_cache else None
+        own_deadline = {"deadline_s": manifest.deadline_s} if manifest.deadline_s else {}
         # Only the time of a program is bounded; a call of an estimator may block, and never runs on the loop.
         queue = self._batcher(
             _JointCall(model, self._errors, self._observers, cache),
             self._predict,
             model=model.name,
             loop_rows=model.bundle.runtime.program_rows,
+            **own_deadline,
         )
         loaded = {id(version) for served in self._registry.all() for version in served.versions.values()}
         self._queues = {key: pair for key, pair in self._queues.items() if key in loaded}
@@ -188,7 +193,8 @@ class InferenceService:
         """
         whole = bundle.no_predictions(len(table), probabilities=probabilities)
         not_tried, wrong = np.zeros((2, len(table)), dtype=bool)
-        parts, deadline = deque([(0, len(table))]), monotonic() + self._retry_s
+        retry_s = min(self._retry_s, (bundle.manifest.deadline_s or inf) / 2)
+        parts, deadline = deque([(0, len(table))]), monotonic() + retry_s
         while parts:
             # The largest first: when time is up, as many rows as can be have their prediction.
             start, stop = parts.popleft()

@@ -167,7 +167,7 @@ def test_a_browser_finds_its_way(api: Api) -> None:
 
 def test_where_the_docs_are_closed_there_is_no_page(store: Path, tmp_path: Path) -> None:
     """Without documentation, `/` is 401 to a browser too."""
-    with unmeasured(), Server(environment(artifacts=store, state=tmp_path, open_docs="false")) as server:
+    with unmeasured(), Server(environment(artifacts=store, state=tmp_path, expose="values")) as server:
         answer = server.client.get("/", headers={"Accept": "text/html"})
 
     assert (answer.status_code, slug(answer)) == (401, "token-invalid")

@@ -1,4 +1,4 @@
-"""A champion that cannot be loaded: the one before it answers, and everybody is told which."""
+"""If a champion cannot be loaded, the champion before it is served, and responses name both versions."""
 
 import json
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from tests.support.server import Api, Server, environment, slug, unmeasured
 from tests.support.version_folders import put, stranger
 
 ROW = [[1.0, 2]]
-LIMITS = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
+LIMITS = Limits()
 
 
 def publish(root: Path, *, versions: int = 1) -> Store:
-    """A store with so many versions of one model, each champion in its turn."""
+    """Return a store with this many versions of one model, each of which was champion."""
     store = Store(root)
     for _ in range(versions):
         tiny_models.make().publish(store)
@@ -33,8 +33,8 @@ def spoil(store: Store, *versions: int) -> None:
         (store.root / "tiny" / str(version) / "model.joblib").write_bytes(b"")
 
 
-def test_the_former_champion_answers_and_both_are_named(tmp_path: Path) -> None:
-    """Version 1 answers in the place of 2, and answers, OpenAPI, readiness, log and GET /models say so."""
+def test_the_former_champion_is_served_and_both_are_named(tmp_path: Path) -> None:
+    """Version 1 is served instead of 2; predictions, OpenAPI, readiness, log and GET /models name both."""
     spoil(publish(tmp_path / "store", versions=2), 2)
     env = environment(artifacts=tmp_path / "store", state=tmp_path / "state", log_format="json")
 
@@ -70,7 +70,7 @@ def test_the_former_champion_answers_and_both_are_named(tmp_path: Path) -> None:
     assert "model.joblib" in line["reason"]
 
 
-def test_a_setting_turns_it_off(tmp_path: Path) -> None:
+def test_a_setting_turns_the_fallback_off(tmp_path: Path) -> None:
     """With SEPAL_FALLBACK=false the model is 503 until its champion can be loaded."""
     spoil(publish(tmp_path / "store", versions=2), 2)
     env = environment(artifacts=tmp_path / "store", state=tmp_path / "state", fallback="false")
@@ -83,8 +83,8 @@ def test_a_setting_turns_it_off(tmp_path: Path) -> None:
     assert health.status_code == 503
 
 
-def test_what_is_well_has_no_word_of_it(api: Api) -> None:
-    """An answer of a champion that was loaded has the members that it always had."""
+def test_a_loaded_champion_has_no_failed_champion(api: Api) -> None:
+    """The prediction of a champion that was loaded has no further members."""
     shown = api.get("/api/v1/models/iris").json()
 
     assert "failed_champion" not in api.predict([[5.1, 3.5, 1.4, 0.2]]).json()
@@ -92,7 +92,7 @@ def test_what_is_well_has_no_word_of_it(api: Api) -> None:
 
 
 def served(store: Store) -> Served:
-    """The one model as a server has it."""
+    """Return the one model as a server loads it."""
     [name] = store.models()
     return load(store, name, LIMITS)
 
@@ -106,10 +106,10 @@ def _foreign(store: Store) -> None:
     ("spoiled", "champion"),
     [([], 4), ([4], 3), ([4, 3], 2), ([4, 3, 2], 1), ([4, 3, 2, 1], None)],
 )
-def test_the_latest_former_champion_that_loads_is_taken(
+def test_the_latest_former_champion_that_loads_is_served(
     tmp_path: Path, spoiled: list[int], champion: int | None
 ) -> None:
-    """One after the other is tried, back to the first; each that fails is told with its reason."""
+    """Former champions are tried from the latest to the first; each that fails is reported with its reason."""
     store = publish(tmp_path, versions=4)
     spoil(store, *spoiled)
 
@@ -121,8 +121,8 @@ def test_the_latest_former_champion_that_loads_is_taken(
 
 
 @pytest.mark.parametrize("change", [_foreign, lambda store: spoil(store, 3)])
-def test_only_what_is_trusted_and_whole_takes_the_place(tmp_path: Path, change: Callable[[Store], None]) -> None:
-    """A former champion that no trusted key signed is passed over."""
+def test_only_a_trusted_and_complete_version_is_served(tmp_path: Path, change: Callable[[Store], None]) -> None:
+    """A former champion that is incomplete, or that no trusted key signed, is skipped."""
     store = publish(tmp_path, versions=4)
     spoil(store, 4)
     change(store)
@@ -130,8 +130,8 @@ def test_only_what_is_trusted_and_whole_takes_the_place(tmp_path: Path, change: 
     assert served(store).aliases["champion"] == 2
 
 
-def test_it_follows_the_history_and_not_the_numbers(tmp_path: Path) -> None:
-    """After a roll-back from 3 to 1, it is 3 that was champion before 1; what was never champion is not taken."""
+def test_the_fallback_follows_the_history_not_the_numbers(tmp_path: Path) -> None:
+    """After a rollback from 3 to 1, the champion before 1 is 3; a version that was never champion is not served."""
     store = publish(tmp_path, versions=3)
     tiny_models.make().publish(store, promote=False)
     store.promote("tiny", 1)
@@ -140,8 +140,8 @@ def test_it_follows_the_history_and_not_the_numbers(tmp_path: Path) -> None:
     assert served(store).aliases["champion"] == 3
 
 
-def test_it_walks_back_so_far_and_no_further(tmp_path: Path) -> None:
-    """After five former champions that fail, the model is not served: a start does not take for ever."""
+def test_only_five_former_champions_are_tried(tmp_path: Path) -> None:
+    """After five former champions that fail, the model is not served: the time of a start is bounded."""
     store = publish(tmp_path, versions=7)
     spoil(store, *range(2, 8))
 
@@ -151,8 +151,8 @@ def test_it_walks_back_so_far_and_no_further(tmp_path: Path) -> None:
     assert sorted(model.failures) == [2, 3, 4, 5, 6, 7]
 
 
-def test_a_history_that_cannot_be_read_is_no_failure(tmp_path: Path) -> None:
-    """Lines that were cut short are passed over; without any history there is no former champion."""
+def test_an_unreadable_history_is_not_an_error(tmp_path: Path) -> None:
+    """Incomplete lines are skipped; without a history there is no former champion."""
     store = publish(tmp_path, versions=3)
     spoil(store, 3)
     path = tmp_path / "tiny" / HISTORY
@@ -170,8 +170,8 @@ def test_a_history_that_cannot_be_read_is_no_failure(tmp_path: Path) -> None:
     assert (blocked.champion, blocked.failed_champion, list(blocked.failures)) == (None, None, [3])
 
 
-def test_a_move_that_a_crash_prevented_made_no_champion(tmp_path: Path) -> None:
-    """A line without its deed is passed over: version 3 was never champion."""
+def test_a_promotion_that_did_not_happen_made_no_champion(tmp_path: Path) -> None:
+    """A line of the history whose promotion a crash prevented is skipped: version 3 was never champion."""
     store = publish(tmp_path, versions=2)
     tiny_models.make().publish(store, promote=False)
     path = tmp_path / "tiny" / HISTORY
@@ -184,8 +184,8 @@ def test_a_move_that_a_crash_prevented_made_no_champion(tmp_path: Path) -> None:
     assert served(store).aliases["champion"] == 2
 
 
-def test_a_foreign_champion_that_was_forced_takes_nothing_down(tmp_path: Path) -> None:
-    """A server that does not trust the new champion's key goes on with the one it trusts."""
+def test_a_forced_champion_of_an_untrusted_key_takes_nothing_down(tmp_path: Path) -> None:
+    """A server that does not trust the new champion's key serves the former champion."""
     store = publish(tmp_path / "store")
     foreign = tmp_path / "foreign.key"
     generate(foreign)

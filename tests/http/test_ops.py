@@ -102,8 +102,10 @@ def test_health_needs_no_token(fresh: Api, method: str, path: str) -> None:
 
 
 def test_open_metrics_need_no_token(store: Path, tmp_path: Path) -> None:
-    """With SEPAL_OPEN_METRICS a scraper needs no token."""
-    with Server(environment(artifacts=store, state=tmp_path, open_metrics="true", log_format="text")) as server:
+    """With SEPAL_EXPOSE=metrics a scraper needs no token."""
+    with Server(
+        environment(artifacts=store, state=tmp_path, expose="docs,metrics,values", log_format="text")
+    ) as server:
         answer = server.client.get("/metrics")
 
     assert answer.status_code == 200
@@ -206,8 +208,8 @@ def test_a_model_that_answers_wrong_makes_the_server_unready() -> None:
 
     async def ask_twice() -> list[str]:
         threads = ModelThreads(1, deadline_s=10)
-        parts: Any = SimpleNamespace(registry=registry, inference=wrong, canary_interval_s=60.0, threads=threads)
-        canary = Canary(parts)
+        parts: Any = SimpleNamespace(registry=registry, inference=wrong, threads=threads)
+        canary = Canary(parts, interval_s=60.0)
         return [(await canary.health()).status for _ in range(2)]
 
     assert anyio.run(ask_twice) == ["unready", "unready"]
@@ -227,8 +229,8 @@ def test_a_canary_that_does_not_return_makes_the_server_unready() -> None:
 
     async def ask_three_times() -> list[str]:
         threads, inference = ModelThreads(1, deadline_s=10), SimpleNamespace(canary=canary)
-        parts: Any = SimpleNamespace(registry=registry, inference=inference, canary_interval_s=0.0, threads=threads)
-        asked = Canary(parts, deadline_s=0.05)
+        parts: Any = SimpleNamespace(registry=registry, inference=inference, threads=threads)
+        asked = Canary(parts, deadline_s=0.05, interval_s=0.0)
         found = [(await asked.health()).status for _ in range(2)]
         end.set()
         while asked._thread.overdue:  # noqa: ASYNC110  # a thread brings it about, and sets no event of the loop

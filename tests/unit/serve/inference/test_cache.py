@@ -1,7 +1,9 @@
 """Answers that are remembered: row by row, for models that are slower than remembering, and for no other."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,12 @@ from artifacts import Store
 from artifacts.predictions import Predictions
 from artifacts.signature import Columns
 from serve.inference.cache import RowCache, lookup_s, pays, plain_rows
+from serve.inference.model_errors import ModelErrors
+from serve.inference.observers import Observers
+from serve.inference.registry import LoadedModel, Registry
+from serve.inference.service import InferenceService
 from tests.http.test_predict import value
+from tests.support import tiny_models
 from tests.support.server import Api, Server, environment, untraced
 from train import publish
 
@@ -89,6 +96,27 @@ def test_a_model_must_be_much_slower_than_a_look_up() -> None:
     assert 0 < lookup_s() < 1e-3
     assert pays(60 * lookup_s())
     assert not pays(10 * lookup_s())
+
+
+@pytest.mark.parametrize(("promised", "is_cached", "deadline_s"), [
+    ({}, True, None),
+    ({"cache": False, "deadline_s": 60.0}, False, 60.0),
+])  # fmt: skip
+def test_a_version_is_cached_and_timed_as_it_was_published(
+    tmp_path: Path, promised: dict[str, Any], is_cached: bool, deadline_s: float | None
+) -> None:
+    """`publish(cache=False)` keeps a slow model out of the cache, and `deadline_s` replaces the server's deadline."""
+    tiny_models.make(**promised).publish(Store(tmp_path))
+    decoder: Any = None
+    model = LoadedModel("tiny", 1, Store(tmp_path).load("tiny", 1), decoder, row_s=1.0)
+    batcher, errors = Mock(), ModelErrors(lambda _model, _version: None)
+    service = InferenceService(Registry(), batcher=batcher, errors=errors, observers=Observers(), cache_rows=10)
+
+    service.queue(model)
+
+    [(joint, _), options] = batcher.call_args
+    assert (joint._cache is not None) == is_cached
+    assert options.get("deadline_s") == deadline_s
 
 
 def test_a_table_is_plain_rows_again() -> None:
