@@ -34,7 +34,7 @@ def app_of(settings: Settings) -> FastAPI:
 
 
 def test_models_are_loaded_before_the_first_request(settings: Settings) -> None:
-    """The registry has the champion while the app serves; two workers are told that each counts by itself."""
+    """The registry has the champion while the app serves; with two workers each counts separately."""
     tiny_models.make().publish(Store(settings.artifacts))
     app = app_of(settings.model_copy(update={"workers": 2}))
 
