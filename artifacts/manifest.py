@@ -262,5 +262,5 @@ def parse(document: bytes) -> Manifest:
 
 def _mark_as_sampled(manifest: Manifest) -> Manifest:
     """Return the manifest with its columns marked as described by a sample."""
-    columns = tuple(column.model_copy(update={"sampled": True}) for column in manifest.signature.columns)
-    return manifest.model_copy(update={"signature": manifest.signature.model_copy(update={"columns": columns})})
+    columns = [column.model_copy(update={"sampled": True}) for column in manifest.signature.columns]
+    return manifest.model_copy(update={"signature": manifest.signature.with_columns(columns)})

@@ -93,6 +93,10 @@ class Signature(BaseModel):
         """The column names, in the model's order."""
         return [column.name for column in self.columns]
 
+    def with_columns(self, columns: Sequence[Column]) -> "Signature":
+        """Return a copy with other columns, which may repeat; `model_copy` would keep the checks of the former ones."""
+        return self.model_construct(**{**dict(self), "columns": tuple(columns)})
+
     @cached_property
     def _checks(self) -> list[Check]:
         return [Check(column) for column in self.columns]
