@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from artifacts.settings import given
+from artifacts.settings import environment_variables
 
 _CLONE = Path(__file__).resolve().parents[1]
 _PORT = 8000
@@ -14,7 +14,7 @@ _PORT = 8000
 
 def api() -> str:
     """Return the address of the API, at the port of SEPAL_PORT if that is valid."""
-    port = given().get("sepal_port") or ""
+    port = environment_variables().get("sepal_port") or ""
     return f"http://127.0.0.1:{port if re.fullmatch('[1-9][0-9]{0,4}', port) else _PORT}/api/v1"
 
 

@@ -126,7 +126,14 @@ def limit(low: int, high: int) -> int:
 
 
 class Promise(_Frozen):
-    """What is known of a model before it has a version; `warnings` were shown to its publisher."""
+    """
+    What is known of a model before it has a version.
+
+    Attributes:
+        warnings: What was shown to its publisher.
+        deadline_s: How long a prediction may take or wait; None: as long as the server allows.
+        cache: Whether a server may cache its predictions.
+    """
 
     task: Literal["classification", "regression"]
     estimator: str
@@ -142,6 +149,8 @@ class Promise(_Frozen):
     training: Training | None = None
     execution: Execution | None = None
     warnings: tuple[str, ...] = ()
+    deadline_s: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    cache: StrictBool = True
 
     @property
     def is_sampled(self) -> bool:
@@ -253,5 +262,5 @@ def parse(document: bytes) -> Manifest:
 
 def _mark_as_sampled(manifest: Manifest) -> Manifest:
     """Return the manifest with its columns marked as described by a sample."""
-    columns = tuple(column.model_copy(update={"sampled": True}) for column in manifest.signature.columns)
-    return manifest.model_copy(update={"signature": manifest.signature.model_copy(update={"columns": columns})})
+    columns = [column.model_copy(update={"sampled": True}) for column in manifest.signature.columns]
+    return manifest.model_copy(update={"signature": manifest.signature.with_columns(columns)})

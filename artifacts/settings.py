@@ -1,7 +1,9 @@
-"""Where the store is, whom to trust and what executes its models: the settings that train and serve share."""
+"""The settings that train and serve share: where the store is, which keys are trusted, which libraries may differ."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
@@ -18,18 +20,26 @@ Engine: TypeAlias = Literal["auto", "sklearn"]
 Policy: TypeAlias = Literal["refuse", "warn"]
 
 _PREFIX = "sepal_"
-# Kubernetes tells every pod of a service of that name, and the tests have switches of their own.
-_OTHERS = ("sepal_service_", "sepal_port_", "sepal_test_")
+# Kubernetes sets the first two in every pod next to a service called sepal; the tests have switches of their own.
+_FOREIGN = ("sepal_service_", "sepal_port_", "sepal_test_")
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the text of a setting must be, with an example, for error messages; never part of a secret's type."""
+
+    what: str
+    example: str
+
+
 def home() -> Path | None:
     """
-    Return the folder of `.env`, to which relative paths in settings are relative; the working directory never counts.
+    Return the folder of `.env`, to which relative paths in settings are relative; the working directory never is.
 
     It is SEPAL_HOME, else the project that these packages are imported from: a clone, or an editable install of one.
-    None where they are installed without it.
+    None if they are installed without it.
     """
     named = os.environ.get("SEPAL_HOME")
     if named:
@@ -39,7 +49,7 @@ def home() -> Path | None:
 
 
 def env_file() -> Path | None:
-    """Return the file that settings are read from besides the environment; it need not exist."""
+    """Return the file that settings are read from next to the environment; it need not exist."""
     folder = home()
     return None if folder is None else folder / ".env"
 
@@ -58,7 +68,7 @@ def in_home(path: Path) -> Path:
 
 
 def in_home_if_known(path: Path) -> Path:
-    """Return the same, and a relative path unchanged where there is no home folder: not everyone needs the file."""
+    """Return the same, or a relative path unchanged if there is no home folder: not every command needs the file."""
     return path if home() is None else in_home(path)
 
 
@@ -71,59 +81,56 @@ class ArtifactSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SEPAL_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     def __init__(self, **values: Any) -> None:
-        # Looked up now, and not when the class was made: `.env` is where SEPAL_HOME says at this moment.
+        # Not a constant of the class: SEPAL_HOME may have changed since the class was defined.
         super().__init__(**{"_env_file": env_file(), **values})
 
     home: Path | None = Field(
         None,
-        description="Folder of `.env`, to which relative paths in settings are relative; unset: the project's folder. "
+        description="Folder of `.env`; relative paths in settings are relative to it. Unset: the project's folder. "
         "Only in the environment.",
     )
     environment: Literal["development", "production"] = Field(
-        "development", description="`production` refuses to start without a real secret, and closes what is open."
+        "development",
+        description="`production` refuses to start without a secret and a trusted key, and exposes nothing by default.",
     )
     artifacts: HomePath = Field(Path("artifacts/models"), description="Folder of the model store.")
-    runtime: Engine = Field(
-        "auto",
-        description="`auto`: the quickest that was proved to give the same answers; `sklearn`: the estimator itself.",
-    )
     trusted_keys: str = Field(
         "",
-        description="Public keys, separated by blanks or commas: only versions that one of them signed are loaded. "
-        "Development trusts its own besides.",
+        description="Load only versions that one of these public keys signed; separate keys by blanks or commas. "
+        "Development also trusts its own key.",
     )
     signing_key: Annotated[Path, AfterValidator(in_home_if_known)] = Field(
         Path(".sepal/signing.key"),
-        description="File of the private key that signs what is published. Development makes one.",
+        description="File of the private key that signs published versions. Development creates one.",
     )
     versions: Policy = Field(
         "refuse",
-        description="What becomes of a version that other libraries fitted: `refuse` it, or `warn` and load it.",
+        description="`refuse` versions that were fitted with incompatible libraries, or `warn` and load them.",
     )
 
     @property
     def is_production(self) -> bool:
-        """Whether this is a deployment that others rely on."""
+        """Whether the server is a production deployment."""
         return self.environment == "production"
 
     @model_validator(mode="before")
     @classmethod
-    def _environment_is_said(cls, values: Any) -> Any:
-        # Elsewhere nothing is the default; here a gap in a template would open what production closes.
-        if not given(cls).get(f"{_PREFIX}environment", "unsaid"):
-            raise ValueError("SEPAL_ENVIRONMENT is empty: development or production")
+    def _environment_is_not_empty(cls, values: Any) -> Any:
+        # Empty means the default for all other settings; here a gap in a template would open a production server.
+        if not environment_variables(cls).get(f"{_PREFIX}environment", "unset"):
+            raise ValueError("SEPAL_ENVIRONMENT is empty: set it to development or production")
         return values
 
     @field_validator("home")
     @classmethod
-    def _home_is_a_folder(cls, given: Path | None) -> Path | None:
-        if given is None:
+    def _home_is_a_folder(cls, folder: Path | None) -> Path | None:
+        if folder is None:
             return home()
-        if given != home():
-            raise ValueError("it counts only in the environment: `.env` is looked for in this folder")
-        if not given.is_absolute() or not given.is_dir():
-            raise ValueError(f"{given} is not a folder with an absolute path")
-        return given
+        if folder != home():
+            raise ValueError("set it in the environment: `.env` is looked for in this folder")
+        if not folder.is_absolute() or not folder.is_dir():
+            raise ValueError(f"{folder} is not a folder with an absolute path")
+        return folder
 
     @field_validator("trusted_keys")
     @classmethod
@@ -135,48 +142,53 @@ class ArtifactSettings(BaseSettings):
         return text
 
 
-def misspelt(known: Iterable[str]) -> Iterator[str]:
+def unknown_variables(known: Iterable[str]) -> Iterator[str]:
     """
-    One line a name in the environment, or in `.env`, that looks like a setting and is none.
+    Yield one line for each variable with our prefix, in the environment or `.env`, that is not a setting.
 
     Args:
         known: The names of all settings, without the prefix.
     """
     names = {f"{_PREFIX}{name}".upper() for name in known}
-    for name in sorted(name.upper() for name in given() if not name.startswith(_OTHERS)):
+    for name in sorted(name.upper() for name in environment_variables() if not name.startswith(_FOREIGN)):
         if name.startswith(_PREFIX.upper()) and name not in names:
-            yield f"{shorten(name)} is no setting{did_you_mean(name, names)}"
+            yield f"{shorten(name)} is not a setting{did_you_mean(name, names)}"
 
 
-def given(settings: type[BaseSettings] = ArtifactSettings) -> Mapping[str, str | None]:
-    """All that the environment and `.env` say, in small letters; the environment wins."""
+def environment_variables(settings: type[BaseSettings] = ArtifactSettings) -> Mapping[str, str | None]:
+    """Return all variables of the environment and of `.env`, their names in lower case; the environment wins."""
     dotenv = DotEnvSettingsSource(settings, env_file=env_file(), env_ignore_empty=False)
     return {**dotenv.env_vars, **EnvSettingsSource(settings, env_ignore_empty=False).env_vars}
 
 
 def complaints(error: ValidationError, settings: type[BaseSettings] = ArtifactSettings) -> Iterator[str]:
-    """One line for each invalid setting; numbers and choices show the value, which elsewhere may be a secret."""
-    for entry in error.errors(include_url=False):
-        field = settings.model_fields.get(str(entry["loc"][0])) if entry["loc"] else None
-        name = "".join(f"SEPAL_{str(part).upper()}" for part in entry["loc"][:1])
-        expected = _expected(field) if field else ""
-        if field and expected:
-            example = "true" if field.default is None else str(field.default).lower()
-            yield f"{name}: expected {expected}, got '{shorten(str(entry['input']))}'; for example {name}={example}"
-            continue
-        yield f"{name}: ".removeprefix(": ") + entry["msg"].removeprefix("Value error, ")
+    """Yield one line for each invalid setting; it shows the value only if that cannot be a secret."""
+    for location, entries in groupby(error.errors(include_url=False), lambda entry: entry["loc"][:1]):
+        entry = next(entries)
+        field = settings.model_fields.get(str(location[0])) if location else None
+        expected = _expected(field) if field else None
+        name = "".join(f"SEPAL_{str(part).upper()}" for part in location)
+        if expected:
+            got = shorten(str(entry["input"]))
+            yield f"{name}: expected {expected.what}, got '{got}'; for example {name}={expected.example}"
+        else:
+            yield f"{name}: ".removeprefix(": ") + entry["msg"].removeprefix("Value error, ")
 
 
-def _expected(field: FieldInfo) -> str:
-    """What a number, a switch or a choice must be; empty for other settings."""
+def _expected(field: FieldInfo) -> Expected | None:
+    """Return what a setting must be if its type says so; None for texts, which may be secrets."""
+    for marker in field.metadata:
+        if isinstance(marker, Expected):
+            return marker
+    example = "true" if field.default is None else str(field.default).lower()
     if get_origin(field.annotation) is Literal:
-        return f"one of {', '.join(get_args(field.annotation))}"
+        return Expected(f"one of {', '.join(get_args(field.annotation))}", example)
     kinds = (field.annotation, *get_args(field.annotation))
-    kind = next((words for kind, words in _KINDS.items() if kind in kinds), "")
     bounds = [
         f"{words} {getattr(limit, name)}"
         for name, words in _BOUNDS.items()
         for limit in field.metadata
         if hasattr(limit, name)
     ]
-    return f"{kind}, {' and '.join(bounds)}" if kind and bounds else kind
+    whats = [", ".join(filter(None, (what, " and ".join(bounds)))) for kind, what in _KINDS.items() if kind in kinds]
+    return Expected(whats[0], example) if whats else None

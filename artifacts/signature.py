@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from artifacts.frames import Fitted
 
 Container: TypeAlias = Literal["array", "frame", "series"]
+UnknownNames: TypeAlias = Literal["refuse", "ignore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Signature(BaseModel):
     Attributes:
         container: `series` is one column of texts, for an estimator that begins with a vectorizer.
         csv_nulls: Cells of a CSV that training read as nulls, besides the empty one.
+        unknown_names: Whether a row with a name that is not a column is refused, or the name ignored.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,6 +78,7 @@ class Signature(BaseModel):
     container: Container
     columns: tuple[Column, ...]
     csv_nulls: tuple[str, ...] = ()
+    unknown_names: UnknownNames = "refuse"
 
     @model_validator(mode="after")
     def _columns_hang_together(self) -> Self:
@@ -89,6 +92,10 @@ class Signature(BaseModel):
     def names(self) -> list[str]:
         """The column names, in the model's order."""
         return [column.name for column in self.columns]
+
+    def with_columns(self, columns: Sequence[Column]) -> "Signature":
+        """Return a copy with other columns, which may repeat; `model_copy` would keep the checks of the former ones."""
+        return self.model_construct(**{**dict(self), "columns": tuple(columns)})
 
     @cached_property
     def _checks(self) -> list[Check]:

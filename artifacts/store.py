@@ -86,7 +86,7 @@ class Store(StoreReader):
         with self._exclusive(model) as home, _staging(home.path) as staging:
             version = _next_version(model, home)
             manifest = version_folder.write(staging, content, model=model, version=version, signer=signer)
-            # Servers with SEPAL_RUNTIME=sklearn execute the estimator.
+            # The estimator must load too: `Store(engine="sklearn")` executes it instead of the program.
             engines: list[Engine] = ["auto"] if content.programs is None else ["auto", "sklearn"]
             for engine in engines:
                 self._try(Identity(model, version), staging.name, manifest, (signer.public,), engine)

@@ -61,7 +61,6 @@ class StoreReader:
         return cls(
             root or settings.artifacts,
             keys=Keys.of(settings),
-            engine=settings.runtime,
             versions=settings.versions,
             trials=trials,
         )

@@ -32,9 +32,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder)
         _add_users(f"sqlite:///{state / 'sepal.db'}")
-        env = environment(
-            state=state, artifacts=state / "none", log_format="json", login_failures=10**6, login_failures_address=10**6
-        )
+        env = environment(state=state, artifacts=state / "none", log_format="json", lockout="1000000/15minutes")
         with Server(env) as server:
             medians = _measure(server.client, trials)
     for kind, median in medians.items():

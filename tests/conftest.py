@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -63,7 +64,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for iris that never shows values of the request in errors."""
     state = tmp_path_factory.mktemp("state")
-    env = environment(artifacts=store, state=state, error_values="false", log_format="json", token_ttl_s=36_000)
+    env = environment(artifacts=store, state=state, expose="docs", log_format="json", token_ttl_s=36_000)
     with Server(env) as running:
         yield running
 
@@ -78,7 +79,7 @@ def api(server: Server) -> Api:
 @untraced()
 def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
-    Four small models, which tests must not change.
+    Four small models that ignore unknown names and read NA as null; tests must not change them.
 
     `mixed` has an integer, a float32 and a nullable column and boolean classes; `single` has one column, and classes
     that a spreadsheet would execute; `signs` has more such classes; `wide` has 200 columns, integer classes and no
@@ -94,28 +95,26 @@ def zoo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "extra": np.where(draw.random(rows) < 0.3, np.nan, draw.normal(size=rows)),
         }
     )
+    lenient: Any = {"unknown_names": "ignore", "csv_nulls": ["NA"], "store": store}
     trees = HistGradientBoostingClassifier(max_iter=5).fit(mixed, mixed["count"] > 0)
-    publish(trees, mixed, mixed["count"] > 0, name="mixed", store=store)
+    publish(trees, mixed, mixed["count"] > 0, name="mixed", **lenient)
     single = pd.DataFrame({"x": noise})
     formulas = np.where(noise > 0, "=1+1", "@SUM(A1)")
-    publish(DecisionTreeClassifier(max_depth=1).fit(single, formulas), single, formulas, name="single", store=store)
+    publish(DecisionTreeClassifier(max_depth=1).fit(single, formulas), single, formulas, name="single", **lenient)
     kinds = np.array(SIGNS)[np.digitize(noise, [-1, 0, 1])]
-    publish(DecisionTreeClassifier().fit(single, kinds), single, kinds, name="signs", store=store)
+    publish(DecisionTreeClassifier().fit(single, kinds), single, kinds, name="signs", **lenient)
     wide, signs = draw.normal(size=(rows, WIDTH)), np.where(noise > 0, 1, -1)
-    publish(RidgeClassifier().fit(wide, signs), wide, signs, name="wide", store=store)
+    publish(RidgeClassifier().fit(wide, signs), wide, signs, name="wide", **lenient)
     return folder
 
 
 @pytest.fixture(scope="session")
 def zoo(zoo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server for these models that shows values, ignores unknown names, reads NA as null and escapes every cell."""
+    """A server for these models that shows values and escapes every cell."""
     env = environment(
         artifacts=zoo_store,
         state=tmp_path_factory.mktemp("state"),
         default_model="mixed",
-        error_values="true",
-        unknown_names="ignore",
-        csv_nulls='["NA"]',
         csv_escape="all",
         log_format="json",
         token_ttl_s=36_000,

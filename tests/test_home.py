@@ -146,7 +146,7 @@ def test_home_is_refused_in_the_env_file(project: Project) -> None:
         (project.root / ".env").unlink()
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("SEPAL_HOME: it counts only in the environment")
+    assert ended.stderr.startswith("SEPAL_HOME: set it in the environment")
 
 
 def test_packages_without_their_project_need_a_home_or_absolute_paths(project: Project, tmp_path: Path) -> None:

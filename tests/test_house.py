@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from prometheus_client import Counter, Gauge, Histogram
-from pydantic import SecretStr
+from pydantic import ByteSize, SecretStr
 from pydantic.fields import FieldInfo
 from sklearn.utils import all_estimators
 
@@ -29,6 +29,7 @@ from serve.api.rates import Rates
 from serve.app.root import VERSION, create_app
 from serve.errors import ServeError
 from serve.settings import Settings
+from serve.settings.former import FORMER
 from serve.telemetry.metrics import Metrics
 from tests.support.server import ROOT
 
@@ -142,34 +143,53 @@ def test_every_error_of_an_artifact_has_a_slug_that_is_documented() -> None:
 
 
 def _shown(field: FieldInfo) -> str:
+    """The default as a reader would write it."""
     default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
     if default is None:
         return "unset"
-    if default == "":
+    if default in ("", ()):
         return "empty"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
-    return "`[]`" if default == () else f"`{default}`"
+    if isinstance(default, ByteSize):
+        return f"`{default // 2**20}MiB`"
+    if isinstance(default, dict):
+        return f"`{','.join(f'{name}={value}' for name, value in default.items())}`"
+    return f"`{default}`"
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_is_documented(name: str) -> None:
-    """The README's table has each setting with the default and the description of the code."""
+    """docs/settings.md has each setting with the default and the description of the code."""
     field = Settings.model_fields[name]
 
     line = f"| `SEPAL_{name.upper()}` | {_shown(field)} | {field.description} |"
-    assert line in (ROOT / "README.md").read_text().splitlines()
-    assert f"# SEPAL_{name.upper()}=" in (ROOT / ".env.example").read_text()
+    default = "" if _shown(field) in {"unset", "empty"} else _shown(field).strip("`")
+    assert line in (ROOT / "docs" / "settings.md").read_text().splitlines()
+    assert f"# SEPAL_{name.upper()}={default}\n" in (ROOT / ".env.example").read_text()
 
 
 def test_no_setting_is_documented_that_is_gone() -> None:
-    """The README's table and .env.example have no setting that the code does not have."""
+    """The tables and .env.example have exactly the settings of the code; no document names a former one."""
     known = {f"SEPAL_{name.upper()}" for name in Settings.model_fields}
+    lines = (ROOT / "docs" / "settings.md").read_text().splitlines()
+    first = {line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `SEPAL_")}
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "Dockerfile", ROOT / "Makefile"]
+    present = [path for path in documents if path.name != "CHANGELOG.md" and path.parent.name != "decisions"]
 
-    named = set(re.findall(r"^\| `(SEPAL_[A-Z_]+)`", (ROOT / "README.md").read_text(), re.MULTILINE))
-    example = set(re.findall(r"(SEPAL_[A-Z_]+)=", (ROOT / ".env.example").read_text()))
+    documented = [line.split("`")[1] for line in lines if line.startswith("| `SEPAL_")]
+    example = re.findall(r"(SEPAL_[A-Z_]+)=", (ROOT / ".env.example").read_text())
+    named = {name for path in present for name in re.findall(r"SEPAL_[A-Z_]*[A-Z]", path.read_text())}
 
-    assert named == example == known
+    assert sorted(documented) == sorted(example) == sorted(known)
+    assert first <= set(lines)
+    assert len(first) == 12
+    assert not named & FORMER.keys()
+
+
+def test_there_are_few_settings() -> None:
+    """A new setting replaces another, or the number in this test and in the decision record is raised on purpose."""
+    assert len(Settings.model_fields) <= 45
 
 
 def test_the_version_is_one() -> None:

@@ -18,6 +18,7 @@ from artifacts.description import published
 from artifacts.manifest import Label, Training, check_name
 from artifacts.number_formats import NumberFormat
 from artifacts.predictions import Predictions, label_map
+from artifacts.signature import UnknownNames
 from artifacts.version_folder import Content
 from train import card, own_code
 from train.admission import Task, check_target, container_of, labels_of, task_of
@@ -57,6 +58,7 @@ def publish(  # noqa: PLR0913  # the public API; each has a default
     unknown: Unknown = "refuse",
     categories: Mapping[str, Sequence[Any]] | None = None,
     csv_nulls: Sequence[str] = (),
+    unknown_names: UnknownNames = "refuse",
     nullable: Sequence[str] = (),
     fractions: Sequence[str] = (),
     number_formats: Mapping[str, NumberFormat] | None = None,
@@ -68,6 +70,8 @@ def publish(  # noqa: PLR0913  # the public API; each has a default
     force: bool = False,
     source: str = "",
     tolerance: float = TOLERANCE,
+    deadline_s: float | None = None,
+    cache: bool = True,
     code: own_code.Paths = (),
     store: Store | None = None,
 ) -> Manifest:
@@ -91,6 +95,8 @@ def publish(  # noqa: PLR0913  # the public API; each has a default
             leaves it to the estimator.
         categories: By column, the texts that it may hold in addition to those in X, if X is a sample.
         csv_nulls: Cells of a CSV that mean null in addition to the empty one, such as "NA".
+        unknown_names: How a server handles a name in a row that is not a column: `refuse` answers 422, `ignore`
+            predicts without it.
         nullable: Columns without nulls in X in which callers may send one; publishing fails unless the model predicts
             such rows, as a pipeline that imputes does.
         fractions: Integer columns in which callers may send fractions, if the model predicts such rows.
@@ -106,6 +112,8 @@ def publish(  # noqa: PLR0913  # the public API; each has a default
         source: Where the rows are from, for the card.
         tolerance: How far a number may differ when the same row is predicted again; beyond 1, relative to its size.
             Single precision needs more than the default.
+        deadline_s: How long a prediction may take or wait, in seconds; None: as long as the server allows.
+        cache: Whether a server may cache predictions, which it does for models that are slower than its cache.
         code: Files and folders of your own Python code that travel with the version, with what they import from next to
             them. The modules of the estimator's classes and functions are found without being named.
         store: The store to publish to; by default that of SEPAL_ARTIFACTS.
@@ -262,6 +270,8 @@ def _facts(
             target=target if isinstance(target, str) else "",
         ),
         "warnings": (*proof.warnings, *admitted.warnings),
+        "deadline_s": request.deadline_s,
+        "cache": request.cache,
     }
 
 

@@ -109,11 +109,11 @@ def not_required(model: FittedModel, table: Sequence[Sequence[Any]], expected: P
             return model
     except NotPublishable:
         return model
-    marked = tuple(
+    marked = [
         column.model_copy(update={"required": False}) if place in places else column
         for place, column in enumerate(columns)
-    )
-    return replace(model, signature=model.signature.model_copy(update={"columns": marked}))
+    ]
+    return replace(model, signature=model.signature.with_columns(marked))
 
 
 def _ignored(model: Any, width: int) -> frozenset[int]:

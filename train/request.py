@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from artifacts import Store
 from artifacts.columns import Unknown
 from artifacts.number_formats import NumberFormat
+from artifacts.signature import UnknownNames
 from train.errors import NotPublishable
 from train.own_code import Paths
 
@@ -29,6 +30,7 @@ class PublishRequest:
     unknown: Unknown
     categories: Mapping[str, Sequence[Any]] | None
     csv_nulls: Sequence[str]
+    unknown_names: UnknownNames
     nullable: Sequence[str]
     fractions: Sequence[str]
     number_formats: Mapping[str, NumberFormat] | None
@@ -40,6 +42,8 @@ class PublishRequest:
     force: bool
     source: str
     tolerance: float
+    deadline_s: float | None
+    cache: bool
     code: Paths
     store: Store
 
@@ -52,7 +56,11 @@ class PublishRequest:
         """
         if not 0 <= self.tolerance < np.inf:
             raise NotPublishable(f"tolerance must be a finite number, 0 or more, and is {self.tolerance}")
-        if self.unknown not in get_args(Unknown):
-            raise NotPublishable(f"unknown must be one of {', '.join(get_args(Unknown))}, and is {self.unknown!r}")
+        for argument, value, choices in (
+            ("unknown", self.unknown, get_args(Unknown)),
+            ("unknown_names", self.unknown_names, get_args(UnknownNames)),
+        ):
+            if value not in choices:
+                raise NotPublishable(f"{argument} must be one of {', '.join(choices)}, and is {value!r}")
         if isinstance(self.csv_nulls, str) or not all(isinstance(cell, str) for cell in self.csv_nulls):
             raise NotPublishable('csv_nulls must be a list of texts, as the CSV has these cells: ["NA", "-999"]')

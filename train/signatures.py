@@ -37,7 +37,12 @@ def signature_of(request: PublishRequest, rows: Rows, labels: Sequence[Label]) -
         categories=request.categories or {},
         number_formats=request.number_formats or {},
     )
-    signature = Signature(container=rows.container, columns=columns, csv_nulls=tuple(request.csv_nulls))
+    signature = Signature(
+        container=rows.container,
+        columns=columns,
+        csv_nulls=tuple(request.csv_nulls),
+        unknown_names=request.unknown_names,
+    )
     added = {name.strip() for name in added_columns([label.label for label in labels])}
     clashes = sorted(added.intersection(signature.names))
     if clashes:

@@ -180,7 +180,8 @@ class _Upload:
         self._media = media
         self._meter = meter
         # More uploads may share the threads of a model than JSON requests, and each has more blocks to come.
-        self._wait_s = _WAIT_DEADLINES * services.threads.deadline_s
+        self._deadline_s = model.bundle.manifest.deadline_s or services.threads.deadline_s
+        self._wait_s = _WAIT_DEADLINES * self._deadline_s
         self._block: Block | None = None
 
     async def first(self) -> bytes:
@@ -191,7 +192,9 @@ class _Upload:
             InvalidInput: The file as a whole, or something in its first block, cannot be read.
             DeadlineExceeded: No thread was free in time, or the model took too long.
         """
-        written = await self._services.threads.run(self._model.name, self._begin, wait_s=self._wait_s)
+        written = await self._services.threads.run(
+            self._model.name, self._begin, wait_s=self._wait_s, deadline_s=self._deadline_s
+        )
         # No block is kept while its rows are sent to a slow client.
         self._block = None
         return written
@@ -234,7 +237,7 @@ class _Upload:
         except DeadlineExceeded:
             return await self._services.compute(self._read_and_write, overdue)
         try:
-            return await slot.run(partial(self._read_and_write, self._predict))
+            return await slot.run(partial(self._read_and_write, self._predict), deadline_s=self._deadline_s)
         except DeadlineExceeded:
             return await self._services.compute(self._write, overdue)
 

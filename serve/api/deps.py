@@ -67,7 +67,6 @@ class Services:
     reading: CapacityLimiter
     password_threads: ThreadLimiter
     database_threads: ThreadLimiter
-    canary_interval_s: float
     open_metrics: bool
 
     async def compute(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

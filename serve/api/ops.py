@@ -24,6 +24,8 @@ router = APIRouter(tags=["operations"])
 
 # The maximum time of the canary for all models together.
 CANARY_S = 30.0
+# How old its last prediction may be.
+CANARY_INTERVAL_S = 5.0
 
 _log = structlog.get_logger("serve.health")
 
@@ -52,8 +54,11 @@ def _with_threads(health: Health, threads: ModelThreads) -> Health:
 class Canary:
     """Predicts the examples of every model, and keeps the result for a while."""
 
-    def __init__(self, services: Services, *, deadline_s: float = CANARY_S) -> None:
+    def __init__(
+        self, services: Services, *, deadline_s: float = CANARY_S, interval_s: float = CANARY_INTERVAL_S
+    ) -> None:
         self._services = services
+        self._interval_s = interval_s
         self._lock = Lock()
         # A separate thread: under load, a probe does not wait for predictions.
         self._thread = ModelThreads(1, deadline_s=deadline_s)
@@ -63,13 +68,13 @@ class Canary:
 
     async def health(self) -> Health:
         """
-        Return the result for the models that are loaded now, which is at most `canary_interval_s` old.
+        Return the result for the models that are loaded now, which is at most `interval_s` old.
 
         The state of the threads is the present one.
         """
         generation = self._services.registry.generation
         async with self._lock:
-            is_old = time.monotonic() - self._checked_at > self._services.canary_interval_s
+            is_old = time.monotonic() - self._checked_at > self._interval_s
             if is_old or generation != self._generation:
                 self._health = await self._check()
                 self._checked_at, self._generation = time.monotonic(), generation

@@ -1,4 +1,4 @@
-"""From the first look at the store to the last line of the log: what happens before and after anybody is served."""
+"""What happens before the first request and after the last one."""
 
 import asyncio
 import gc
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import FastAPI
-from sqlalchemy import Engine
 
 from artifacts import Store
 from artifacts.trial import Trials
 from serve.api.deps import Services
-from serve.app.limits import make_limits
 from serve.app.loading import Loader
 from serve.app.security import Security, key_renewals
+from serve.dialects.native.limits import Limits
 from serve.periodic import repeated
 from serve.settings import Settings
 from serve.telemetry.access_log import AccessLog
@@ -24,7 +23,8 @@ from serve.telemetry.metrics import forget_process
 if TYPE_CHECKING:
     from serve.limits.redis_counter import RedisCounter
 
-# New objects after which garbage is looked for.
+# New objects after which garbage is collected. Sixty requests at once create some thousand objects, none of them
+# garbage: the usual 700 would have them looked through several times in every turn of the event loop.
 _COLLECT_AFTER = 10_000
 
 _log = structlog.get_logger("serve.app")
@@ -36,34 +36,24 @@ async def lifespan(
     *,
     settings: Settings,
     services: Services,
-    engine: Engine,
+    security: Security,
     access_log: AccessLog | None,
     shared: "RedisCounter | None",
-    security: Security,
     trials: Trials | None,
+    issuer_s: float,
 ) -> AsyncIterator[None]:
-    """Load the models, serve, and leave nothing behind."""
-    # Before anybody is served: what was revoked before a restart does not count for a moment after it.
+    """Load the models, serve, then stop and close everything."""
+    # Before the first request: a token that was revoked before a restart must never be accepted.
     await security.revocation_poller.poll()
-    store = Store.of(settings, trials=trials)
-    limits, fallback = make_limits(settings), settings.fallback
-    loader = Loader(store, services.registry, limits, services.metrics, fallback=fallback, trials=trials)
-    loading = asyncio.create_task(loader.run())
-    await loader.settled()
-    if loading.done():
-        loading.result()
-    else:
-        loading.add_done_callback(lambda _: _keep())
+    loading = await _load_models(settings, services, trials)
     if shared:
         await shared.open()
     elif settings.workers * settings.replicas > 1:
         _log.info("each process counts requests by itself", share=f"1/{settings.workers * settings.replicas}")
-    _keep()
-    # Sixty requests at once are some thousand objects, none of them garbage: the usual 700 would be looked through
-    # several times in every turn of the loop.
+    _freeze()
     gc.set_threshold(_COLLECT_AFTER)
     try:
-        renewals = [renewal.renew for renewal in key_renewals(settings, security, services.metrics)]
+        renewals = [renewal.renew for renewal in key_renewals(settings, security, services.metrics, issuer_s=issuer_s)]
         async with repeated(security.revocation_poller.poll, *renewals):
             yield
     finally:
@@ -76,10 +66,29 @@ async def lifespan(
             access_log.close()
         services.metrics.settle()
         forget_process()
-        engine.dispose()
+        security.records.engine.dispose()
 
 
-def _keep() -> None:
-    """What is in memory now stays: looked through again and again for garbage, it would hold requests up for 50 ms."""
+async def _load_models(settings: Settings, services: Services, trials: Trials | None) -> "asyncio.Task[None]":
+    """Load the models, and return the task that goes on with those that take long or could not be read."""
+    loader = Loader(
+        Store.of(settings, trials=trials),
+        services.registry,
+        Limits(max_rows=settings.max_rows, show_values=settings.exposes("values")),
+        services.metrics,
+        fallback=settings.fallback,
+        trials=trials,
+    )
+    loading = asyncio.create_task(loader.run())
+    await loader.settled()
+    if loading.done():
+        loading.result()
+    else:
+        loading.add_done_callback(lambda _: _freeze())
+    return loading
+
+
+def _freeze() -> None:
+    """Exclude all objects so far from garbage collection: to look through them again would stop requests for 50 ms."""
     gc.collect()
     gc.freeze()

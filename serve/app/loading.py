@@ -1,4 +1,4 @@
-"""What loads the models of the store while the server answers, and looks again where the store could not be read."""
+"""Loads the models of the store while the server answers, and retries what could not be read."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from serve.inference.loader import load_model
 from serve.inference.registry import LOADING, Failure, Registry, ServedModel
 from serve.telemetry.metrics import Metrics
 
-# The server answers once no model has become ready for so long, although some are still being tried.
+# The server starts to answer if no model has become ready for this long, while trials of others go on.
 SETTLE_S = 5.0
-# How often a store, or a part of it, that could not be read is looked at again.
+# How often a store, or a part of it, that could not be read is tried again.
 AGAIN_S = 2.0
-# Versions that wait for their trial at once; each holds a thread.
+# Models whose versions are tried at once; each takes a thread.
 _WAITING = 64
 
 _log = structlog.get_logger("serve.app")
@@ -49,13 +49,13 @@ class Loader:
         self._settle_s = settle_s
         self._again_s = again_s
         self._trying = CapacityLimiter(_WAITING)
-        # One after the other: how long a model takes for a row is measured as it is loaded.
+        # One model at a time: loading measures how long the model takes for a row.
         self._loading = CapacityLimiter(1)
         self._loaded = 0
         self._is_settled = asyncio.Event()
 
     async def settled(self) -> None:
-        """Wait until every model is loaded or refused, or nothing happens but trials that take long."""
+        """Wait until every model is loaded or refused, or only trials that take long are left."""
         before = -1
         while not self._is_settled.is_set() and (before != self._loaded or self._loading.borrowed_tokens):
             before = self._loaded
@@ -63,7 +63,7 @@ class Loader:
                 await self._is_settled.wait()
 
     async def run(self) -> None:
-        """Load all models; end once nothing is left that the store may still hand out."""
+        """Load all models; go on until nothing is left that the store could not read."""
         try:
             await self._load_all()
         finally:
@@ -73,11 +73,13 @@ class Loader:
             if waiting is True:
                 await self._load_all()
             else:
-                await self._load([model.name for model in waiting if await to_thread.run_sync(self._is_back, model)])
+                await self._load(
+                    [model.name for model in waiting if await to_thread.run_sync(self._is_readable, model)]
+                )
 
     @property
     def _has_any(self) -> bool:
-        """Whether the store has anything to serve; where a volume is not mounted yet, its folder is empty."""
+        """Whether the store has any version; the folder of a volume that is not mounted yet is empty."""
         return any(model.versions or model.problems for model in self._registry.all())
 
     async def _load_all(self) -> None:
@@ -92,7 +94,7 @@ class Loader:
             await to_thread.run_sync(self._trials.close)
 
     async def _names(self) -> Sequence[str]:
-        """The models of the store, waited for while it cannot be read."""
+        """Return the models of the store; wait while it cannot be read."""
         while (names := await to_thread.run_sync(self._look, abandon_on_cancel=True)) is None:
             if not self._registry.is_away:
                 self._registry.replace([], is_away=True)
@@ -113,7 +115,7 @@ class Loader:
                 tasks.start_soon(self._load_one, name)
 
     async def _load_one(self, name: str) -> None:
-        # A shutdown does not wait for a trial, whose child ends once its time is up.
+        # A shutdown does not wait for a trial: its child process ends by its own time limit.
         await to_thread.run_sync(self._try, name, limiter=self._trying, abandon_on_cancel=True)
         served = await to_thread.run_sync(self._load_model, name, limiter=self._loading, abandon_on_cancel=True)
         self._registry.put(served)
@@ -121,15 +123,15 @@ class Loader:
         self._report(served)
 
     def _try(self, name: str) -> None:
-        """Try the versions in a child process: models that are ready do not wait for one that takes long."""
-        # Whatever is wrong is found again, at once, when the version is loaded.
+        """Try the versions in a child process, so that other models do not wait for one that takes long."""
+        # Loading finds the same error again, at once.
         with suppress(ArtifactError):
             for version in sorted(set(self._store.aliases(name).values())):
                 with suppress(ArtifactError):
                     self._store.check(name, version)
 
-    def _is_back(self, model: ServedModel) -> bool:
-        """Whether the store now hands out what it did not, be it good or bad."""
+    def _is_readable(self, model: ServedModel) -> bool:
+        """Whether versions that could not be read can be read now, valid or not."""
         try:
             self._store.aliases(model.name)
             for version, failure in model.failures.items():

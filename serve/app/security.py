@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from anyio import CapacityLimiter, from_thread, to_thread
+from limits import parse
 from sqlalchemy import Engine
 
 from serve.auth import api_keys
 from serve.auth.callers import Callers
 from serve.auth.grants import Grants
-from serve.auth.key_renewal import KEY_FILE_S, KeyRenewal
-from serve.auth.lockout import Lockout
+from serve.auth.key_renewal import ISSUER_S, KEY_FILE_S, KeyRenewal
+from serve.auth.lockout import NAMES_PER_ADDRESS, Lockout
 from serve.auth.login import Login
 from serve.auth.oidc import OidcVerifier
 from serve.auth.oidc_keys import OidcKeys
@@ -59,25 +60,30 @@ def make_security(settings: Settings, engine: Engine, metrics: Metrics) -> Secur
     keys, oidc = make_keys(settings), make_oidc_verifier(settings)
     tokens = make_tokens(settings, keys)
     records = SecurityStore(engine, audit_days=settings.audit_days, announce=announce)
-    database_threads = ThreadLimiter(settings.login_threads)
+    database_threads = ThreadLimiter()
     callers = Callers(tokens, oidc=oidc, look_up=look_up, is_revoked=records.revocations.any_revoked)
-    lockout = Lockout(
-        engine,
-        most=settings.login_failures,
-        most_of_address=settings.login_failures_address,
-        window_s=settings.login_window_s,
-    )
+    lockout = make_lockout(settings, engine)
     grants = Grants(records, tokens, refresh_ttl_s=settings.refresh_ttl_s)
     login = Login(records, passwords=Passwords(), grants=grants, lockout=lockout)
     poller = RevocationPoller(
         records.revocations,
         callers,
         metrics,
-        poll_s=settings.revocation_poll_s,
         prune=[records.sessions.prune, records.revocations.prune, records.audit.prune, lockout.prune],
     )
-    password_threads = ThreadLimiter(settings.login_threads)
+    password_threads = ThreadLimiter()
     return Security(keys, tokens, oidc, records, grants, login, callers, password_threads, database_threads, poller)
+
+
+def make_lockout(settings: Settings, engine: Engine) -> Lockout:
+    """Make what locks names and addresses after failed logins."""
+    failures = parse(settings.lockout)
+    return Lockout(
+        engine,
+        most=failures.amount,
+        most_of_address=NAMES_PER_ADDRESS * failures.amount - 1,
+        window_s=failures.get_expiry(),
+    )
 
 
 def make_keys(settings: Settings) -> DeploymentKeys:
@@ -94,12 +100,7 @@ def make_tokens(settings: Settings, keys: DeploymentKeys | None = None) -> Token
         OSError: The file of the keys cannot be read.
         ValueError: The file is invalid.
     """
-    return Tokens(
-        (keys or make_keys(settings)).read(),
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        ttl_s=settings.token_ttl_s,
-    )
+    return Tokens((keys or make_keys(settings)).read(), audience=settings.token_audience, ttl_s=settings.token_ttl_s)
 
 
 def make_oidc_verifier(settings: Settings) -> OidcVerifier | None:
@@ -117,17 +118,18 @@ def make_oidc_verifier(settings: Settings) -> OidcVerifier | None:
             None if scopes is None else {value: list(map(Permission, text.split())) for value, text in scopes.items()}
         )
     except ValueError as error:
-        raise ValueError(f"SEPAL_OIDC_SCOPES: {error}; for example {OIDC_SCOPES}") from error
+        raise ValueError(f"SEPAL_OIDC_SCOPES: {error}; for example SEPAL_OIDC_SCOPES={OIDC_SCOPES}") from error
     return OidcVerifier(
         issuer=settings.oidc_issuer,
         audience=settings.oidc_audience,
-        algorithms=settings.oidc_algorithms.split(),
         scope_claim=settings.oidc_scope_claim,
         scopes=ours,
     )
 
 
-def key_renewals(settings: Settings, security: Security, metrics: Metrics) -> Sequence[KeyRenewal[Any]]:
+def key_renewals(
+    settings: Settings, security: Security, metrics: Metrics, *, issuer_s: float = ISSUER_S
+) -> Sequence[KeyRenewal[Any]]:
     """Return the renewals of all keys that can change: those of a file, and those of an OpenID Connect provider."""
 
     def failed(name: str) -> None:
@@ -140,14 +142,8 @@ def key_renewals(settings: Settings, security: Security, metrics: Metrics) -> Se
         replace = security.tokens.replace_keys
         renewals.append(renewal(name="keyring", read=read, replace=replace, interval_s=KEY_FILE_S))
     if security.oidc is not None:
-        renewals.append(
-            renewal(
-                name="issuer",
-                read=make_oidc_keys(settings).read,
-                replace=security.oidc.replace_keys,
-                interval_s=settings.oidc_refresh_s,
-            )
-        )
+        read_issuer, replace_issuer = make_oidc_keys(settings).read, security.oidc.replace_keys
+        renewals.append(renewal(name="issuer", read=read_issuer, replace=replace_issuer, interval_s=issuer_s))
     return renewals
 
 
@@ -158,4 +154,4 @@ def make_oidc_keys(settings: Settings) -> OidcKeys:
     Raises:
         ValueError: The keys could not be fetched safely from there.
     """
-    return OidcKeys(settings.oidc_issuer, keys=settings.oidc_jwks, algorithms=settings.oidc_algorithms.split())
+    return OidcKeys(settings.oidc_issuer, keys=settings.oidc_jwks)

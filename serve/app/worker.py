@@ -1,4 +1,4 @@
-"""A worker process: uvicorn with our protocol, on the sockets of the supervisor, which it does not outlive."""
+"""A worker process: uvicorn with our protocol, on the sockets of the supervisor; it ends when the supervisor does."""
 
 import json
 import os
@@ -7,11 +7,12 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import uvicorn
 
@@ -19,12 +20,17 @@ from artifacts.trial import Trials
 from serve.inference.registry import Registry
 from serve.settings import Settings
 
-# How long requests in flight have when the supervisor was killed; two seconds later the process ends.
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from serve.http.timeouts import Timeouts
+
+# How long requests in flight may go on after the supervisor was killed; the process ends two seconds later.
 _ORPHAN_S = 5
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, which reports to the supervisor: that it serves, that its event loop turns, that it is ending."""
+    """uvicorn's server, which reports to the supervisor: that it serves, that its event loop turns, that it ends."""
 
     def __init__(self, config: uvicorn.Config, registry: Registry, channel: socket.socket) -> None:
         super().__init__(config)
@@ -45,7 +51,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def follow(self, channel: socket.socket) -> None:
-        """Drain and end once the supervisor has gone: it never writes, and its end of the socket dies with it."""
+        """Drain and end once the supervisor has ended: it never writes, and its end of the socket closes with it."""
         with suppress(OSError):
             channel.recv(1)
         self.should_exit = True
@@ -53,22 +59,20 @@ class Server(uvicorn.Server):
         time.sleep(_ORPHAN_S + 2)
         os._exit(1)
 
-    def _report(self, what: object) -> None:
-        line = b"\n" if what is None else json.dumps(what).encode() + b"\n"
-        try:
+    def _report(self, report: object) -> None:
+        line = b"\n" if report is None else json.dumps(report).encode() + b"\n"
+        # A supervisor that was stopped or has ended reads nothing.
+        with suppress(OSError):
             self._channel.send(line, socket.MSG_DONTWAIT)
-        except OSError:
-            # A supervisor that was stopped or has gone reads nothing.
-            return
 
 
 def _summary(registry: Registry) -> dict[str, list[str]]:
-    """What the supervisor tells a developer: the models that can be asked, and in a line each what is wrong."""
+    """Return what the supervisor prints for a developer: the models that can be called, and each problem in a line."""
     served = registry.all()
     problems = [problem for model in served for problem in model.problems]
     return {
         "models": [model.name for model in served if model.champion],
-        "problems": problems + ([registry.notice] if registry.notice else []),
+        "problems": [*problems, *filter(None, [registry.notice])],
     }
 
 
@@ -78,12 +82,14 @@ def main() -> None:
     signal.signal(signal.SIGINT, _exit)
     folder, reports, *descriptors = sys.argv[1:]
     trials = Trials(verdicts=Path(folder))
-    # It starts while this process imports the app.
+    # The child process starts while this one imports the app.
     trials.start()
+    from serve.app.root import in_worker
+
     settings = Settings()
-    channel = socket.socket(fileno=int(reports))
     registry = Registry(default=settings.default_model)
-    server = Server(_config(settings, registry, trials), registry, channel)
+    channel = socket.socket(fileno=int(reports))
+    server = Server(configure(settings, partial(in_worker, settings, registry, trials)), registry, channel)
     threading.Thread(target=server.follow, args=[channel], daemon=True).start()
     code = 0
     try:
@@ -91,29 +97,31 @@ def main() -> None:
     except SystemExit as end:
         code = int(end.code or 0)
     sys.stdout.flush()
-    # Without a wait for threads: a trial may take 30 s, and a call of a model need not return at all.
+    # Do not wait for threads: a trial may take 30 s, and a call of a model may never return.
     os._exit(code)
 
 
-def _config(settings: Settings, registry: Registry, trials: Trials) -> uvicorn.Config:
-    from serve.app.root import in_worker
+def configure(
+    settings: Settings, create: "Callable[[], ASGIApp]", timeouts: "Timeouts | None" = None
+) -> uvicorn.Config:
+    """
+    Return uvicorn's configuration, with our protocol.
+
+    Args:
+        settings: The settings of the process.
+        create: Returns the app; called when the server starts.
+        timeouts: How long clients are waited for; by default as the settings say.
+    """
     from serve.http.protocol import Protocol
     from serve.http.timeouts import ConnectionReaper, Timeouts
     from serve.http.wire import Bounds
 
-    bounds = Bounds(settings.max_header_bytes, settings.max_headers, settings.max_connections)
-    timeouts = Timeouts(
-        headers_s=settings.headers_s,
-        body_bytes_s=settings.body_bytes_s,
-        body_grace_s=settings.body_grace_s,
-        reader_s=settings.reader_s,
-        keep_alive_s=settings.keep_alive_s,
-    )
+    reaper = ConnectionReaper(timeouts or Timeouts(keep_alive_s=settings.keep_alive_s))
     return uvicorn.Config(
-        partial(in_worker, settings, registry, trials),
+        create,
         factory=True,
         loop="uvloop",
-        http=cast(Any, partial(Protocol, bounds=bounds, reaper=ConnectionReaper(timeouts))),
+        http=cast(Any, partial(Protocol, bounds=Bounds(connections=settings.max_connections), reaper=reaper)),
         ws="none",
         log_config=None,
         access_log=False,

@@ -21,6 +21,8 @@ MOST_KEYS = 64
 _EC_BYTES = 32
 _MAX_DEPTH = 6
 
+# The algorithms of tokens of an OpenID Connect provider: a published secret (HS256) protects nothing.
+OIDC_ALGORITHMS = ("ES256", "RS256")
 _ALGORITHMS = {"EC": "ES256", "RSA": "RS256", "oct": "HS256"}
 _PUBLIC = {"EC": ("crv", "x", "y"), "RSA": ("e", "n")}
 _PRIVATE = {"EC": (*_PUBLIC["EC"], "d"), "RSA": (*_PUBLIC["RSA"], "d", "p", "q", "dp", "dq", "qi"), "oct": ("k",)}

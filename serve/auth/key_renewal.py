@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import structlog
 
 KEY_FILE_S = 2.0
+ISSUER_S = 300.0
 # The longest pause after a renewal that failed.
 RETRY_S = 10.0
 

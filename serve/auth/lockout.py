@@ -13,6 +13,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from serve.errors import LockedOut
 from serve.storage.database import Base, writing
 
+# An address locks itself before its failures can lock this many names.
+NAMES_PER_ADDRESS = 6
 # The part of an IPv6 address that identifies one customer of a provider.
 _NETWORK_BITS = 64
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict
 
 from artifacts import base64url
-from serve.auth.jwk_sets import thumbprint
+from serve.auth.jwk_sets import OIDC_ALGORITHMS, thumbprint
 from serve.auth.principals import ALL_PERMISSIONS, Permission, Principal, Verified
 from serve.auth.tokens import LEEWAY_S, LONGEST, LONGEST_LIFE_S, Key, check_time, claims_of, parse_object
 from serve.errors import InvalidInput, Unauthenticated
@@ -55,7 +55,7 @@ class OidcVerifier:
         *,
         issuer: str,
         audience: str,
-        algorithms: Iterable[str],
+        algorithms: Iterable[str] = OIDC_ALGORITHMS,
         scope_claim: str,
         scopes: Mapping[str, Iterable[Permission]] | None = None,
         clock: Callable[[], float] = time.time,

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from anyio import to_thread
 from pydantic import BaseModel, ValidationError
 
-from serve.auth.jwk_sets import read_public_set
+from serve.auth.jwk_sets import OIDC_ALGORITHMS, read_public_set
 from serve.auth.tokens import Key
 from serve.errors import InvalidInput
 from serve.http import json_body
@@ -34,7 +34,14 @@ class _Description(BaseModel):
 class OidcKeys:
     """The published keys of one issuer, fetched by a timer and never because of a token."""
 
-    def __init__(self, issuer: str, *, keys: str = "", algorithms: Sequence[str], timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        keys: str = "",
+        algorithms: Sequence[str] = OIDC_ALGORITHMS,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
         self._issuer = issuer
         self._source = keys
         self._algorithms = tuple(algorithms)

@@ -11,6 +11,7 @@ from serve.auth.revocations import Revocations
 from serve.errors import DatabaseUnavailable
 from serve.telemetry.metrics import Metrics
 
+POLL_S = 1.0
 PRUNE_S = 600.0
 
 _log = structlog.get_logger("serve.auth")
@@ -30,7 +31,7 @@ class RevocationPoller:
         callers: Callers,
         metrics: Metrics,
         *,
-        poll_s: float,
+        poll_s: float = POLL_S,
         prune: Sequence[Callable[[], None]] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -10,6 +10,8 @@ from serve.errors import Busy
 
 # Longer than a queue of honest callers takes, and shorter than clients wait.
 WAIT_S = 5.0
+# A password hash takes a whole core: more threads would delay predictions.
+THREADS = 2
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -17,7 +19,7 @@ T = TypeVar("T")
 class ThreadLimiter:
     """Runs blocking calls in threads of their own, so that predictions never wait for them."""
 
-    def __init__(self, threads: int, *, wait_s: float = WAIT_S) -> None:
+    def __init__(self, threads: int = THREADS, *, wait_s: float = WAIT_S) -> None:
         self._limiter = CapacityLimiter(threads)
         self._wait_s = wait_s
 

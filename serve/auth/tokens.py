@@ -30,6 +30,7 @@ __all__ = [
     "parse_object",
 ]
 
+ISSUER = "sepal"
 TYPE = "at+jwt"
 LONGEST = 8 * 2**10
 LEEWAY_S = 30
@@ -110,7 +111,7 @@ class Tokens:
         self,
         keys: Sequence[SigningKey],
         *,
-        issuer: str,
+        issuer: str = ISSUER,
         audience: str,
         ttl_s: int,
         clock: Callable[[], float] = time.time,

@@ -20,11 +20,11 @@ class Timeouts:
     A body may be slower than `body_bytes_s` for `body_grace_s` in total; faster stretches restore that time.
     """
 
-    headers_s: float
-    body_bytes_s: int
-    body_grace_s: float
-    reader_s: float
-    keep_alive_s: float
+    headers_s: float = 10
+    body_bytes_s: int = 1024
+    body_grace_s: float = 10
+    reader_s: float = 20
+    keep_alive_s: float = 20
 
 
 class Connection(Interface):

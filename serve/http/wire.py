@@ -26,9 +26,9 @@ _log = structlog.get_logger("serve.http.wire")
 class Bounds:
     """The largest head of a request, and the number of connections."""
 
-    header_bytes: int
-    headers: int
-    connections: int
+    header_bytes: int = 16 * 2**10
+    headers: int = 100
+    connections: int = 1000
 
 
 # The key of the ASGI scope under which a request's connection is found.

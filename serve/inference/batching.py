@@ -12,6 +12,8 @@ from serve.inference.threads import ModelThreads
 
 # The longest call that runs on the event loop; a longer one would delay all other requests, and runs in a thread.
 _QUICK_S = 0.001
+# Rows of several requests that are predicted in one call.
+CALL_ROWS = 1024
 
 CallT = TypeVar("CallT")
 ResultT = TypeVar("ResultT")
@@ -38,9 +40,9 @@ class Batcher(Generic[CallT, ResultT]):
         model: str,
         threads: ModelThreads,
         loop_rows: int,
-        call_rows: int,
         queue_rows: int,
         deadline_s: float,
+        call_rows: int = CALL_ROWS,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         """
@@ -146,7 +148,7 @@ class Batcher(Generic[CallT, ResultT]):
             slot.release()
         else:
             try:
-                self._deliver(jobs, await slot.run(partial(self._call, jobs)))
+                self._deliver(jobs, await slot.run(partial(self._call, jobs), deadline_s=self._deadline_s))
             except DeadlineExceeded:
                 # The call occupies its thread, and the requests that arrived meanwhile get another one.
                 self._expire_all(jobs)
@@ -160,7 +162,7 @@ class Batcher(Generic[CallT, ResultT]):
             if future.done():
                 slot.release()
                 return
-            result = await slot.run(partial(self._predict_alone, call))
+            result = await slot.run(partial(self._predict_alone, call), deadline_s=self._deadline_s)
             if not future.done():
                 future.set_result(result)
         except Exception as error:  # noqa: BLE001  # the caller gets it, whatever it is

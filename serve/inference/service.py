@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from time import perf_counter
 from typing import TypeAlias
 
@@ -67,7 +68,8 @@ class InferenceService:
     def predict_block(self, call: Call) -> Predictions:
         """Predict rows in this thread, uncached and separately from other calls; faults name rows without a result."""
         began = perf_counter()
-        predictions = predict_single(call, self._errors, retry_s=self._retry_s)
+        retry_s = min(self._retry_s, (call.model.bundle.manifest.deadline_s or inf) / 2)
+        predictions = predict_single(call, self._errors, retry_s=retry_s)
         rows = len(predictions)
         took_s = perf_counter() - began
         valid = rows - predictions.failed
@@ -80,13 +82,17 @@ class InferenceService:
         return known[1] if known is not None and known[0] is model else self._new_queue(model)
 
     def _new_queue(self, model: LoadedModel) -> Queue:
-        cache = RowCache(self._cache_rows) if self._cache_rows and is_worthwhile(model.row_s) else None
+        manifest = model.bundle.manifest
+        can_cache = self._cache_rows and manifest.cache and is_worthwhile(model.row_s)
+        cache = RowCache(self._cache_rows) if can_cache else None
+        own_deadline = {"deadline_s": manifest.deadline_s} if manifest.deadline_s else {}
         # Only the time of a program is bounded; a call of an estimator may block, and never runs on the loop.
         queue = self._batcher(
             JointCall(model, self._errors, self._observers, cache),
             self.predict_block,
             model=model.name,
             loop_rows=model.bundle.runtime.program_rows,
+            **own_deadline,
         )
         loaded = {id(version) for served in self._registry.all() for version in served.versions.values()}
         self._queues = {key: pair for key, pair in self._queues.items() if key in loaded}

@@ -97,7 +97,9 @@ class ModelThreads:
             raise
         return Slot(self, model)
 
-    async def run(self, model: str, call: Callable[[], T], *, wait_s: float | None = None) -> T:
+    async def run(
+        self, model: str, call: Callable[[], T], *, wait_s: float | None = None, deadline_s: float | None = None
+    ) -> T:
         """
         Run one call in a thread of the model.
 
@@ -105,7 +107,7 @@ class ModelThreads:
             DeadlineExceeded: No thread was free in time, or the call has not returned in time.
         """
         slot = await self.acquire(model, wait_s=wait_s)
-        return await slot.run(call)
+        return await slot.run(call, deadline_s=deadline_s)
 
     def close(self) -> None:
         """End the idle threads; the others do not keep the process from ending."""
@@ -145,11 +147,11 @@ class ModelThreads:
         candidates = [model for model in self._waiting if self._may_start(model)]
         return min(candidates, key=self._running.__getitem__, default=None)
 
-    def _start(self, call: Callable[[], T], outcome: "asyncio.Future[T]", model: str) -> None:
+    def _start(self, call: Callable[[], T], outcome: "asyncio.Future[T]", model: str, deadline_s: float | None) -> None:
         loop = asyncio.get_running_loop()
         worker = self._idle.pop() if self._idle else _start_worker()
         key = object()
-        timer = loop.call_later(self.deadline_s, self._expire, key, outcome)
+        timer = loop.call_later(deadline_s or self.deadline_s, self._expire, key, outcome)
         context = copy_context()
 
         def returned(result: Any, error: BaseException | None) -> None:
@@ -204,15 +206,19 @@ class Slot:
         self._limiter = limiter
         self._model = model
 
-    async def run(self, call: Callable[[], T]) -> T:
+    async def run(self, call: Callable[[], T], *, deadline_s: float | None = None) -> T:
         """
         Run a call; it occupies the thread until it returns.
+
+        Args:
+            call: What to run.
+            deadline_s: How long it may take; by default as long as every call of the limiter.
 
         Raises:
             DeadlineExceeded: The call has not returned in time.
         """
         outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._limiter._start(call, outcome, self._model)  # noqa: SLF001
+        self._limiter._start(call, outcome, self._model, deadline_s)  # noqa: SLF001
         return await outcome
 
     def release(self) -> None:

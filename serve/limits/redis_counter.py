@@ -13,6 +13,8 @@ from serve.errors import LimitsUnavailable
 # How long a trial may take, and the pause after one that failed.
 _TRIAL_S = 1.0
 _RETRY_S = 1.0
+# How long a request waits for Redis before it is counted without it.
+WAIT_S = 0.02
 
 _log = structlog.get_logger("serve.limits")
 
@@ -24,7 +26,7 @@ class RedisCounter:
     After one failure no request waits for Redis until a trial in the background succeeds.
     """
 
-    def __init__(self, url: str, *, wait_s: float) -> None:
+    def __init__(self, url: str, *, wait_s: float = WAIT_S) -> None:
         self._wait_s = wait_s
         self._storage = RedisStorage(
             f"async+{url}",

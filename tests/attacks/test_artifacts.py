@@ -152,7 +152,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
     _pipe(store.root / "pipe-of-pointers", POINTERS)
     (store.root / "link-of-model").symlink_to("good")
     (folder / "sitecustomize.py").write_text(_NOTES)
-    env = environment(artifacts=store.root, state=folder / "state", error_values="false", log_format="json")
+    env = environment(artifacts=store.root, state=folder / "state", expose="docs", log_format="json")
     env |= {"PYTHONPATH": str(folder), "TEST_NOTES": str(folder / "notes")}
     with unmeasured(), Server(env) as running:
         yield Hostile(Api(running, running.bearer()), store.root, folder / "notes")
@@ -315,7 +315,9 @@ def test_no_series_is_made_of_a_name_that_is_none(hostile: Hostile) -> None:
 
 def test_a_version_of_other_libraries_may_be_loaded_with_a_warning(hostile: Hostile, tmp_path: Path) -> None:
     """With SEPAL_VERSIONS=warn it answers; the log says what differs, and a metric counts it."""
-    env = environment(artifacts=hostile.root, state=tmp_path, versions="warn", log_format="json", open_metrics="true")
+    env = environment(
+        artifacts=hostile.root, state=tmp_path, versions="warn", log_format="json", expose="docs,metrics,values"
+    )
     with unmeasured(), Server(env) as running:
         answers = [
             Api(running, running.bearer()).predict([[1.0, 2]], f"/api/v1/models/{model}/predict", version="challenger")
@@ -352,7 +354,7 @@ def test_a_key_that_breaks_later_is_told_without_its_path(tmp_path: Path) -> Non
     store = Store(tmp_path / "store", keys=Keys((), file, is_own=True))
     tiny_models.make().publish(store)
     public_key_path(file).write_text("nonsense")
-    limits = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
+    limits = Limits()
 
     served = load_model(store, "tiny", limits)
 

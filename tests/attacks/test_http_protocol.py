@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.support import tuned_server
 from tests.support.bodies import LINE, ROW, cell, table
 from tests.support.raw_http import answers, connect, exchange, request, until_closed
 from tests.support.server import Api, Server, environment
@@ -390,10 +391,10 @@ def test_a_client_that_sends_before_reading_gets_the_refusal(api: Api) -> None:
 @pytest.fixture(scope="module")
 def impatient(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A server with timeouts of two seconds and at most 100 connections."""
-    short = dict.fromkeys(("headers_s", "body_grace_s", "reader_s", "keep_alive_s"), 2)
     state = tmp_path_factory.mktemp("state")
-    env = environment(artifacts=store, state=state, log_format="json", workers=1, max_connections=100, **short)
-    with Server(env) as running:
+    env = environment(artifacts=store, state=state, log_format="json", max_connections=100)
+    short = dict.fromkeys(("headers_s", "body_grace_s", "reader_s", "keep_alive_s"), 2)
+    with Server(tuned_server.tuned(env, timeouts=short), command=tuned_server.COMMAND) as running:
         yield Api(running, running.bearer())
 
 

@@ -50,7 +50,7 @@ def attacked(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         oidc_audience="sepal-api",
         oidc_jwks=folder / "issuer.json",
         log_format="json",
-        error_values="false",
+        expose="docs",
     )
     with Server(env) as running:
         yield running

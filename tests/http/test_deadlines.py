@@ -40,7 +40,9 @@ def sleepy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(request: pytest.FixtureRequest, sleepy: Path, tmp_path: Path) -> Iterator[Api]:
     """Run a server with one process, four threads and a short deadline."""
     deadline_s = getattr(request, "param", DEADLINE_S)
-    env = environment(artifacts=sleepy, state=tmp_path, deadline_s=deadline_s, log_format="json", open_metrics="true")
+    env = environment(
+        artifacts=sleepy, state=tmp_path, deadline_s=deadline_s, log_format="json", expose="docs,metrics,values"
+    )
     with Server(env) as running:
         yield Api(running, running.bearer())
 
@@ -149,7 +151,7 @@ def test_the_rows_of_a_later_block_that_is_overdue_have_an_error(served: Api, ac
 def test_a_worker_that_lost_half_of_its_threads_is_replaced(sleepy: Path, tmp_path: Path, workers: int) -> None:
     """The worker ends although its threads do not; a new one replaces it and predicts."""
     settings = {"artifacts": sleepy, "state": tmp_path, "deadline_s": DEADLINE_S, "threads": 2, "workers": workers}
-    with Server(environment(**settings, log_format="json", open_metrics="true")) as server:
+    with Server(environment(**settings, log_format="json", expose="docs,metrics,values")) as server:
         api = Api(server, server.bearer())
         began = time.monotonic()
         assert api.predict([BAD], _path("sleeps")).status_code == 504

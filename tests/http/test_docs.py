@@ -148,7 +148,7 @@ def test_the_home_page_links_documentation_and_models(api: Api) -> None:
 
 def test_without_documentation_there_is_no_home_page(store: Path, tmp_path: Path) -> None:
     """A browser gets 401, too."""
-    with unmeasured(), Server(environment(artifacts=store, state=tmp_path, open_docs="false")) as server:
+    with unmeasured(), Server(environment(artifacts=store, state=tmp_path, expose="values")) as server:
         answer = server.client.get("/", headers={"Accept": "text/html"})
 
     assert (answer.status_code, slug(answer)) == (401, "token-invalid")

@@ -1,4 +1,4 @@
-"""A champion that cannot be loaded: the one before it answers, and everybody is told which."""
+"""If a champion cannot be loaded, the champion before it is served, and responses name both versions."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ ROW = [[1.0, 2]]
 
 
 def publish(root: Path, *, versions: int = 1) -> Store:
-    """A store with so many versions of one model, each champion in its turn."""
+    """Return a store with this many versions of one model, each of which was champion."""
     store = Store(root)
     for _ in range(versions):
         tiny_models.make().publish(store)
@@ -23,8 +23,8 @@ def spoil(store: Store, *versions: int) -> None:
         (store.root / "tiny" / str(version) / "model.joblib").write_bytes(b"")
 
 
-def test_the_former_champion_answers_and_both_are_named(tmp_path: Path) -> None:
-    """Version 1 answers in the place of 2, and answers, OpenAPI, readiness, log and GET /models say so."""
+def test_the_former_champion_is_served_and_both_are_named(tmp_path: Path) -> None:
+    """Version 1 is served instead of 2; predictions, OpenAPI, readiness, log and GET /models name both."""
     spoil(publish(tmp_path / "store", versions=2), 2)
     env = environment(artifacts=tmp_path / "store", state=tmp_path / "state", log_format="json")
 
@@ -60,7 +60,7 @@ def test_the_former_champion_answers_and_both_are_named(tmp_path: Path) -> None:
     assert "model.joblib" in line["reason"]
 
 
-def test_a_setting_turns_it_off(tmp_path: Path) -> None:
+def test_a_setting_turns_the_fallback_off(tmp_path: Path) -> None:
     """With SEPAL_FALLBACK=false the model is 503 until its champion can be loaded."""
     spoil(publish(tmp_path / "store", versions=2), 2)
     env = environment(artifacts=tmp_path / "store", state=tmp_path / "state", fallback="false")
@@ -73,8 +73,8 @@ def test_a_setting_turns_it_off(tmp_path: Path) -> None:
     assert health.status_code == 503
 
 
-def test_what_is_well_has_no_word_of_it(api: Api) -> None:
-    """An answer of a champion that was loaded has the members that it always had."""
+def test_a_loaded_champion_has_no_failed_champion(api: Api) -> None:
+    """The prediction of a champion that was loaded has no further members."""
     shown = api.get("/api/v1/models/iris").json()
 
     assert "failed_champion" not in api.predict([[5.1, 3.5, 1.4, 0.2]]).json()

@@ -63,7 +63,7 @@ def parity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     store = Store(tmp_path_factory.mktemp("parity"))
     with untraced():
         publish(tree, X, y, name="parity", store=store)
-    env = environment(artifacts=store.root, state=tmp_path_factory.mktemp("state"), error_values="false")
+    env = environment(artifacts=store.root, state=tmp_path_factory.mktemp("state"), expose="docs")
     with Server(env) as running:
         yield Api(running, running.bearer())
 

@@ -184,7 +184,7 @@ def test_one_column_is_a_row_as_well(zoo: Api, rows: Any) -> None:
 
 
 def test_unknown_names_are_passed_over_where_the_deployment_says_so(zoo: Api) -> None:
-    """With SEPAL_UNKNOWN_NAMES=ignore a surplus key changes nothing; a missing one is still a mistake."""
+    """With publish(unknown_names="ignore") a surplus key changes nothing; a missing one is still a mistake."""
     row = dict(zip(("count", "ratio", "extra"), MIXED, strict=True))
 
     answer = zoo.predict([row | {"other": CANARY}, {"count": 5, "ratio": 0.5, "other": 1}], on_error="report")

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from serve.auth.signing_keys import retire_key, save, use_key
+from tests.support import tuned_server
 from tests.support.keys import kinds, own_keys, public_jwk, published, rs256, rsa_key
 from tests.support.oidc_provider import Provider
 from tests.support.server import Server, environment, free_port
@@ -66,10 +67,9 @@ def deployment(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         token_keys=file,
         oidc_issuer=f"http://127.0.0.1:{port}",
         oidc_audience="sepal-api",
-        oidc_refresh_s=0.2,
         log_format="json",
     )
-    with Server(env) as running:
+    with Server(tuned_server.tuned(env, issuer_s=0.2), command=tuned_server.COMMAND) as running:
         yield Deployment(running, file, port)
 
 

@@ -27,7 +27,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     store = Store(tmp_path_factory.mktemp("city"))
     with untraced():
         publish(tree, X, name="city", store=store)
-    env = environment(artifacts=store.root, state=tmp_path_factory.mktemp("state"), error_values="false")
+    env = environment(artifacts=store.root, state=tmp_path_factory.mktemp("state"), expose="docs")
     with Server(env) as running:
         yield Api(running, running.bearer())
 

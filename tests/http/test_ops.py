@@ -92,8 +92,10 @@ def test_health_needs_no_token(fresh: Api, method: str, path: str) -> None:
 
 
 def test_open_metrics_need_no_token(store: Path, tmp_path: Path) -> None:
-    """With SEPAL_OPEN_METRICS a scraper needs no token."""
-    with Server(environment(artifacts=store, state=tmp_path, open_metrics="true", log_format="text")) as server:
+    """With SEPAL_EXPOSE=metrics a scraper needs no token."""
+    with Server(
+        environment(artifacts=store, state=tmp_path, expose="docs,metrics,values", log_format="text")
+    ) as server:
         answer = server.client.get("/metrics")
 
     assert answer.status_code == 200

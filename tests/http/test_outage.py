@@ -33,7 +33,7 @@ def outage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
             secret_key=SECRET,
             environment="production",
             log_format="json",
-            login_failures_address=1000,
+            lockout="200/15minutes",
         )
         with Server(env) as server, deployed(database.url, [server]) as deployment:
             yield deployment, database

@@ -29,7 +29,6 @@ def servers(
         secret_key=SECRET,
         environment="production",
         log_format="json",
-        revocation_poll_s=0.1,
     )
     with ExitStack() as stack:
         yield url, [stack.enter_context(Server(env)) for _ in range(2)]

@@ -7,9 +7,7 @@ from artifacts.columns import Category
 from artifacts.number_formats import NumberFormat
 from serve.dialects.csv.options import CsvOptions
 
-OPTIONS = CsvOptions(
-    max_columns=100, max_cell_bytes=200, max_digits=20, nulls=frozenset({"NA", "-9"}), escape_all=False
-)
+OPTIONS = CsvOptions(max_columns=100, max_cell_bytes=200, max_digits=20, escape_all=False)
 COLOURS = tuple(Category(value=value, count=1) for value in ("red", "NA", "dark blue"))
 SIZES = tuple(Category(value=value, count=1) for value in (1, 5, -9))
 PRICES = NumberFormat(decimal=",", thousands=".", percent=True, currency="€", parentheses=True)
@@ -26,7 +24,7 @@ COLUMNS = (
     Column(name="visits", kind="integer", dtype="int64", nullable=False, numbers=NumberFormat(thousands=",")),
 )  # fmt: skip
 NAMES = [column.name for column in COLUMNS]
-SIGNATURE = Signature(container="frame", columns=COLUMNS, csv_nulls=())
+SIGNATURE = Signature(container="frame", columns=COLUMNS, csv_nulls=("NA", "-9"))
 ODD = [
     "", " ", "NA", " NA", "-9", " -9 ", "-9.0", "+5", ".5", "5.", " 5 ", "\t5", "007", "-0", "-0.0", "0", "inf", "-inf",
     "nan", "NaN", "nan(1)", "Infinity", "1e400", "1e-400", "1e39", "0x10", "1_0", "1e", "5f", "128", "5.5", "1e2",

@@ -70,14 +70,18 @@ def environment(**settings: object) -> dict[str, str]:
     """
     settings = {
         "cache_rows": 0,
-        "rate_login": "100000/minute",
-        "rate_change": "100000/minute",
-        "rate_read": "1000000/minute",
         **{name: os.environ.get(f"SEPAL_{name.upper()}", "") for name in ("signing_key", "trusted_keys")},
         **settings,
     }
+    rates: Any = settings.pop("rates", {})
+    settings["rates"] = {"login": "100000/minute", "change": "100000/minute", "read": "1000000/minute", **rates}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEPAL_", "MAKE", "MFLAGS"))}
-    return {**kept, **{f"SEPAL_{name.upper()}": str(value) for name, value in settings.items()}}
+    return {**kept, **{f"SEPAL_{name.upper()}": _text(value) for name, value in settings.items()}}
+
+
+def _text(value: object) -> str:
+    """Return the text of a setting, as one writes it."""
+    return ",".join(f"{name}={text}" for name, text in value.items()) if isinstance(value, dict) else str(value)
 
 
 def run(*arguments: str, env: Mapping[str, str], stdin: str = "") -> subprocess.CompletedProcess[str]:

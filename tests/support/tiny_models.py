@@ -23,9 +23,7 @@ Y = [0, 0, 0, 1, 1, 1]
 WEIGHTS = [2.5, 4.5, 6.0, 40.0, 44.0, 50.5]
 
 # Of requests that a test decodes without a server.
-LIMITS = Limits(
-    max_depth=32, max_rows=40, max_columns=64, max_digits=20, max_errors=20, ignore_unknown=False, show_values=False
-)
+LIMITS = Limits(max_depth=32, max_rows=40, max_columns=64, max_digits=20, max_errors=20, show_values=False)
 
 
 class Fickle(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types

@@ -67,7 +67,7 @@ class Source:
         """Return some of the columns."""
         if self.signature is None:
             return self.then(Take(tuple(places)), len(places))
-        known = self.signature.model_copy(update={"columns": tuple(self.columns[place] for place in places)})
+        known = self.signature.with_columns([self.columns[place] for place in places])
         return Source(len(places), (), known, tuple(self.places[place] for place in places))
 
     def as_array(self, *, keep: bool = False) -> "Source":

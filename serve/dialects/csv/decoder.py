@@ -64,7 +64,7 @@ class CsvDecoder:
         # The model ignores these, so that they may be missing.
         self._absent = [(place, column) for place, column in enumerate(signature.columns) if column.name not in names]
         self._places = [names.index(column.name) for column in sent]
-        nulls = options.nulls.union(signature.csv_nulls)
+        nulls = frozenset(signature.csv_nulls)
         self._readers = [kind_of(column).cell_reader(nulls) for column in sent]
         casts = [cast_of(column, nulls, options.max_digits) for column in sent]
         self._cutter = Cutter(len(names), self.delimiter)

@@ -12,8 +12,7 @@ FORMULA_BLANKS = "\t\r\n"
 class CsvOptions:
     """How CSV is read and written."""
 
-    max_columns: int
-    max_cell_bytes: int
-    max_digits: int
-    nulls: frozenset[str]
-    escape_all: bool
+    max_columns: int = 4096
+    max_cell_bytes: int = 64 * 2**10
+    max_digits: int = 64
+    escape_all: bool = False

@@ -9,15 +9,13 @@ class Limits:
     The limits of a request in JSON.
 
     Attributes:
-        ignore_unknown: Whether an object may have names that the model does not have.
         max_errors: How many faults an error lists.
         show_values: Whether it shows the invalid values.
     """
 
-    max_depth: int
-    max_rows: int
-    max_columns: int
-    max_digits: int
-    max_errors: int
-    ignore_unknown: bool
-    show_values: bool
+    max_depth: int = 32
+    max_rows: int = 1000
+    max_columns: int = 1024
+    max_digits: int = 64
+    max_errors: int = 20
+    show_values: bool = False

@@ -25,6 +25,7 @@ class RowDecoder:
         self._limits = limits
         self._signature = signature
         self._names = signature.names
+        self._ignores_unknown = signature.unknown_names == "ignore"
         self._known = frozenset(self._names)
         # The model ignores these columns, so that an object may lack them.
         self._defaults = {column.name: column.example for column in signature.columns if not column.required}
@@ -75,7 +76,7 @@ class RowDecoder:
         """Return the rows as vectors if all of them are objects of the model's columns."""
         if set(map(type, rows)) != {dict}:
             return None
-        if not self._limits.ignore_unknown and set(map(len, rows)) != {len(self._names)}:
+        if not self._ignores_unknown and set(map(len, rows)) != {len(self._names)}:
             return None
         try:
             return list(map(self._pick, rows))
@@ -117,7 +118,7 @@ class RowDecoder:
         faults = [
             _RowFault("missing-column", "this column is missing", name) for name in self._names if name not in row
         ]
-        unknown = [] if self._limits.ignore_unknown else [name for name in row if name not in self._known]
+        unknown = [] if self._ignores_unknown else [name for name in row if name not in self._known]
         if unknown:
             more = f", nor are {len(unknown) - 1} others" if len(unknown) > 1 else ""
             faults.append(_RowFault("unknown-column", f"not a column of this model{more}", shortened(unknown[0])))

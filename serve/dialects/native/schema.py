@@ -30,7 +30,7 @@ class PredictRequest(BaseModel):
 
 def request_model(manifest: Manifest, limits: Limits, check: Callable[[object], Batch]) -> type[PredictRequest]:
     """Return the request model of a version, whose instances are checked by `check`."""
-    schema = WithJsonSchema(instances_schema(manifest, max_rows=limits.max_rows, ignore_unknown=limits.ignore_unknown))
+    schema = WithJsonSchema(instances_schema(manifest, max_rows=limits.max_rows))
     model: type[PredictRequest] = create_model(
         f"{manifest.model}.PredictRequest",
         __base__=PredictRequest,
@@ -41,13 +41,14 @@ def request_model(manifest: Manifest, limits: Limits, check: Callable[[object], 
     return model
 
 
-def instances_schema(manifest: Manifest, *, max_rows: int, ignore_unknown: bool) -> dict[str, Any]:
+def instances_schema(manifest: Manifest, *, max_rows: int) -> dict[str, Any]:
     """Return what OpenAPI says of `instances`: vectors or objects, with training rows as examples."""
     columns = manifest.signature.columns
     cells = {column.name: _cell_schema(column) for column in columns}
     vector = {"type": "array", "prefixItems": list(cells.values()), "minItems": len(cells), "maxItems": len(cells)}
     required = [column.name for column in columns if column.required]
-    record = {"type": "object", "properties": cells, "required": required, "additionalProperties": ignore_unknown}
+    ignores_unknown = manifest.signature.unknown_names == "ignore"
+    record = {"type": "object", "properties": cells, "required": required, "additionalProperties": ignores_unknown}
     examples = [list(row) for row in manifest.examples.instances[:2]]
     return {
         "type": "array",

@@ -184,7 +184,7 @@ def test_a_missing_field_is_named(field: str) -> None:
         (lambda document: document.pop("signature"), "signature: Field required"),
         (lambda document: document["signature"].update(columns=[{"name": "a"}]), "signature.columns.0.kind"),
         (lambda document: document["signature"]["columns"][0].pop("dtype"), "signature.columns.0.dtype: Field"),
-        (lambda document: document["signature"]["columns"][0].update(dtype="float7"), "no dtype"),
+        (lambda document: document["signature"]["columns"][0].update(dtype="float7"), "is not a dtype"),
         (lambda document: document["signature"]["columns"][0].update(dtype=None), "signature.columns.0.dtype"),
         (lambda document: document["signature"]["columns"].append(document["signature"]["columns"][0]), "same name"),
     ],

@@ -1,4 +1,4 @@
-"""What the environment and `.env` say, and what they seem to say."""
+"""Settings are read from the environment and from `.env`; what is wrong there is reported."""
 
 from pathlib import Path
 
@@ -6,54 +6,54 @@ import pytest
 from pydantic import ValidationError
 
 from artifacts import ArtifactSettings
-from artifacts.settings import complaints, misspelt
+from artifacts.settings import complaints, unknown_variables
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of its own, for its `.env`."""
+    """A home folder with no `.env` yet."""
     monkeypatch.setenv("SEPAL_HOME", str(tmp_path))
     monkeypatch.delenv("SEPAL_ENVIRONMENT", raising=False)
     return tmp_path
 
 
-def test_a_misspelt_name_is_told_with_what_was_meant(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the environment and in `.env`, in capitals or not; what nobody can have meant is told without a guess."""
+def test_an_unknown_name_is_reported_with_a_similar_one(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the environment and in `.env`, in capitals or not; a name that resembles none gets no suggestion."""
     monkeypatch.setenv("SEPAL_ENVIROMENT", "production")
     monkeypatch.setenv("SEPAL_X\x1b[2J", "")
     (here / ".env").write_text("sepal_trusted_key=x\nSEPAL_VERSION=\n# SEPAL_RUNTIM=sklearn\nOTHER=1\n")
 
-    told = list(misspelt(ArtifactSettings.model_fields))
+    lines = list(unknown_variables(ArtifactSettings.model_fields))
 
-    assert told == [
-        "SEPAL_ENVIROMENT is no setting; did you mean SEPAL_ENVIRONMENT?",
-        "SEPAL_TRUSTED_KEY is no setting; did you mean SEPAL_TRUSTED_KEYS?",
-        "SEPAL_VERSION is no setting; did you mean SEPAL_VERSIONS?",
-        "SEPAL_X\\u001b[2J is no setting",
+    assert lines == [
+        "SEPAL_ENVIROMENT is not a setting; did you mean SEPAL_ENVIRONMENT?",
+        "SEPAL_TRUSTED_KEY is not a setting; did you mean SEPAL_TRUSTED_KEYS?",
+        "SEPAL_VERSION is not a setting; did you mean SEPAL_VERSIONS?",
+        "SEPAL_X\\u001b[2J is not a setting",
     ]
 
 
 @pytest.mark.parametrize("name", ["VERSIONS", "SERVICE_HOST", "PORT_8000_TCP_ADDR", "TEST_EVERYTHING"])
-def test_names_that_somebody_else_gives_are_passed_over(here: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Settings, what Kubernetes tells of a service called sepal, and the switches of the tests are no mistakes."""
+def test_variables_of_others_are_not_reported(here: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Settings, variables of Kubernetes for a service called sepal, and the switches of the tests are accepted."""
     monkeypatch.setenv(f"SEPAL_{name}", "refuse")
 
-    assert list(misspelt(ArtifactSettings.model_fields)) == []
+    assert list(unknown_variables(ArtifactSettings.model_fields)) == []
 
 
 @pytest.mark.parametrize("line", ["SEPAL_ENVIRONMENT=", "SEPAL_ENVIRONMENT", "sepal_environment="])
-def test_an_environment_that_is_empty_is_a_mistake(here: Path, line: str) -> None:
-    """A gap in a template does not make a development server."""
+def test_an_empty_environment_is_refused(here: Path, line: str) -> None:
+    """A gap in a template does not start a development server."""
     (here / ".env").write_text(f"{line}\n")
 
     with pytest.raises(ValidationError) as refused:
         ArtifactSettings()
 
-    assert list(complaints(refused.value)) == ["SEPAL_ENVIRONMENT is empty: development or production"]
+    assert list(complaints(refused.value)) == ["SEPAL_ENVIRONMENT is empty: set it to development or production"]
 
 
 def test_the_environment_wins_over_an_empty_line(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is said where it counts may be left open elsewhere, and what is said nowhere is development."""
+    """A variable wins over an empty line of `.env`; with neither it is development."""
     assert not ArtifactSettings().is_production
     (here / ".env").write_text("SEPAL_ENVIRONMENT=\n")
     monkeypatch.setenv("SEPAL_ENVIRONMENT", "production")

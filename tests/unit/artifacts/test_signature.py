@@ -52,6 +52,20 @@ def _mistakes(faults: tuple[Fault, ...], *, after: int = 0) -> set[tuple[str, st
     return {(fault.code, fault.column, after + row) for fault in faults for row in fault.rows.tolist()}
 
 
+def test_other_columns_have_their_own_checks() -> None:
+    """A copy with other columns builds their dtypes, also after the original has been used."""
+    number, text = column("float", "float64", nullable=False), column("text", "object", nullable=False)
+    signature = Signature(
+        container="frame", columns=(number, text.model_copy(update={"name": "note"})), csv_nulls=("-",)
+    )
+    signature.assemble([[1.5, "a"]])
+
+    texts = signature.with_columns(signature.columns[1:])
+
+    assert texts.assemble([["a"]]).arrays[0].tolist() == ["a"]  # type: ignore[union-attr]  # texts are no matrix
+    assert (texts.names, texts.csv_nulls) == (["note"], ("-",))
+
+
 @pytest.mark.parametrize(("container", "kind"), [("array", np.ndarray), ("frame", pd.DataFrame)])
 def test_the_container_is_that_of_training(container: Any, kind: type) -> None:
     """An estimator that was fitted on an array gets an array, one that was fitted on a frame gets a frame."""

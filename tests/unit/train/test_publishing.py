@@ -141,6 +141,9 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
         held_back=(HOLED.to_numpy()[:10], Y[:10]),
         scores={"f1": 0.5},
         csv_nulls=["NA"],
+        unknown_names="ignore",
+        deadline_s=60,
+        cache=False,
         source="a herbarium",
         store=store,
     )
@@ -175,6 +178,14 @@ def test_columns_of_an_array_have_the_names_that_they_were_given(manifest: Manif
     assert manifest.signature.csv_nulls == ("NA",)
     assert [column.nullable for column in manifest.signature.columns] == [True, True]
     assert manifest.reference["length"].nulls == int(HOLED["length"].isna().sum())
+
+
+def test_how_a_server_handles_the_model_is_in_its_manifest(manifest: Manifest) -> None:
+    """Unknown names, the deadline and the cache; without arguments they are as the server has them."""
+    plain = Manifest.model_validate_json(manifest.model_dump_json(exclude={"deadline_s", "cache"}))
+
+    assert (manifest.signature.unknown_names, manifest.deadline_s, manifest.cache) == ("ignore", 60, False)
+    assert (plain.deadline_s, plain.cache) == (None, True)
 
 
 def test_examples_show_every_class_and_nulls(manifest: Manifest) -> None:

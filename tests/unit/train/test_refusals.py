@@ -81,6 +81,8 @@ def test_a_model_that_cannot_be_served_is_refused(store: Store, estimator: Any, 
         ({"tolerance": float("inf")}, "tolerance must be a finite number, 0 or more, and is inf"),
         ({"tolerance": -1.0}, "tolerance must be a finite number"),
         ({"unknown": "maybe"}, "unknown must be one of refuse, pass, and is 'maybe'"),
+        ({"unknown_names": "pass"}, "unknown_names must be one of refuse, ignore, and is 'pass'"),
+        ({"deadline_s": 0.0}, "deadline_s: "),
         ({"csv_nulls": "NA"}, "csv_nulls must be a list of texts"),
         ({"csv_nulls": [-999]}, "csv_nulls must be a list of texts"),
         ({"columns": ["a", "b"]}, "columns is for arrays"),
@@ -88,7 +90,7 @@ def test_a_model_that_cannot_be_served_is_refused(store: Store, estimator: Any, 
         ({"held_back": (X, Y[1:])}, "held_back has 40 rows of X and 39 of y"),
         ({"held_back": (X[["length"]], Y)}, "held_back has other columns than X"),
     ],
-    ids=str.split("infinite negative unknown text number columns labels short narrow"),
+    ids=str.split("infinite negative unknown names deadline text number columns labels short narrow"),
 )
 def test_arguments_of_the_wrong_type_are_refused(store: Store, more: dict[str, Any], advice: str) -> None:
     """A text in place of a list, or an unknown option value, is refused."""

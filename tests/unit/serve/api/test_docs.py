@@ -17,7 +17,7 @@ from serve.inference.registry import Registry, ServedModel
 from serve.settings import Settings
 from tests.support import tiny_models
 
-LIMITS = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
+LIMITS = Limits()
 
 
 @pytest.fixture

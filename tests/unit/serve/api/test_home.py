@@ -16,7 +16,7 @@ from serve.inference.loader import load_model
 from serve.inference.registry import Registry, ServedModel
 from tests.support import tiny_models
 
-LIMITS = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
+LIMITS = Limits()
 
 
 def show(*models: ServedModel) -> str:

@@ -25,10 +25,8 @@ def make(
     """Return the canary of a server with these models."""
     registry, threads = Registry(), ModelThreads(4, deadline_s=10)
     registry.replace(models or [LOADED])
-    services: Any = SimpleNamespace(
-        registry=registry, inference=SimpleNamespace(canary=canary), canary_interval_s=interval_s, threads=threads
-    )
-    return Canary(services, **more), registry, threads
+    services: Any = SimpleNamespace(registry=registry, inference=SimpleNamespace(canary=canary), threads=threads)
+    return Canary(services, interval_s=interval_s, **more), registry, threads
 
 
 def check(*models: ServedModel, is_away: bool = False) -> Health:

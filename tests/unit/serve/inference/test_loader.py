@@ -16,7 +16,7 @@ from serve.inference.registry import ServedModel
 from tests.support import tiny_models
 from tests.support.version_folders import put, stranger
 
-LIMITS = Limits(32, 1000, 1024, 64, 20, ignore_unknown=False, show_values=False)
+LIMITS = Limits()
 
 
 def publish(root: Path, *, versions: int = 1) -> Store:

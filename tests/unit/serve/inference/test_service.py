@@ -79,6 +79,20 @@ def test_only_slow_models_have_a_cache(tmp_path: Path, cache_rows: int, row_s: f
     assert (joint._cache is not None) is is_cached
 
 
+def test_a_version_is_cached_and_timed_as_it_was_published(tmp_path: Path) -> None:
+    """`publish(cache=False)` keeps a slow model out of the cache, and `deadline_s` replaces the server's deadline."""
+    default, own = (
+        load(tmp_path / "default", row_s=1.0),
+        load(tmp_path / "own", row_s=1.0, cache=False, deadline_s=60.0),
+    )
+    service, _, _ = make(default, own, cache_rows=10)
+
+    queues: list[Any] = [service.queue(default), service.queue(own)]
+
+    assert [queue._predict_jointly._cache is None for queue in queues] == [False, True]
+    assert [queue._deadline_s for queue in queues] == [20, 60.0]
+
+
 def test_the_canary_fails_for_a_model_that_predicts_differently(tmp_path: Path) -> None:
     """The failure is recorded under the name of the model."""
     model = load(tmp_path)

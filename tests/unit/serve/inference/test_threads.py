@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -106,6 +107,23 @@ def test_the_model_with_the_fewest_calls_is_next() -> None:
         assert calls.started[3:] == ["c"]
         await calls.finish()
         assert sorted(calls.started) == ["a"] * 4 + ["b"] * 2 + ["c"]
+
+    run(test)
+
+
+def test_a_call_can_have_a_deadline_of_its_own() -> None:
+    """A model that was published with a deadline has that one, shorter or longer than the server's."""
+
+    async def test() -> None:
+        hasty, patient, end = ModelThreads(1, deadline_s=0.01), ModelThreads(1, deadline_s=20), threading.Event()
+
+        with pytest.raises(DeadlineExceeded):
+            await patient.run("slow", partial(end.wait, 20), deadline_s=0.01)
+        end.set()
+        await until(lambda: not patient.overdue)
+
+        assert await hasty.run("slow", partial(threading.Event().wait, 0.05), deadline_s=20) is False
+        assert not hasty.overdue
 
     run(test)
 

@@ -1,4 +1,4 @@
-"""Secrets that somebody could guess."""
+"""Weak secrets are recognised, and random ones never taken for weak."""
 
 import base64
 import random
@@ -12,8 +12,8 @@ from serve.settings.secret_strength import misplaced, weakness
 @pytest.mark.parametrize(
     "spelled", [base64.urlsafe_b64encode, base64.b64encode, base64.b32encode, base64.b16encode, base64.b85encode]
 )
-def test_what_is_random_passes(spelled: Callable[[bytes], bytes]) -> None:
-    """Whatever a secret is made with, none of a thousand is taken for a pattern, a sample or a key."""
+def test_a_random_secret_is_strong(spelled: Callable[[bytes], bytes]) -> None:
+    """In any encoding, none of a thousand random secrets is taken for a pattern, a sample or a key."""
     draw = random.Random(0)
     drawn = [spelled(draw.randbytes(32)).decode() for _ in range(1000)]
 
@@ -23,8 +23,8 @@ def test_what_is_random_passes(spelled: Callable[[bytes], bytes]) -> None:
 @pytest.mark.parametrize(
     "secret", ["x" * 64, "abc" * 20, "k3J-" * 8, "0123456789abcdef" * 4, "1122334455667788" * 2, "\u00e4" * 32]
 )
-def test_what_repeats_itself_does_not(secret: str) -> None:
-    """One character, one word or one pattern over and over is no secret, however long."""
+def test_a_repeated_pattern_is_weak(secret: str) -> None:
+    """One character, one word or one pattern again and again is weak, however long."""
     assert weakness(secret)
 
 
@@ -38,8 +38,8 @@ def test_what_repeats_itself_does_not(secret: str) -> None:
         "P-a-s-s-w-o-r-d-P-a-s-s-w-o-r-d-0123",
     ],
 )
-def test_what_is_made_of_words_does_not(secret: str) -> None:
-    """Samples out of documents are known to everybody, whatever stands between their letters."""
+def test_a_secret_of_words_is_weak(secret: str) -> None:
+    """Samples from documents are public, whatever stands between their letters."""
     assert weakness(secret)
 
 
@@ -55,11 +55,11 @@ def test_what_is_made_of_words_does_not(secret: str) -> None:
     ],
 )
 def test_a_key_of_another_kind_is_misplaced(secret: str) -> None:
-    """Keys that are written down elsewhere, some of them for everybody to see, are no secrets of ours."""
+    """Key pairs, certificates and JWKs belong into SEPAL_TOKEN_KEYS."""
     assert "SEPAL_TOKEN_KEYS" in misplaced(secret)
 
 
 @pytest.mark.parametrize("secret", ["", "gUj2wQ0rLx9vTn5bYc8eKd3hZm6pAf1s"])
-def test_what_is_no_key_is_not_misplaced(secret: str) -> None:
-    """Nothing at all is somebody else's complaint, and a secret is where it belongs."""
+def test_a_secret_is_not_misplaced(secret: str) -> None:
+    """An empty secret is reported as missing, not as misplaced."""
     assert misplaced(secret) == ""

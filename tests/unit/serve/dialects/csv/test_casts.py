@@ -10,7 +10,7 @@ from artifacts import Column, Signature
 from artifacts.kinds import kind_of
 from serve.dialects.csv.casts import ColumnReader, are_few, cast_of
 from serve.dialects.csv.passed import Cutter
-from tests.support.csv_columns import COLUMNS, OPTIONS, cells
+from tests.support.csv_columns import COLUMNS, OPTIONS, SIGNATURE, cells
 
 
 @settings(max_examples=250, deadline=None)
@@ -18,7 +18,7 @@ from tests.support.csv_columns import COLUMNS, OPTIONS, cells
 def test_a_cell_is_cast_as_the_check_reads_it_or_left_out(texts: list[str], place: int) -> None:
     """A cell that a cast accepts has the very value that the check gives it."""
     column = COLUMNS[place]
-    nulls = OPTIONS.nulls
+    nulls = frozenset(SIGNATURE.csv_nulls)
     _, cast = cast_of(column, nulls, OPTIONS.max_digits)
     plain, good = cast(pa.array(texts, pa.string()))
     signature = Signature(container="frame", columns=(column,))

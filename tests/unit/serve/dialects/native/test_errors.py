@@ -16,7 +16,7 @@ FAULTS = (
 
 def _limits(*, max_errors: int = 20, show_values: bool = False) -> Limits:
     return Limits(
-        max_depth=9, max_rows=9, max_columns=9, max_digits=9, max_errors=max_errors, ignore_unknown=False,
+        max_depth=9, max_rows=9, max_columns=9, max_digits=9, max_errors=max_errors,
         show_values=show_values,
     )  # fmt: skip
 
