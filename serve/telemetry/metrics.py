@@ -19,7 +19,8 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 class Metrics:
     """All metrics of the server; a test compares them with docs/operations.md."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, settle_s: float = SETTLE_S) -> None:
+        self._settle_s = settle_s
         self.registry = CollectorRegistry()
         counter = partial(Counter, registry=self.registry)
         gauge = partial(Gauge, registry=self.registry, multiprocess_mode="livesum")
@@ -85,7 +86,7 @@ class Metrics:
         self._is_due = True
         # asyncio.get_running_loop() is a system call, and its result is always the same.
         self._loop = self._loop or asyncio.get_running_loop()
-        self._loop.call_later(SETTLE_S, self.settle)
+        self._loop.call_later(self._settle_s, self.settle)
 
     def render(self) -> bytes:
         """Return the metrics of all workers as Prometheus text."""
