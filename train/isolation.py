@@ -60,18 +60,18 @@ def load_elsewhere(
         NotPublishable: It does not load there.
     """
     own = own or OwnModules()
-    reply = _ask(pickle.dumps((dict(own.sources), pickled, pickle.dumps(rows))), timeout_s)
+    reply = _call(pickle.dumps((dict(own.sources), pickled, pickle.dumps(rows))), timeout_s)
     if "failed" in reply:
         raise NotPublishable(_refusal(reply["failed"]))
     owners = installed_owners()
     modules = (set(reply["named"]) - {path.partition("/")[0].removesuffix(".py") for path in own.sources}) | own.imports
     names = {owner for module in modules for owner in owners.get(module, ())}
-    # A module of no package: a single file in site-packages, or one of an editable install that does not tell its own.
+    # A module of no package: a single file in site-packages, or one of an editable install that lists no modules.
     homeless = {module for module in modules if module not in owners and module not in sys.stdlib_module_names}
     return tuple([f"{name}=={version(name)}" for name in sorted(names, key=str.lower)] + sorted(homeless))
 
 
-def _ask(content: bytes, timeout_s: float) -> Reply:
+def _call(content: bytes, timeout_s: float) -> Reply:
     with TemporaryDirectory() as folder:
         file = Path(folder, "model")
         file.write_bytes(content)
@@ -97,9 +97,9 @@ def _start_child() -> Child:
 
 
 def _refusal(reason: str) -> str:
-    """Return what is told of a process that failed, with the advice that its last line calls for."""
-    told = reason if reason.startswith(("load the model", "predict with")) else f"load the model ({reason})"
-    return f"a fresh process cannot {told}: {_advice(reason)}"
+    """Return why a fresh process failed, with advice that fits its last line."""
+    action = reason if reason.startswith(("load the model", "predict with")) else f"load the model ({reason})"
+    return f"a fresh process cannot {action}: {_advice(reason)}"
 
 
 def _advice(reason: str) -> str:

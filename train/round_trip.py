@@ -89,7 +89,7 @@ def _prove_converted(model: FittedModel, rows: Rows, *, tolerance: float) -> Non
         raise NotPublishable(f"{error}; {advice}") from error
     if not prediction_difference(got, expected) <= tolerance:
         raise NotPublishable(
-            f"{advice}. The predictions differ, which happens where a null is None in one of them and NaN in the other"
+            f"{advice}. The predictions differ, which happens if one of them has None for a null and the other NaN"
         )
 
 

@@ -30,7 +30,7 @@ class CategoryKind(ColumnKind):
         self._levels = frozenset(map(type, column.known)) or frozenset({str})
         self.types = self._levels | {int} if float in self._levels else self._levels
         self.filler = column.known[0] if column.known else None
-        # The first in the order of the codes decides what a value of another type is told.
+        # The first matching code in the order of `_CODES` is that of a value of another type.
         self._code = next(code for level, code in _CODES.items() if level in self.types)
 
     def are_valid(self, values: Sequence[Any], limit: int) -> bool:

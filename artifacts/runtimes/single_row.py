@@ -14,8 +14,8 @@ from artifacts.runtimes.steps import UFUNCS, Arithmetic, Chain, Matrix, Numbers
 _MOST_COLUMNS = 64
 # With more classes numpy adds in another order than one after the other, which would give other bits.
 _MOST_CLASSES = 7
-# No operation on smaller numbers may overflow, or numpy would have to be told not to warn, which takes as long as a
-# step.
+# Operations on smaller numbers cannot overflow. Otherwise numpy's warnings would have to be turned off, which takes as
+# long as a step.
 _LARGEST = 1e100
 
 SingleRow: TypeAlias = Callable[[Matrix], "Predictions | None"]

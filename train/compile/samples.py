@@ -77,8 +77,8 @@ def _bent(signature: Signature, groups: Sequence[Sequence[int]], values_of: Call
 def _extremes(column: Column) -> list[Any]:
     if column.kind == "integer":
         low, high = _bounds(column)
-        beside = [int(edge) + step for edge in (column.minimum or 0, column.maximum or 0) for step in (-1, 1)]
-        return [value for value in (0, -1, 1, low, high, *_LONG, *beside) if low <= value <= high]
+        neighbours = [int(edge) + step for edge in (column.minimum or 0, column.maximum or 0) for step in (-1, 1)]
+        return [value for value in (0, -1, 1, low, high, *_LONG, *neighbours) if low <= value <= high]
     if column.kind != "float":
         return []
     return [value for value in _EXTREMES if abs(value) <= _most(column)]

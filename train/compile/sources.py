@@ -59,8 +59,8 @@ class Source:
     def join(self, parts: Sequence["Source"]) -> "Source":
         """Return the outputs of parallel steps, which began at `fork`, side by side."""
         width = sum(part.width for part in parts)
-        beside = parts[0].step if len(parts) == 1 else Beside(tuple(part.step for part in parts))
-        joined = Source(width, (beside,)) if self.signature else self.then(beside, width)
+        step = parts[0].step if len(parts) == 1 else Beside(tuple(part.step for part in parts))
+        joined = Source(width, (step,)) if self.signature else self.then(step, width)
         return replace(joined, may_overflow=any(part.may_overflow for part in parts))
 
     def take(self, places: Sequence[int]) -> "Source":

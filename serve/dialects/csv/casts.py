@@ -144,7 +144,7 @@ class _Numbers:
         return self._built(values, good, is_null), good
 
     def _parsed(self, cells: pa.Array) -> tuple[NDArray[np.float64], Good | None]:
-        """Shape (rows,): the numbers, NaN for what is none, and which cells are null, if any."""
+        """Return shape (rows,): the numbers, NaN where a cell is not a number; and which cells are null, if any."""
         if cells.type == pa.int64() or not (self._tokens or self._is_whole):
             # At once, or not at all; of floats that Arrow has read it costs nothing.
             try:

@@ -18,7 +18,7 @@ from serve.dialects.csv.options import FORMULA_BLANKS, FORMULA_SIGNS
 from serve.dialects.csv.passed import PassedRows
 
 # Python before 3.13 quotes a cell only for the characters of its line terminator, and a bare \r would end the row for
-# some readers. The NUL, which no cell has, tells the end of a row from a \r\n in a cell.
+# some readers. The NUL, which no cell has, separates the end of a row from a \r\n in a cell.
 _END = "\r\n\0"
 _FORMULA = tuple(FORMULA_SIGNS + FORMULA_BLANKS)
 

@@ -15,7 +15,7 @@ from serve.errors import InvalidInput
 
 
 class MaybeRounded(Exception):
-    """A float was sent for an integer; which integer its text means, the float does not tell."""
+    """A float was sent for an integer; the float alone does not determine which integer its text means."""
 
 
 class RowDecoder:
