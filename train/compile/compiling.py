@@ -72,7 +72,7 @@ def _compiled(model: FittedModel, table: Table, tolerance: float) -> Compilation
             program = unpack(pack({name: Program(lowered.source.step, lowered.head, names)}))[name]
             parity, refused = proof.compare(program, lowered.trees)
         except Exception as error:  # noqa: BLE001  # an estimator that cannot be compiled can still be published
-            parity, refused = Parity(), f"its program cannot be tried: {type(error).__name__}: {error}"
+            parity, refused = Parity(), f"its program cannot be tried: {type(error).__name__}"
         tried.append(_candidate(name, parity, refused))
         if not refused:
             programs[name] = program
@@ -109,7 +109,8 @@ def _candidates(model: FittedModel) -> list[tuple[str, Lowered | NotLowered]]:
             found.append((form, reason))
             continue
         except Exception as error:  # noqa: BLE001  # an estimator that cannot be compiled can still be published
-            found.append((form, NotLowered(f"it cannot be compiled: {type(error).__name__}: {error}")))
+            # Without the text, which may quote a value of the training rows: the manifest and the card show the reason.
+            found.append((form, NotLowered(f"it cannot be compiled: {type(error).__name__}")))
             continue
         if not lowered.trees:
             return [("numpy", lowered)]
