@@ -70,18 +70,3 @@ def test_a_category_that_is_called_like_a_null_stays_one() -> None:
     """NA is Namibia to a model that was trained so, whatever else it means elsewhere."""
     assert _read(["NA", "DE"], nulls=frozenset({"NA"}), **_category("DE", "NA")) == ["NA", "DE"]
     assert _read(["NA", "DE"], nulls=frozenset({"NA"}), **_category("DE", "FR")) == [None, "DE"]
-
-
-@pytest.mark.parametrize(("values", "cells", "expected"), [
-    ((1, 5), ["5", "1"], [5, 1]),
-    ((0.5, 2.0), ["2", "0.5"], [2, 0.5]),
-    ((False, True), ["true", "0"], [True, False]),
-])  # fmt: skip
-def test_categories_are_read_by_the_kind_of_their_values(
-    values: tuple[Any, ...], cells: list[str], expected: list[object]
-) -> None:
-    """A category of numbers is matched by number, not by how it is written."""
-    read = _read(cells, **_category(*values))
-
-    assert read == expected
-    assert list(map(type, read)) == list(map(type, expected))

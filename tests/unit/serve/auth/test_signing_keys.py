@@ -13,7 +13,6 @@ from serve.auth.signing_keys import GENERATORS, DeploymentKeys, add_key, load, r
 from serve.auth.tokens import SigningKey
 from serve.errors import Unauthenticated
 from tests.support.keys import SECRET, own_keys
-from tests.support.server import environment, run
 from tests.unit.serve.auth.test_tokens import tokens
 
 CURVE, PAIR, KEPT_SECRET = own_keys()
@@ -139,44 +138,3 @@ def test_no_id_begins_with_a_hyphen(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     add_key(tmp_path / "keys.json", "HS256")
 
     assert kids(load(tmp_path / "keys.json")) == [KEPT_SECRET.kid]
-
-
-def test_commands_rotate_from_the_secret_to_a_key(tmp_path: Path) -> None:
-    """A new file begins with the secret, which continues to sign; then a key is used and the secret retired."""
-    file = tmp_path / "keys.json"
-    env = environment(state=tmp_path, secret_key=SECRET, token_keys=file)
-
-    added_key = run("serve", "signing-keys", "add", "ES256", env=env)
-    kid = added_key.stdout.strip()
-    begun = run("serve", "signing-keys", "list", env=env).stdout
-    early = run("serve", "signing-keys", "retire", KEPT_SECRET.kid, env=env)
-    used_key = run("serve", "signing-keys", "use", kid, env=env)
-    gone = run("serve", "signing-keys", "retire", KEPT_SECRET.kid, env=env)
-
-    assert begun.splitlines() == [f"{KEPT_SECRET.kid}  HS256  signs", f"{kid}  ES256  verifies"]
-    assert (early.returncode, used_key.returncode, gone.returncode) == (2, 0, 0)
-    assert "signs" in early.stderr
-    assert "for as long as SEPAL_SECRET_KEY is set" in gone.stdout
-    assert kids(load(file)) == [kid]
-    assert SECRET not in begun + early.stderr + gone.stdout
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [(["list"], "No such file"), (["use", "x"], "No such file"), (["add", "none"], "invalid choice")],
-)
-def test_an_invalid_command_prints_the_reason(tmp_path: Path, arguments: list[str], complaint: str) -> None:
-    """A missing file and an unknown algorithm are one-line errors."""
-    ended = run("serve", "signing-keys", *arguments, env=environment(state=tmp_path, token_keys=tmp_path / "no.json"))
-
-    assert ended.returncode == 2
-    assert complaint in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-def test_commands_need_the_setting(tmp_path: Path) -> None:
-    """Without a file the error names the setting."""
-    ended = run("serve", "signing-keys", "list", env=environment(state=tmp_path))
-
-    message = "SEPAL_TOKEN_KEYS is not set: it must name the file of the keys that sign tokens\n"
-    assert (ended.returncode, ended.stderr) == (2, message)

@@ -1,7 +1,6 @@
 """A limit, counted in this process and in a real Redis."""
 
 import asyncio
-import time
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -247,46 +246,6 @@ def test_a_lost_redis_leaves_a_share() -> None:
             await lost.close()
 
     assert asyncio.run(test()) == 25
-
-
-def test_a_redis_that_hangs_is_waited_for_once(redis: Redis) -> None:
-    """It delays one request only, is used again when it is back, and no request gets the answer of another."""
-
-    async def test() -> tuple[int, float, list[int]]:
-        counts = RedisCounter(redis.url, wait_s=WAIT_S)
-        await counts.open()
-        rate = limit(counts, "60/minute", fallback=LocalCounter(), fallback_share=2)
-        before = [await counts.add("a", 60, 5)]
-        loop = asyncio.get_running_loop()
-        with redis.held():
-            start = loop.time()
-            let_in = await granted(rate, "ada", 60)
-            took_s = loop.time() - start
-        while counts._healing:  # noqa: ASYNC110  # it ends by itself
-            await asyncio.sleep(0.01)
-        after = [await counts.add("b", 60, 7), await counts.add("a", 60, 1)]
-        await counts.close()
-        return let_in, took_s, before + after
-
-    let_in, took_s, counts = asyncio.run(test())
-    assert let_in == 30
-    assert took_s < 2 * WAIT_S
-    assert counts == [5, 7, 6]
-
-
-def test_a_busy_loop_is_not_a_failure_of_redis(redis: Redis) -> None:
-    """An answer that arrived while the event loop was busy is used, however late."""
-
-    async def test() -> tuple[int, bool]:
-        counts = RedisCounter(redis.url, wait_s=0.05)
-        await counts.open()
-        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, time.sleep, 0.3)
-        count = await counts.add(uuid.uuid4().hex, 60, 3)
-        is_lost = counts._healing is not None
-        await counts.close()
-        return count, is_lost
-
-    assert asyncio.run(test()) == (3, False)
 
 
 def test_earlier_use_is_part_of_the_share(redis: Redis) -> None:
