@@ -13,9 +13,9 @@ from artifacts import Store
 from artifacts.trial import Trials
 from serve.api.deps import Services
 from serve.app.loading import Loader
+from serve.app.periodic import repeated
 from serve.app.security import Security, key_renewals
 from serve.dialects.native.limits import Limits
-from serve.periodic import repeated
 from serve.settings import Settings
 from serve.telemetry.access_log import AccessLog
 from serve.telemetry.metrics import forget_process
