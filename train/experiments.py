@@ -146,10 +146,7 @@ def _of_table(table: Table, problem: Problem, *, name: str) -> Experiment:
         csv_nulls=nulls_of(table, formats),
         number_formats=number_formats_of(formats),
         unlabelled=unlabelled,
-        notes=(
-            f"{target.task}: {target.reason}",
-            *reading_notes(table, {problem.target: target_format, **formats}),
-        ),
+        notes=(f"{target.task}: {target.reason}", *reading_notes(table, {problem.target: target_format} | formats)),
         warnings=(
             *_repeated_headers(table),
             *without_time,
