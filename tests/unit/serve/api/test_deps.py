@@ -83,6 +83,17 @@ def test_only_an_authenticated_caller_learns_that_a_path_does_not_exist(tmp_path
     assert served(tmp_path, test) == [404, 200, 401, 401]
 
 
+def test_a_token_may_be_optional_but_not_invalid(tmp_path: Path) -> None:
+    """A request without a token is anonymous; one with an invalid token is refused."""
+
+    async def test(app: InProcess) -> list[int]:
+        form = {"token": (await app.log_in())["refresh_token"]}
+        tokens = ["invalid", "", app.token()]
+        return [(await app.call("POST", "/token/revoke", token, data=form)).status_code for token in tokens]
+
+    assert served(tmp_path, test) == [401, 200, 200]
+
+
 @pytest.mark.parametrize(
     ("permissions", "is_open", "status"),
     [
