@@ -100,7 +100,7 @@ def test_an_upload_that_cannot_be_predicted_gets_an_error(
 
 
 def test_http_1_0_is_too_old_for_a_stream(tmp_path: Path, tiny: ServedModel) -> None:
-    """Its client could not tell a partial response from a complete one."""
+    """Its client could not distinguish a partial response from a complete one."""
 
     async def test(app: InProcess) -> httpx2.Response:
         async def old(scope: Any, receive: Any, send: Any) -> None:
