@@ -1,12 +1,9 @@
 """Forms that try to harm the server or to be read in two ways: logins and uploads."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from serve.api.batch import receive
 from tests.support.bodies import LINE, table
 from tests.support.server import Api, slug
 
@@ -112,16 +109,3 @@ def test_a_boundary_that_is_none_is_400(api: Api, boundary: str) -> None:
     answer = api.server.client.post(UPLOAD, content=GOOD, headers={**api.headers, "Content-Type": kind})  # type: ignore[arg-type]
 
     assert (answer.status_code, slug(answer)) == (400, "bad-request")
-
-
-def test_a_full_disk_closes_the_file() -> None:
-    """A body that does not fit on the disk is closed, and the error is returned."""
-
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"a"
-
-    with Path("/dev/full").open("wb", buffering=0) as full:
-        with pytest.raises(OSError, match="No space left"):
-            asyncio.run(receive(pieces(), full))
-
-        assert full.closed

@@ -102,10 +102,10 @@ class App:
 class Client:
     """One connection to the app, and the other ones of the same server."""
 
-    def __init__(self, app: App, *, bounds: Bounds = BOUNDS, beside: "Client | None" = None) -> None:
+    def __init__(self, app: App, *, bounds: Bounds = BOUNDS, neighbour: "Client | None" = None) -> None:
         self.app = app
-        self.state: ServerState = beside.state if beside else ServerState()
-        self.reaper: ConnectionReaper = beside.reaper if beside else ConnectionReaper(TIMEOUTS)
+        self.state: ServerState = neighbour.state if neighbour else ServerState()
+        self.reaper: ConnectionReaper = neighbour.reaper if neighbour else ConnectionReaper(TIMEOUTS)
         self.transport = Transport()
         config = Config(app, lifespan="off", log_config=None)
         loop = asyncio.get_running_loop()

@@ -67,7 +67,7 @@ def test_more_connections_than_allowed_are_refused() -> None:
         others: list[Client] = []
         for _ in range(BOUNDS.connections):
             await (client, *others)[-1].send(GET)
-            others.append(Client(client.app, beside=client))
+            others.append(Client(client.app, neighbour=client))
         client.app.go.set()
         for each in (client, *others):
             await each.settle()
@@ -87,7 +87,7 @@ def test_a_new_connection_replaces_an_idle_one() -> None:
 
     async def test(client: Client) -> tuple[list[str], bytes]:
         await client.send(GET)
-        others = [Client(client.app, beside=client) for _ in range(BOUNDS.connections)]
+        others = [Client(client.app, neighbour=client) for _ in range(BOUNDS.connections)]
         written = await others[-1].send(GET)
         for each in others:
             each.protocol.connection_lost(None)

@@ -137,8 +137,8 @@ def test_no_more_than_a_hundred_requests_may_wait() -> None:
 
 
 @pytest.mark.parametrize(("value", "is_sent"), [(b"100-continue", True), (b"something", False)])
-def test_the_app_decides_whether_a_body_is_to_be_sent(value: bytes, is_sent: bool) -> None:
-    """A client that waits is told to continue when the app reads the body."""
+def test_only_a_client_that_expects_it_gets_100_continue(value: bytes, is_sent: bool) -> None:
+    """A client that waits gets 100 Continue when the app reads the body."""
     head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: " + value + b"\r\n\r\n"
 
     assert answer_to(head).startswith(b"HTTP/1.1 100 Continue") is is_sent

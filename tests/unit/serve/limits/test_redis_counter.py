@@ -121,6 +121,23 @@ def test_a_redis_that_hangs_is_waited_for_once(redis: Redis) -> None:
     assert counts == [5, 7, 6]
 
 
+def test_requests_that_fail_together_are_one_loss(redis: Redis) -> None:
+    """The log has one line, and one trial in the background is enough."""
+
+    async def test(counter: RedisCounter) -> list[int | BaseException]:
+        with redis.held():
+            adds = [counter.add(uuid.uuid4().hex, 60, 1) for _ in range(3)]
+            results = await asyncio.gather(*adds, return_exceptions=True)
+        await healed(counter)
+        return results
+
+    with capture_logs() as lines:
+        results = counted(redis.url, test, wait_s=0.05)
+
+    assert [type(result) for result in results] == [LimitsUnavailable] * 3
+    assert [line["event"] for line in lines] == ["redis does not answer", "redis answers again"]
+
+
 def test_a_busy_loop_is_not_a_failure_of_redis(redis: Redis) -> None:
     """An answer that arrived while the event loop was busy is used, however late."""
 
