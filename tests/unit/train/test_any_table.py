@@ -5,6 +5,7 @@ import io
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -150,9 +151,11 @@ def _trained(arguments: list[str], folder: Path) -> str:
     with pytest.MonkeyPatch.context() as patch:
         written = io.StringIO()
         patch.setenv("SEPAL_ARTIFACTS", str(folder / "store"))
-        patch.setattr("train.report.console.file", written)
         patch.setattr("train.__main__.publish", partial(publish, compiled=False))
-        assert main(arguments) == 0
+        # Not by assigning to `report.console.file`: undoing that would fix the console to the stdout of this moment,
+        # and hide its output from all later tests.
+        with redirect_stdout(written):
+            assert main(arguments) == 0
         return written.getvalue()
 
 

@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import re
-import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,10 +13,9 @@ import pytest
 from artifacts import CHAMPION, Store
 from artifacts.pointers import POINTERS
 from tests.support.server import ROOT, environment, run
-from train import __main__, report
+from train import __main__
 from train.__main__ import main
-from train.arguments import create_parser, parse
-from train.errors import BelowThreshold, TrainError
+from train.errors import BelowThreshold
 from train.experiments import of_recipe
 from train.recipes import Recipe, all_recipes
 
@@ -145,55 +142,6 @@ def test_the_other_recipes_publish_too(
     assert manifest.training.held_back > 60
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (["tulip"], "unknown recipe 'tulip'; the recipes are breast_cancer, diabetes, iris, penguins"),
-        (["irsi"], "unknown recipe 'irsi'; did you mean iris?"),
-        ([], "give one of: a recipe, --csv FILE or --model FILE"),
-        (["iris", "--csv", "rows.csv"], "give one of: a recipe, --csv FILE or --model FILE"),
-        (["--csv", "rows.csv", "--model", "model.joblib"], "give one of"),
-        (["iris", "--folds", "1"], "--folds must be at least 2"),
-        (["iris", "--folds", "many"], "invalid int value: 'many'"),
-        (["iris", "--time-column", "day"], "--time-column is not an option of a recipe"),
-        (["--csv", "rows.csv", "--target", "kind", "--yes"], "--yes is not an option of --csv"),
-        (["--csv", "rows.csv"], "--csv needs --target too"),
-        (["--model", "m", "--sample", "rows.csv"], "--model needs --name too"),
-        (["--model", "m", "--name", "m"], "--model needs --sample too"),
-        (["--model", "m", "--name", "m", "--sample", "s", "--folds", "2"], "--folds is not an option of --model"),
-    ],
-)
-def test_a_wrong_command_is_explained(
-    root: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
-) -> None:
-    """What makes no sense, or would do nothing, ends with exit code 2 and the reason on stderr."""
-    with pytest.raises(SystemExit, match=r"^2$"):
-        main(arguments)
-
-    assert reason in capsys.readouterr().err
-    assert not root.exists()
-
-
-def test_the_examples_of_the_help_make_sense(capsys: pytest.CaptureFixture[str]) -> None:
-    """--help shows each of the three ways with commands that the parser takes."""
-    with pytest.raises(SystemExit, match=r"^0$"):
-        main(["--help"])
-
-    told = capsys.readouterr().out
-    examples = [line.split("python -m train ")[1] for line in told.splitlines() if line.startswith("    python -m")]
-    assert {parse(shlex.split(example))[0] for example in examples} == {"recipe", "csv", "model"}
-
-
-def test_every_option_is_documented() -> None:
-    """docs/training.md names each option of the command line, and no other."""
-    named = set(re.findall(r"`(--[a-z-]+)", (ROOT / "docs" / "training.md").read_text()))
-
-    options = {
-        option for action in create_parser()._actions for option in action.option_strings if option.startswith("--")
-    }
-    assert named == options - {"--help"}
-
-
 def test_more_folds_than_rows_are_explained(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where a class has too few rows for the folds, the command ends with code 1 and says so."""
     assert main(["iris", "--folds", "41"]) == 1
@@ -265,16 +213,6 @@ def test_iris_has_four_lengths_and_three_species() -> None:
 
     assert list(X.columns) == ["sepal_length", "sepal_width", "petal_length", "petal_width"]
     assert y.value_counts().to_dict() == {0: 50, 1: 50, 2: 50}
-
-
-def test_output_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
-    """Columns and labels of a table are printed without control characters and markup."""
-    report.warning("a\x1b[2J\r\npublished\u202e[red]", "b\x9b")
-    report.refusal(TrainError("c\x1b]0;d\x07\npublished"))
-
-    told = capsys.readouterr()
-    assert told.out == "warning: a\\u001b[2J published\\u202e[red] (b\\u009b)\n"
-    assert told.err == "not published: c\\u001b]0;d\\u0007 published\n"
 
 
 def test_a_closed_pipe_does_not_stop_a_publication(tmp_path: Path) -> None:

@@ -158,13 +158,6 @@ def test_a_dtype_can_be_given(
     assert reason in capsys.readouterr().err
 
 
-def test_a_dtype_needs_a_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command makes no sense without one."""
-    with pytest.raises(SystemExit, match="2"):
-        _bring(tmp_path, "onehot", X, "--dtype", "str")
-    assert "'str' must be COLUMN=DTYPE, such as zip=str" in capsys.readouterr().err
-
-
 def test_encoders_behind_an_imputer_know_their_categories(root: Path, tmp_path: Path) -> None:
     """Also if the columns are chosen by place."""
     del root

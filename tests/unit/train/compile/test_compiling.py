@@ -1,14 +1,12 @@
 """A compiled model predicts like its estimator, and one that cannot be compiled has the reason."""
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 from lightgbm import LGBMClassifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
@@ -19,14 +17,16 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassi
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PowerTransformer, StandardScaler, TargetEncoder
+from threadpoolctl import threadpool_limits
 
 from artifacts.runtimes.program import Program, unpack
+from artifacts.runtimes.sklearn_runtime import SklearnRuntime
 from tests.support.compiled_models import EVERY, HOLED, NUMBERS, THREE, TREES, TWO, WEIGHT, Case, case
 from tests.support.published import LINES, MIXED, Y
-from train.compile import compile_model, thresholds
+from train.compile import Compilation, compile_model, thresholds
 from train.compile.parity import ParityCase
-from train.compile.proof import Proof
 from train.compile.samples import drawn
+from train.fitted_model import FittedModel
 
 WEIGHED = FeatureUnion([("scaled", StandardScaler())], transformer_weights={"scaled": 2.0})
 OPEN = OneHotEncoder(handle_unknown="ignore")
@@ -40,10 +40,22 @@ def _behind(transformer: Any, column: str) -> Any:
 _EVERY = pytest.mark.parametrize("one", EVERY, ids=lambda one: one.name)
 
 
+@cache
+def _compiled(name: str) -> tuple[FittedModel, Compilation]:
+    """Return a fitted model and the result of compiling it."""
+    [one] = [one for one in EVERY if one.name == name]
+    model, rows = one.model()
+    return model, compile_model(model, rows, tolerance=_tolerance(name))
+
+
+def _tolerance(name: str) -> float:
+    return 1e-4 if name == "single precision" else 1e-9
+
+
 @_EVERY
 def test_a_program_is_admitted_and_chosen(one: Case) -> None:
     """Each model has a program that was equal on thousands of rows, and is faster."""
-    execution = one.compiled(tolerance=1e-4 if one.name == "single precision" else 1e-9).execution
+    execution = _compiled(one.name)[1].execution
 
     programs = set(execution.choice.values()) - {"sklearn"}
     admitted = {each.name: each for each in execution.candidates if each.rows and not each.refused}
@@ -53,20 +65,21 @@ def test_a_program_is_admitted_and_chosen(one: Case) -> None:
     assert all(set(each.microseconds) >= {1, 64, 1_000} for each in admitted.values())
 
 
-@settings(deadline=None, max_examples=5, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
-@given(one=st.sampled_from([one for one in EVERY if one.name != "single precision"]), seed=st.integers(0, 2**32 - 1))
-def test_programs_agree_on_other_random_rows(one: Case, seed: int) -> None:
-    """The written programs predict any random rows like the estimator, one by one and together."""
-    model, trained = one.model()
-    compilation = compile_model(model, trained, tolerance=1e-9)
-    rows = drawn(model.signature, 200, strange=True, seed=seed)
-    original = Proof(model, rows[:1], tolerance=1e-9).original
+@_EVERY
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+def test_programs_agree_on_other_random_rows(one: Case) -> None:
+    """Every chosen program predicts rows that the proof did not draw like its estimator, in a batch and singly."""
+    model, compilation = _compiled(one.name)
+    rows = drawn(model.signature, 200, strange=True, seed=64_889)
 
-    for program in unpack(compilation.programs or b"").values():
-        for batch in (1, 200):
-            parity_case = ParityCase.of(partial(original.predict, probabilities=True), rows, batch=batch)
-            found = parity_case.compare(partial(program.predict, probabilities=True), tolerance=1e-9)
-            assert (found.rows, found.disagreements) == (200, 0)
+    # One thread, as in a server: on a busy machine, single rows of histogram boosting take minutes with several.
+    with threadpool_limits(1):
+        predict = SklearnRuntime(model.estimator, model.signature, classifies=model.is_classifier).predict
+        for case_rows, batch in ((rows, 200), (rows[:30], 1)):
+            expected = ParityCase.of(partial(predict, probabilities=True), case_rows, batch=batch)
+            for program in unpack(compilation.programs or b"").values():
+                found = expected.compare(partial(program.predict, probabilities=True), tolerance=_tolerance(one.name))
+                assert (found.rows, found.disagreements) == (len(case_rows), 0)
 
 
 @pytest.mark.parametrize(
@@ -77,14 +90,11 @@ def test_programs_agree_on_other_random_rows(one: Case, seed: int) -> None:
         (case("function", lambda: make_pipeline(FunctionTransformer(np.abs), LogisticRegression())), "a function"),
         (case("calibrated", lambda: CalibratedClassifierCV(LogisticRegression())), "CalibratedClassifierCV"),
         (case("loss", lambda: SGDClassifier(loss="modified_huber")), "probabilities of SGDClassifier"),
-        (
-            case("counted votes", lambda: VotingClassifier([("a", LogisticRegression())])),
-            "VotingClassifier with hard voting",
-        ),
+        (case("counted votes", lambda: VotingClassifier([("a", LogisticRegression())])), "hard voting"),
         (case("exponential", lambda: GradientBoostingClassifier(n_estimators=2, loss="exponential")), "the loss"),
         (
             case("begins", lambda: GradientBoostingClassifier(n_estimators=2, init=LogisticRegression())),
-            "gradient boosting with an init model",
+            "an init model",
         ),
         (case("weights", lambda: make_pipeline(WEIGHED, LinearRegression()), y=WEIGHT), "FeatureUnion with weights"),
         (
@@ -94,7 +104,7 @@ def test_programs_agree_on_other_random_rows(one: Case, seed: int) -> None:
         (case("texts", lambda: make_pipeline(TfidfVectorizer(), LogisticRegression()), LINES, Y), "TfidfVectorizer"),
         (case("targets", lambda: _behind(TargetEncoder(), "colour"), MIXED, THREE_OF_MIXED), "for several classes"),
         (case("nullable", lambda: _behind(SimpleImputer(), "count"), MIXED, Y), "SimpleImputer over texts"),
-        (case("nullable alone", LGBMClassifier, MIXED[["count"]], Y), "column 'count' has dtype Int64"),
+        (case("nullable alone", LGBMClassifier, MIXED[["count"]], Y), "'count' has dtype Int64"),
         (
             case("two kinds", lambda: make_pipeline(OPEN, LogisticRegression()), MIXED[["colour", "length"]], Y),
             "over fractions together with texts",
@@ -113,7 +123,7 @@ def test_a_model_without_a_program_has_the_reason(one: Case, reason: str) -> Non
 
 
 class Own(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """A subclass that predicts in another way."""
+    """A subclass whose probabilities are in the reverse order."""
 
     def predict_proba(self, X: Any) -> Any:
         return super().predict_proba(X)[:, ::-1]
@@ -143,7 +153,7 @@ def test_a_threshold_that_is_one_unit_off_is_found(name: str, monkeypatch: pytes
 
 
 def _shifted(program: Program) -> Program:
-    """The same with one threshold, that of the first split, a unit lower: what lies on it goes the other way."""
+    """Return the program with the threshold of its first split one unit lower: a row on it goes the other way."""
     if not hasattr(program.head, "nodes"):
         return program
     nodes = program.head.nodes.copy()
@@ -153,7 +163,7 @@ def _shifted(program: Program) -> Program:
 
 
 def _met(threshold: float) -> float:
-    """The greatest number that goes left: scikit-learn's trees are handed single precision."""
+    """Return the greatest number that goes left: scikit-learn's trees get single precision."""
     single = np.float32(threshold)
     return float(single if single <= threshold else np.nextafter(single, np.float32(-np.inf)))
 
@@ -169,18 +179,18 @@ def test_more_splits_than_can_be_tried_are_not_admitted(monkeypatch: pytest.Monk
 
 
 def test_a_tolerance_admits_single_precision() -> None:
-    """What differs by rounding is admitted where the publisher model for it, and nowhere else."""
+    """A program that differs by rounding is admitted only if the tolerance of the publisher permits it."""
     one = case("single", lambda: make_pipeline(StandardScaler(), LogisticRegression()), NUMBERS.astype("float32"))
 
     strict, loose = one.compiled(tolerance=0.0), one.compiled(tolerance=1e-4)
 
     assert strict.execution.choice == {1: "sklearn"}
-    assert "tolerance 0" in strict.execution.candidates[1].refused
+    assert "tolerance 0)" in strict.execution.candidates[1].refused
     assert set(loose.execution.choice.values()) == {"numpy"}
 
 
 def test_a_model_that_refuses_nulls_still_does() -> None:
-    """A program takes no more than its estimator: where training saw no null, neither has a way for one."""
+    """A program refuses nulls and too large numbers if its estimator does."""
     compilation = case("boosting", lambda: GradientBoostingClassifier(n_estimators=3)).compiled()
 
     program = next(iter(unpack(compilation.programs or b"").values()))
@@ -190,14 +200,14 @@ def test_a_model_that_refuses_nulls_still_does() -> None:
         program.predict(np.array([[1e39, 0.0, 0.0, 0.0]]), probabilities=True)
 
 
-def test_nothing_is_compiled_of_no_rows_of_a_kind() -> None:
+def test_an_imputer_that_drops_a_column_is_not_compiled() -> None:
     """A column that is null throughout has no statistics, and so no replay."""
     X = pd.DataFrame(HOLED).assign(d=np.nan)
 
     with pytest.warns(UserWarning, match="Skipping features"):
         compilation = Case("empty", lambda: make_pipeline(SimpleImputer(), LogisticRegression()), X, TWO).compiled()
 
-    assert "SimpleImputer that drops a column" in compilation.execution.candidates[1].refused
+    assert "drops a column" in compilation.execution.candidates[1].refused
 
 
 def test_a_program_that_fails_does_not_prevent_publishing(monkeypatch: pytest.MonkeyPatch) -> None:
