@@ -1,4 +1,4 @@
-"""Archives and documents sent as CSV to the running server: told by their first bytes, and never unpacked."""
+"""Archives and documents sent as CSV to the running server: recognised by their first bytes, and never unpacked."""
 
 import bz2
 import gzip
@@ -83,7 +83,7 @@ FOREIGN = {
     "SQLite": (_database(), "SQLite"),
 }
 
-# First columns whose names begin as an archive does.
+# Names of a first column that begin like an archive.
 LETTERS = "PK PK00PK PAR1 PARE PAR1_a ORC Obj Rar! Rar 7z LZIP MSCF ARROW1 FEA1 HDF BZh9 BZh9x BZh91AY&SY %PDF %PDF-1.7"
 NAMES = [*LETTERS.split(), "%PDF-1.7 a", "BZh91AY&SYabcd", "P*M", "(x", "]", "\x1f", "SQLite format 3", "Ð", "þ"]
 
@@ -92,18 +92,18 @@ def _form(api: Api, body: bytes) -> httpx2.Response:
     return api.server.client.post(UPLOAD, files={"file": ("rows.csv", body, "text/csv")}, headers=api.headers)
 
 
-@pytest.mark.parametrize(("body", "told"), FOREIGN.values(), ids=FOREIGN)
-def test_an_archive_or_a_document_is_415(api: Api, body: bytes, told: str) -> None:
-    """As a body and as a form's file it is refused for what it is, with the advice what to send."""
+@pytest.mark.parametrize(("body", "detail"), FOREIGN.values(), ids=FOREIGN)
+def test_an_archive_or_a_document_is_415(api: Api, body: bytes, detail: str) -> None:
+    """As a body and as the file of a form it is refused, and the detail names the format and what to send instead."""
     for answer in (api.post_csv(body), _form(api, body)):
         assert answer.status_code == 415
         assert slug(answer) == "unsupported-media-type"
-        assert told in answer.json()["detail"]
+        assert detail in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_a_column_may_be_named_as_archives_begin(api: Api, name: str) -> None:
-    """Letters alone make no archive: it takes the bytes that no text has."""
+    """A header that begins with the letters of a format is text, unless bytes follow that no text has."""
     body = table(f"1,{LINE}", header=f"{quoted(name)},{HEADER}")
 
     for answer in (api.post_csv(body), _form(api, body)):
@@ -112,8 +112,8 @@ def test_a_column_may_be_named_as_archives_begin(api: Api, name: str) -> None:
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\n\xff", b",\xe9"])
 @pytest.mark.parametrize("start", [b"PAR1", b"ORC", b"PK", b"BZh9", b"%PDF", b"Rar!", b"ustar"])
-def test_text_that_begins_so_is_refused_for_what_it_lacks(api: Api, start: bytes, end: bytes) -> None:
-    """Without those bytes it is a text, whose encoding or columns are what is wrong with it."""
+def test_text_that_begins_like_an_archive_is_refused_as_text(api: Api, start: bytes, end: bytes) -> None:
+    """Without bytes that no text has, the error is that of the encoding or of the columns."""
     answer = api.post_csv(start + end)
 
     assert answer.status_code == 422
@@ -124,7 +124,7 @@ def test_text_that_begins_so_is_refused_for_what_it_lacks(api: Api, start: bytes
     "archive", [zipped(), gzip.compress(b"x"), zipped(content=b"a" * 2**20)], ids=["zip", "gzip", "bomb"]
 )
 def test_an_archive_behind_a_table_is_not_text(api: Api, archive: bytes) -> None:
-    """A file that is a table at its beginning and an archive at its end is 422 as a whole, with the byte."""
+    """A table with an archive at its end is 422 as a whole, and the detail has the position of the invalid byte."""
     rows = table(LINE)
 
     answer = api.post_csv(rows + archive)
@@ -133,8 +133,8 @@ def test_an_archive_behind_a_table_is_not_text(api: Api, archive: bytes) -> None
     assert 0 < int(answer.json()["detail"].rsplit("byte ", 1)[1].split()[0]) - len(rows) < len(archive)
 
 
-def test_a_plain_archive_behind_a_table_is_text(api: Api) -> None:
-    """Rows are read as far as they are text, and what an archive would do with them does not matter."""
+def test_names_of_archive_formats_below_a_table_are_text(api: Api) -> None:
+    """Later lines that begin like an archive are rows, each with an error of its own."""
     answer = api.post_csv(table(LINE, "%PDF-1.1", "BZh91AY&SY", "PK", "7z"))
 
     assert column(answer, "prediction") == ["setosa", "", "", "", ""]
@@ -159,12 +159,12 @@ def test_archives_in_archives_are_not_opened(api: Api) -> None:
 
 
 @given(start=st.sampled_from(NAMES), rest=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=600))
-def test_what_is_text_is_no_archive(start: str, rest: str) -> None:
-    """No header without control characters is taken for something else, whatever it begins with."""
+def test_text_is_never_taken_for_an_archive(start: str, rest: str) -> None:
+    """A header without control characters is accepted as text, whatever it begins with."""
     check_text(io.BytesIO(f"{start},{rest}".encode()))
 
 
-def test_a_long_name_is_no_tar() -> None:
-    """The word that makes a tar may stand where a tar has it, as long as it is a word."""
+def test_a_long_name_is_not_taken_for_a_tar() -> None:
+    """`ustar` at the position where a tar archive has it is accepted within a text."""
     for end in (",a\n", "  ,a\n", " 00,a\n"):
         check_text(io.BytesIO(b"x" * 257 + b"ustar" + end.encode()))

@@ -1,4 +1,4 @@
-"""A server over a store in which others have left what they would like it to run, and callers who ask for paths."""
+"""A server whose store contains code of attackers, and clients who request paths as names of models."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from tests.support.version_folders import Mute, Quitter, Trap, amend, put, seal,
 from train import publish
 from train.recipes import iris
 
-# Loaded by Python before anything of ours: notes every file and folder that the process opens from then on.
+# Python runs this before the project's code: it records every file and folder that the process opens.
 _NOTES = """
 import os, sys
 _notes = os.open(os.environ["TEST_NOTES"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -38,12 +38,12 @@ sys.addaudithook(_note)
 
 
 def _replay(folder: Path) -> None:
-    """The first version in the place of the second, its signature included."""
+    """Replace the second version by the first one, its signature included."""
     shutil.copytree(folder.parent / "1", folder, dirs_exist_ok=True)
 
 
 def _reseal(folder: Path) -> None:
-    """What somebody does who can write everything, and not sign."""
+    """Replace the model and its digest, as an attacker who can write to the store but not sign."""
     signed = (folder / SIGNATURE).read_bytes()
     seal(folder, MODEL, tiny_models.pickle(Trap(str(folder.parent.parent / "sprung"))))
     (folder / SIGNATURE).write_bytes(signed)
@@ -60,7 +60,7 @@ def _link(folder: Path) -> None:
 
 
 def _drop(folder: Path) -> None:
-    """A model, and nothing that says whose."""
+    """Leave only the file of a model, without manifest and signature."""
     shutil.rmtree(folder)
     folder.mkdir()
     (folder / MODEL).write_bytes(tiny_models.pickle(Trap(str(folder.parent.parent / "sprung"))))
@@ -90,7 +90,7 @@ def rename(folder: Path, model: str) -> None:
     amend(folder, lambda manifest: manifest.update(model=model))
 
 
-# What is done to the second version of a model, and by which name the server tells of it.
+# Each model's name, what is done to its second version, and the error code that the server reports.
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "dropped": (_drop, "artifact-untrusted"),
     "unsigned": (_unsign, "artifact-untrusted"),
@@ -127,7 +127,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @dataclass(frozen=True)
 class Hostile:
-    """The server, and what it opened so far."""
+    """The server, its store, and the log of the files that it has opened."""
 
     api: Api
     root: Path
@@ -136,11 +136,11 @@ class Hostile:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
-    """A good model, and one for each way to spoil a second version, to which a challenger points."""
+    """A valid model, and one model per attack, whose spoiled second version is its challenger."""
     folder = tmp_path_factory.mktemp("hostile")
     store = Store(folder / "store")
     tiny_models.make().publish(store, model="good")
-    # Each is a copy, its name signed: to publish two versions of all of them takes longer than to spoil them.
+    # Each is a copy that is signed under its own name, which is faster than to publish two versions of each.
     tiny_models.make().publish(store, model="good", promote=False)
     for model, (spoil, _) in BAD.items():
         shutil.copytree(store.root / "good", store.root / model)
@@ -158,16 +158,16 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
         yield Hostile(Api(running, running.bearer()), store.root, folder / "notes")
 
 
-def test_a_bad_version_takes_nothing_with_it(hostile: Hostile) -> None:
-    """Whatever is wrong with one version, the server starts, and the version beside it answers."""
+def test_a_bad_version_does_not_affect_others(hostile: Hostile) -> None:
+    """Whatever is wrong with a version, the server starts, and the other version of the model predicts."""
     for model in ("good", *BAD):
         answer = hostile.api.predict([[1.0, 2]], f"/api/v1/models/{model}/predict")
         assert (answer.status_code, answer.json().get("predictions")) == (200, ["short"]), model
 
 
 @pytest.mark.parametrize("model", BAD)
-def test_a_bad_version_is_told_by_its_name(hostile: Hostile, model: str) -> None:
-    """Whoever may read models sees the code, the log has it in one line, and the audit in another."""
+def test_a_bad_version_is_reported_with_its_code(hostile: Hostile, model: str) -> None:
+    """Callers who may read models see the error code, and the log and the audit have one line each."""
     code = BAD[model][1]
     shown = hostile.api.get(f"/api/v1/models/{model}").json()
 
@@ -182,8 +182,8 @@ def test_a_bad_version_is_told_by_its_name(hostile: Hostile, model: str) -> None
     assert (audit["logger"], audit["version"], audit["code"]) == ("serve.audit", 2, code)
 
 
-def test_a_bad_version_is_not_asked(hostile: Hostile) -> None:
-    """A caller who names it gets 503 and no reason."""
+def test_a_bad_version_does_not_predict(hostile: Hostile) -> None:
+    """A prediction request for a bad version is 503 without the reason."""
     for model, (_, code) in BAD.items():
         answer = hostile.api.predict([[1.0, 2]], f"/api/v1/models/{model}/predict", version="challenger")
         assert (answer.status_code, slug(answer)) == (503, "model-unavailable")
@@ -191,7 +191,7 @@ def test_a_bad_version_is_not_asked(hostile: Hostile) -> None:
 
 
 def test_both_versions_of_a_library_are_named(hostile: Hostile) -> None:
-    """Who may read models is told what fitted it, and what is installed."""
+    """Callers who may read models see the version of the library that fitted the model and the installed one."""
     [minor] = hostile.api.get("/api/v1/models/other-minor").json()["unavailable"]
     [major] = hostile.api.get("/api/v1/models/other-major").json()["unavailable"]
 
@@ -200,8 +200,8 @@ def test_both_versions_of_a_library_are_named(hostile: Hostile) -> None:
 
 
 @pytest.mark.parametrize("model", ["empty", "truncated", "random", "csv", "dict", "mute"])
-def test_of_what_cannot_be_loaded_the_kind_is_told(hostile: Hostile, model: str) -> None:
-    """The reason's class and the file's name, and nothing of what the file holds."""
+def test_a_model_that_cannot_be_loaded_is_reported_without_its_content(hostile: Hostile, model: str) -> None:
+    """The detail has the name of the file and the class of the error, and nothing of the content."""
     [missing] = hostile.api.get(f"/api/v1/models/{model}").json()["unavailable"]
 
     assert missing["detail"].startswith(f"{MODEL} ")
@@ -209,16 +209,16 @@ def test_of_what_cannot_be_loaded_the_kind_is_told(hostile: Hostile, model: str)
 
 
 @pytest.mark.parametrize("model", ["pipe-of-pointers", "link-of-model"])
-def test_a_model_that_cannot_be_looked_into_is_told(hostile: Hostile, model: str) -> None:
-    """A pipe for its pointers, or a link for its folder: none of its versions is served, and no start hangs on it."""
+def test_an_unreadable_model_is_reported(hostile: Hostile, model: str) -> None:
+    """With a pipe as aliases.json or a link as folder, no version is served, and the start does not hang."""
     shown = hostile.api.get(f"/api/v1/models/{model}").json()
 
     assert [(missing["version"], missing["code"]) for missing in shown["unavailable"]] == [(None, "artifact-path")]
     assert shown["versions"] == []
 
 
-def test_nothing_of_it_ran(hostile: Hostile) -> None:
-    """What the traps would have made is not there, and the process opened no file that is not the store's own."""
+def test_no_code_of_a_bad_version_runs(hostile: Hostile) -> None:
+    """No trap has made its folder, and in the store the process opened no path but the store itself."""
     opened = {line.split(" ", 1)[1].strip("'\"") for line in hostile.notes.read_text().splitlines()}
 
     assert not (hostile.root / "sprung").exists()
@@ -274,7 +274,7 @@ BODY = b'{"instances": [[1.0, 2]]}'
 
 
 def status(api: Api, target: str, body: bytes | None = None, kind: str = "application/json") -> int:
-    """What is answered to this very target: a client for people would resolve its dots."""
+    """Return the status for exactly this target; other HTTP clients would resolve its dots."""
     connection = HTTPConnection("127.0.0.1", api.server.port, timeout=30)
     with closing(connection):
         headers = {**api.headers, "Content-Type": kind}
@@ -283,18 +283,18 @@ def status(api: Api, target: str, body: bytes | None = None, kind: str = "applic
 
 
 @pytest.mark.parametrize("path", ["", "/predict", "/predict/csv"])
-def test_a_name_that_is_none_is_404_and_reaches_no_disk(hostile: Hostile, path: str) -> None:
-    """Whatever a model or a version is called, it is looked up in memory: no file is opened, no folder listed."""
+def test_an_unknown_name_is_404_without_access_to_the_disk(hostile: Hostile, path: str) -> None:
+    """Names of models and versions are looked up in memory: no file is opened and no folder is listed."""
     kind, body = ("text/csv", b"length,leaves\n1,2\n") if "csv" in path else ("application/json", BODY)
 
-    def ask(model: str, **params: str) -> int:
+    def request(model: str, **params: str) -> int:
         target = f"/api/v1/models/{model}{path}" + (f"?{urlencode(params)}" if params else "")
         return status(hostile.api, target, body if path else None, kind)
 
-    warm = ask("nobody"), ask("good", version="7")
+    warm = request("unknown"), request("good", version="7")
     before = hostile.notes.read_bytes()
-    models = {model: ask(model) for model in MODELS}
-    versions = {version: ask("good", version=version) for version in VERSIONS if path and len(version) < 100}
+    models = {model: request(model) for model in MODELS}
+    versions = {version: request("good", version=version) for version in VERSIONS if path and len(version) < 100}
 
     assert warm == (404, 404 if path else 200)
     assert set(models.values()) == {404}, models
@@ -302,8 +302,8 @@ def test_a_name_that_is_none_is_404_and_reaches_no_disk(hostile: Hostile, path: 
     assert hostile.notes.read_bytes() == before
 
 
-def test_no_series_is_made_of_a_name_that_is_none(hostile: Hostile) -> None:
-    """Metrics know the models that there are."""
+def test_an_unknown_name_adds_no_time_series(hostile: Hostile) -> None:
+    """Only names of existing models are labels of metrics."""
     for model in MODELS:
         status(hostile.api, f"/api/v1/models/{model}/predict", BODY)
 
@@ -314,7 +314,7 @@ def test_no_series_is_made_of_a_name_that_is_none(hostile: Hostile) -> None:
 
 
 def test_a_version_of_other_libraries_may_be_loaded_with_a_warning(hostile: Hostile, tmp_path: Path) -> None:
-    """With SEPAL_VERSIONS=warn it answers; the log says what differs, and a metric counts it."""
+    """With SEPAL_VERSIONS=warn the version predicts; the log has the difference, and a metric counts it."""
     env = environment(
         artifacts=hostile.root, state=tmp_path, versions="warn", log_format="json", expose="docs,metrics,values"
     )
@@ -336,7 +336,7 @@ def test_a_version_of_other_libraries_may_be_loaded_with_a_warning(hostile: Host
 
 @pytest.mark.parametrize("model", ["unsigned", "bit-of-model", "replayed", "mute", "other-minor", "doubled"])
 def test_a_bad_version_is_not_promoted(hostile: Hostile, model: str) -> None:
-    """The command loads it as a server would, says in one line what is wrong, and the champion stays."""
+    """`promote` loads it as a server would, prints the error in one line, and the champion stays."""
     env = environment(artifacts=hostile.root)
 
     ended = run("artifacts", "promote", f"{model}@2", env=env)
@@ -347,8 +347,8 @@ def test_a_bad_version_is_not_promoted(hostile: Hostile, model: str) -> None:
     assert sys.executable not in ended.stderr
 
 
-def test_a_key_that_breaks_later_is_told_without_its_path(tmp_path: Path) -> None:
-    """Whoever may read models learns that a key is none, and not where the server keeps it."""
+def test_a_damaged_key_is_reported_without_its_path(tmp_path: Path) -> None:
+    """The reported failure has the code of an invalid key, but neither its path nor its file name."""
     file = tmp_path / "keys" / "signing.key"
     generate(file)
     store = Store(tmp_path / "store", keys=Keys((), file, is_own=True))
@@ -363,8 +363,8 @@ def test_a_key_that_breaks_later_is_told_without_its_path(tmp_path: Path) -> Non
     assert "signing.key" not in served.failures[1].detail
 
 
-def test_a_setosa_does_not_become_a_virginica(tmp_path: Path) -> None:
-    """Columns of iris that were reversed and signed are refused, although the program that answers takes any order."""
+def test_reversed_columns_are_refused_although_they_are_signed(tmp_path: Path) -> None:
+    """Reversed columns of iris are refused although its program accepts columns in any order."""
     store = Store(tmp_path / "store")
     X, y = iris.RECIPE.load()
     with untraced():

@@ -15,9 +15,9 @@ JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 PREDICT, UPLOAD, TOKEN = "/api/v1/predict", "/api/v1/predict/csv", "/api/v1/token"
 HEADER = b"sepal_length,sepal_width,petal_length,petal_width\n"
-# Every package that is installed, by the name under which it is imported, where that is not a word of ours.
+# The import names of all installed packages, except those that are also words of the API.
 LIBRARIES = {name for name in packages_distributions() if len(name) > 4 and name.islower()} - {"limits", "multipart"}
-TELLS = re.compile(
+REVEALING = re.compile(
     rb"Traceback|File \"|line \d+, in|site-packages|\.py\b|/home/|/tmp/|/app/|0x[0-9a-f]{6}|<[a-z_.]+ object|"
     rb"SELECT |INSERT |sqlite|psycopg|postgres|Error:|Exception|\b\d+\.\d+\.\d+\b|__\w+__"
 )
@@ -50,7 +50,7 @@ def _requests() -> Iterator[tuple[str, str, dict[str, str], bytes]]:
 
 @pytest.mark.parametrize(("method", "path", "headers", "body"), list(_requests()))
 @pytest.mark.parametrize("is_known", [True, False])
-def test_an_error_tells_nothing_of_the_server(
+def test_an_error_reveals_nothing_about_the_server(
     api: Api, method: str, path: str, headers: dict[str, str], body: bytes, is_known: bool
 ) -> None:
     """No response contains a traceback, path, module, library, version, statement or value of the request."""
@@ -58,10 +58,10 @@ def test_an_error_tells_nothing_of_the_server(
 
     answer = api.server.client.request(method, path, headers=given, content=body)
 
-    told = answer.content + repr(list(answer.headers.items())).encode()
+    response = answer.content + repr(list(answer.headers.items())).encode()
     assert answer.status_code < 500
-    assert TELLS.search(told) is None
-    assert not set(re.findall(rb"[a-z_]{5,}", told)) & {name.encode() for name in LIBRARIES}
+    assert REVEALING.search(response) is None
+    assert not set(re.findall(rb"[a-z_]{5,}", response)) & {name.encode() for name in LIBRARIES}
     assert _value_is_kept(answer)
     assert "server" not in answer.headers
 

@@ -23,8 +23,8 @@ LOGINS = {
     "the name twice": (b"username=ada&username=developer&password=x", 400),
     "the password twice": (b"username=ada&password=x&password=y", 400),
     "the grant twice": (b"grant_type=password&grant_type=password&username=ada&password=x", 400),
-    "a percent that is none": (b"username=%zz&password=%", 400),
-    "no UTF-8": (b"username=%ff%fe&password=%c0%80", 400),
+    "an invalid percent escape": (b"username=%zz&password=%", 400),
+    "invalid UTF-8": (b"username=%ff%fe&password=%c0%80", 400),
     "NUL": (b"username=a%00&password=b", 400),
 }
 
@@ -60,7 +60,7 @@ UPLOADS = {
 
 
 @pytest.mark.parametrize(("form", "status"), LOGINS.values(), ids=LOGINS)
-def test_a_login_made_to_do_harm_is_refused_at_once(api: Api, form: bytes, status: int) -> None:
+def test_a_malicious_login_is_refused_at_once(api: Api, form: bytes, status: int) -> None:
     """Many or large fields take little time, and repeated fields are refused."""
     before_s = api.server.cpu_s
 
@@ -77,12 +77,12 @@ def test_a_login_made_to_do_harm_is_refused_at_once(api: Api, form: bytes, statu
 
 @pytest.fixture(scope="module", autouse=True)
 def _arrow_is_loaded(api: Api) -> None:
-    """The first CSV of a server loads Arrow."""
+    """Send a CSV first, because the first one of a server loads Arrow."""
     assert api.post_csv(TABLE).status_code == 200
 
 
 @pytest.mark.parametrize(("form", "statuses"), UPLOADS.values(), ids=UPLOADS)
-def test_a_form_made_to_do_harm_takes_little(api: Api, form: bytes, statuses: set[int]) -> None:
+def test_a_malicious_form_takes_few_resources(api: Api, form: bytes, statuses: set[int]) -> None:
     """Every form takes little time and memory, and leaves no file."""
     before_s, before = api.server.cpu_s, api.server.memory_mib()
 
@@ -102,7 +102,7 @@ def _open_uploads(pid: int) -> list[str]:
 
 
 @pytest.mark.parametrize("boundary", ["x" * 10_240, "\xe4", '"x'])
-def test_a_boundary_that_is_none_is_400(api: Api, boundary: str) -> None:
+def test_an_invalid_boundary_is_400(api: Api, boundary: str) -> None:
     """A long or invalid boundary is refused."""
     kind = f"multipart/form-data; boundary={boundary}".encode("latin-1")
 

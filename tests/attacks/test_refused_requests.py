@@ -10,7 +10,7 @@ from tests.support.bodies import LINE, instances, table
 from tests.support.raw_http import exchange, request
 from tests.support.server import Api
 
-# What would break a line, colour a terminal or fill a disk, where a log repeats it.
+# Texts that would break a line, colour a terminal or fill a disk if a log contained them unchanged.
 HOSTILE = ['\n{"level":"error"}', "\x1b[31mred", "\u2028", '"}', "\\", "a" * 2**20]
 
 
@@ -23,7 +23,7 @@ def test_a_refusal_costs_no_memory(api: Api, name: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=["a line", "a colour", "U+2028", "an end", "a backslash", "a MiB"])
-def test_whatever_is_sent_a_line_is_a_line(api: Api, text: str) -> None:
+def test_a_refused_request_is_one_log_line(api: Api, text: str) -> None:
     """Names, CSV headers, user agents and paths are logged as short JSON lines, one each."""
     before = len(api.server.lines)
     sent = text.encode()
@@ -48,7 +48,7 @@ def test_whatever_is_sent_a_line_is_a_line(api: Api, text: str) -> None:
     assert max(map(len, lines)) < 8192
 
 
-def test_strangers_cannot_make_series(api: Api) -> None:
+def test_refused_requests_add_a_bounded_number_of_time_series(api: Api) -> None:
     """Random paths, methods and media types add a bounded number of time series, without unknown paths."""
     for number in range(200):
         api.get(f"/random/{number}")

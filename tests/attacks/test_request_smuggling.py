@@ -84,7 +84,7 @@ def _own_answers(port: int, name: str) -> None:
 
 
 @pytest.mark.parametrize("sent", HOSTILE.values(), ids=HOSTILE)
-def test_nobody_gets_the_answer_to_anothers_request(front: int, sent: bytes) -> None:
+def test_a_client_never_gets_the_response_to_another_request(front: int, sent: bytes) -> None:
     """After each attack, while its connection is still open, three other clients get their own responses."""
     _own_answers(front, "before")
     with connect(front) as hostile:
@@ -97,7 +97,7 @@ def test_nobody_gets_the_answer_to_anothers_request(front: int, sent: bytes) -> 
 @pytest.mark.parametrize(
     "name", ["length, then chunks", "chunks, then length", "chunks twice", "xchunked", "two lengths", "a vertical tab"]
 )
-def test_what_nginx_refuses_we_refuse_too(api: Api, front: int, name: str) -> None:
+def test_the_server_refuses_every_attack_that_nginx_refuses(api: Api, front: int, name: str) -> None:
     """Server and nginx refuse each attack separately; nginx answers 501 where the server answers 400."""
     refused = {_answer(port, HOSTILE[name])[0] for port in (front, api.server.port)}
 

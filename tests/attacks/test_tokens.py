@@ -109,16 +109,16 @@ def test_attacks_are_refused_over_http(attacked: Server, name: str) -> None:
     """Every attack that fits into a header is 401 with the same body and a challenge."""
     kind = kinds()[name]
     tokens = [token for _, token in attacks(kind)][::3] + list(mutations(kind, count=MUTATED_OVER_HTTP, seed=11))
-    sent, told = 0, set()
+    sent, problems = 0, set()
     for token in tokens:
         if token.isascii() and token.isprintable() and token == token.strip() and len(token) < 9000:
             answer = attacked.client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, REFUSED), token
-            told.add(json.dumps({**answer.json(), "instance": ""}))
+            problems.add(json.dumps({**answer.json(), "instance": ""}))
             sent += 1
 
     assert sent > 100
-    assert len(told) == 1
+    assert len(problems) == 1
 
 
 REASONS = {

@@ -1,4 +1,4 @@
-"""A hundred rows of every kind of model over HTTP, three ways, against the estimator asked without any code of ours."""
+"""A hundred rows of every kind of model, sent in three ways, get the offline predictions of the estimator."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ TOLERANCE = 1e-9
 
 @pytest.fixture(scope="module")
 def brought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, dict[str, Brought]]]:
-    """A server for all of them."""
+    """A server for all models of `MODELS`."""
     store = tmp_path_factory.mktemp("brought")
     models = {name: make() for name, make in MODELS.items()}
     with untraced():
@@ -35,7 +35,7 @@ def brought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, dic
 
 @dataclass(frozen=True)
 class Case:
-    """A model, a hundred of its rows under its column names, and what it says of them offline."""
+    """A model, a hundred of its rows under its column names, and their offline predictions."""
 
     api: Api
     model: Brought
@@ -45,19 +45,19 @@ class Case:
 
     @property
     def path(self) -> str:
-        """Where the model is asked."""
+        """The path of the model's predictions."""
         return f"/api/v1/models/{self.model.name}/predict"
 
     @property
     def rows(self) -> list[list[Any]]:
-        """The rows as JSON can carry them."""
+        """The rows as JSON values."""
         columns = [
             [None if pd.isna(value) else value for value in self.frame[name].tolist()] for name in self.frame.columns
         ]
         return [list(row) for row in zip(*columns, strict=True)]
 
     def agrees(self, labels: list[Any], probabilities: ArrayLike | None) -> bool:
-        """Whether an answer is the offline one: labels equal, numbers within the tolerance."""
+        """Return whether predictions equal the offline ones; numbers may differ within the tolerance."""
         if not hasattr(self.model.estimator, "classes_"):
             return bool(np.allclose(labels, self.labels, rtol=TOLERANCE, atol=TOLERANCE))
         apart = np.abs(np.asarray(probabilities) - self.probabilities).max()
@@ -74,11 +74,11 @@ def case(request: pytest.FixtureRequest, brought: tuple[Api, dict[str, Brought]]
     frame = pd.DataFrame(rows)
     if isinstance(model.X, np.ndarray):
         frame = frame.rename(columns="x{}".format)
-    return Case(api, model, frame, model.told(rows), model.probabilities(rows))
+    return Case(api, model, frame, model.expected(rows), model.probabilities(rows))
 
 
 def test_vectors_are_answered_as_offline(case: Case) -> None:
-    """Vectors in the model's order, nulls among them, get the answers that the estimator gives by itself."""
+    """Vectors in the model's order, nulls included, get the offline predictions of the estimator."""
     answer = case.api.predict(case.rows, case.path).json()
 
     assert case.agrees(answer["predictions"], answer.get("probabilities"))
@@ -96,13 +96,13 @@ def test_named_rows_in_any_order_are_answered_as_offline(case: Case) -> None:
 
 
 def test_csv_is_answered_as_offline(case: Case) -> None:
-    """A CSV as pandas writes it, columns reversed, comes back row for row with the same answers."""
+    """A CSV as pandas writes it, columns reversed, is returned row by row with the offline predictions."""
     body = case.frame[case.frame.columns[::-1]].to_csv(index=False).encode()
 
     lines = list(csv.DictReader(io.StringIO(case.api.post_csv(body, f"{case.path}/csv").text, newline="")))
 
     classes = [name for name in (lines[0] if lines else {}) if name.startswith("probability_")]
-    told: list[Any] = [line["prediction"] for line in lines]
+    predictions: list[Any] = [line["prediction"] for line in lines]
     assert [line["error"] for line in lines] == [""] * ROWS
-    labels = told if classes else [float(number) for number in told]
+    labels = predictions if classes else [float(number) for number in predictions]
     assert case.agrees(labels, [[float(line[name]) for name in classes] for line in lines])

@@ -101,7 +101,7 @@ def test_a_login_returns_the_response_of_oauth(server: Server) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("user", ["developer", "nobody"])
+@pytest.mark.parametrize("user", ["developer", "unknown"])
 def test_a_wrong_password_and_an_unknown_user_look_the_same(server: Server, user: str) -> None:
     """Neither the status nor the message reveals whether the user exists."""
     answer = server.client.post("/api/v1/token", data={"username": user, "password": "wrong password"})

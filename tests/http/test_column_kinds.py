@@ -1,4 +1,4 @@
-"""Columns of every kind over HTTP: what passes, what is refused, and that JSON and CSV agree on it."""
+"""Columns of every kind over HTTP: which values are accepted and refused, alike in JSON and CSV."""
 
 import json
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 def test_a_good_row_is_predicted(kinds: Api) -> None:
-    """One value of each kind, by name; the classes are booleans and stay so."""
+    """A row with a value of each kind is predicted, and its boolean class is returned as a boolean."""
     answer = kinds.predict([GOOD], KINDS)
 
     assert answer.json()["predictions"] == [True]
@@ -76,14 +76,14 @@ def test_a_good_row_is_predicted(kinds: Api) -> None:
 
 
 @pytest.mark.parametrize("column", ["ratio", "count", "maybe", "colour"])
-def test_a_null_is_taken_where_training_saw_one(kinds: Api, column: str) -> None:
-    """Numbers, booleans and texts may lack, each where training had a null."""
+def test_a_null_is_accepted_if_training_had_one(kinds: Api, column: str) -> None:
+    """Numbers, booleans and texts may be null in columns that had nulls in training."""
     assert kinds.predict([{**GOOD, column: None}], KINDS).status_code == 200
 
 
 @pytest.mark.parametrize("column", ["flag", "size", "note"])
-def test_a_null_is_refused_where_training_saw_none(kinds: Api, column: str) -> None:
-    """The others may not."""
+def test_a_null_is_refused_if_training_had_none(kinds: Api, column: str) -> None:
+    """A null in a column that had none in training is an error."""
     assert slug(kinds.predict([{**GOOD, column: None}], KINDS)) == "null"
 
 
@@ -98,7 +98,7 @@ def test_a_null_is_refused_where_training_saw_none(kinds: Api, column: str) -> N
     ("ratio", "1", "not-a-number"), ("ratio", 1e39, "out-of-range"),
 ])  # fmt: skip
 def test_a_value_of_another_kind_is_refused_by_column(kinds: Api, column: str, value: object, code: str) -> None:
-    """Nothing is converted and nothing guessed: the error names the column and says what was expected."""
+    """Values are not converted; the error names the column and the expected kind."""
     answer = kinds.predict([GOOD, {**GOOD, column: value}], KINDS)
 
     assert answer.status_code == 422
@@ -107,15 +107,15 @@ def test_a_value_of_another_kind_is_refused_by_column(kinds: Api, column: str, v
     assert (mistake["row"], mistake["column"]) == (1, column)
 
 
-def test_an_unknown_category_is_told_what_is_known(kinds: Api) -> None:
+def test_the_error_of_an_unknown_category_lists_the_known_ones(kinds: Api) -> None:
     """The error lists the categories, which OpenAPI shows anyway."""
     [mistake] = kinds.predict([{**GOOD, "colour": "pink"}], KINDS).json()["errors"]
 
     assert mistake["message"].startswith("expected one of the categories that training saw: blue, green, red")
 
 
-def test_a_level_that_training_declared_and_never_saw_is_taken_or_left_unanswered(kinds: Api) -> None:
-    """It passes the check; this encoder has not learned it, so that row has no answer and its neighbour has."""
+def test_a_declared_level_without_training_rows_is_accepted(kinds: Api) -> None:
+    """The level passes the check; if the encoder refuses it, only its own row has no prediction."""
     answer = kinds.predict([GOOD, {**GOOD, "size": 12}], KINDS, on_error="report").json()
 
     assert answer["predictions"][0] is True
@@ -125,8 +125,8 @@ def test_a_level_that_training_declared_and_never_saw_is_taken_or_left_unanswere
 @pytest.mark.parametrize(("column", "cell"), [
     ("ratio", " 0.5 "), ("count", "7.0"), ("flag", "True"), ("flag", "1"), ("maybe", "FALSE"), ("size", "5"),
 ])  # fmt: skip
-def test_csv_reads_cells_as_the_values_they_mean(kinds: Api, column: str, cell: str) -> None:
-    """A CSV has texts only; by its column each is the value that JSON would have brought."""
+def test_csv_cells_are_read_as_values_of_their_column(kinds: Api, column: str, cell: str) -> None:
+    """Each cell of a CSV is read as the JSON value of its column's kind."""
     [answered] = records(_upload(kinds, {**_cells(), column: cell}))
 
     assert (answered["prediction"], answered["error"]) == ("true", "")
@@ -136,31 +136,31 @@ def test_csv_reads_cells_as_the_values_they_mean(kinds: Api, column: str, cell: 
     ("flag", "yes"), ("colour", "pink"), ("colour", " red"), ("size", "2"), ("size", "large"), ("note", ""),
     ("count", "2.5"), ("maybe", "maybe"),
 ])  # fmt: skip
-def test_csv_explains_a_cell_that_does_not_fit(kinds: Api, column: str, cell: str) -> None:
-    """The row comes back without a prediction, its error names the line and the column."""
+def test_csv_explains_an_invalid_cell(kinds: Api, column: str, cell: str) -> None:
+    """The row is returned without a prediction, and its error has the line and the column."""
     [answered] = records(_upload(kinds, {**_cells(), column: cell}))
 
     assert answered["prediction"] == ""
     assert answered["error"].startswith(f"line 2: {column}: expected ")
 
 
-def test_a_regressor_answers_numbers_and_nothing_else(kinds: Api) -> None:
-    """Neither classes nor probabilities; the numbers are those of the estimator."""
+def test_a_regressor_returns_numbers_only(kinds: Api) -> None:
+    """The response has the numbers of the estimator, and neither classes nor probabilities."""
     answer = kinds.predict([["red"], ["blue"]], AMOUNT).json()
 
     assert answer.keys() == {"model", "version", "predictions"}
     assert all(isinstance(value, float) and value > 1000 for value in answer["predictions"])
 
 
-def test_an_unknown_category_passes_where_the_publisher_said_so(kinds: Api) -> None:
-    """The encoder was made for it: all zeros, the same as offline."""
+def test_an_unknown_category_is_accepted_if_published_so(kinds: Api) -> None:
+    """The encoder ignores unknown categories, so the prediction is the offline one."""
     answer = kinds.predict([["pink"], ["mauve"]], AMOUNT).json()
 
     assert len(set(answer["predictions"])) == 1
 
 
 def test_a_bad_row_of_a_regression_is_null_and_explained(kinds: Api) -> None:
-    """With on_error=report its neighbours are predicted."""
+    """With on_error=report the other rows are predicted."""
     answer = kinds.predict([["red"], [5], ["blue"]], AMOUNT, on_error="report").json()
 
     assert [value is None for value in answer["predictions"]] == [False, True, False]
@@ -168,7 +168,7 @@ def test_a_bad_row_of_a_regression_is_null_and_explained(kinds: Api) -> None:
 
 
 def test_openapi_describes_every_kind(kinds: Api) -> None:
-    """Categories are enumerated where others are refused; each kind has its JSON type, nullable where it is."""
+    """Each kind has its JSON type, nullable columns allow null, and categories are enumerated if others are refused."""
     schemas = kinds.get("/openapi.json").json()["components"]["schemas"]
     vector, record = schemas["kinds.PredictRequest"]["properties"]["instances"]["items"]["anyOf"]
 
@@ -182,8 +182,8 @@ def test_openapi_describes_every_kind(kinds: Api) -> None:
     assert passed["type"] == ["string", "null"]
 
 
-def test_the_examples_of_openapi_are_answered(kinds: Api) -> None:
-    """What the documentation shows can be pasted, training rows or made-up ones."""
+def test_the_examples_of_openapi_are_predicted(kinds: Api) -> None:
+    """The examples of the documentation are valid requests, whether they are training rows or generated."""
     paths = kinds.get("/openapi.json").json()["paths"]
     for path in (KINDS, AMOUNT):
         examples = paths[path]["post"]["requestBody"]["content"]["application/json"]["examples"]

@@ -1,4 +1,4 @@
-"""A CSV as a whole against the running server: what is read, and what is refused before a row is answered."""
+"""A CSV as a whole over HTTP: what is read, and what is refused before a row is predicted."""
 
 import pytest
 
@@ -82,7 +82,7 @@ def wanted(api: Api) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("body", READ.values(), ids=READ)
 def test_a_table_may_be_written_in_many_ways(api: Api, body: bytes, wanted: list[dict[str, str]]) -> None:
-    """Line breaks, delimiters, quotes and blanks do not change the answer, which keeps the delimiter."""
+    """Line breaks, delimiters, quotes and blanks change no prediction, and the response keeps the delimiter."""
     answer = api.post_csv(body)
 
     delimiter = next(sign for sign in ";\t," if sign.encode() in body.splitlines()[-1] or sign == ",")
@@ -92,8 +92,8 @@ def test_a_table_may_be_written_in_many_ways(api: Api, body: bytes, wanted: list
 
 
 @pytest.mark.parametrize("body", NO_TEXT.values(), ids=NO_TEXT)
-def test_what_is_not_utf8_is_422_with_the_byte(api: Api, body: bytes) -> None:
-    """Another encoding is refused before a row is answered, and the first byte that is wrong is named."""
+def test_another_encoding_is_422_with_the_first_invalid_byte(api: Api, body: bytes) -> None:
+    """A file that is not UTF-8 is refused before any prediction, with the position of the first invalid byte."""
     answer = api.post_csv(body)
 
     assert answer.status_code == 422
@@ -111,8 +111,8 @@ def _first_wrong_byte(body: bytes) -> int:
 
 
 @pytest.mark.parametrize("place", [2**20 - 1, 2**20, 2**20 + 1, 2**20 + 2])
-def test_a_wrong_byte_is_found_wherever_it_is(api: Api, place: int) -> None:
-    """The byte is counted from the beginning, where a character is cut in two on the way too."""
+def test_an_invalid_byte_is_found_at_any_position(api: Api, place: int) -> None:
+    """Its position counts from the start of the file, also if a character is split between chunks."""
     body = table(*[LINE] * (2**16 + 2000))[: place - 2] + "é".encode() + b"\xc3("
 
     answer = api.post_csv(body)
@@ -122,8 +122,8 @@ def test_a_wrong_byte_is_found_wherever_it_is(api: Api, place: int) -> None:
 
 
 @pytest.mark.parametrize(("body", "code"), NO_TABLE.values(), ids=NO_TABLE)
-def test_a_table_that_is_wrong_as_a_whole_is_422(api: Api, body: bytes, code: str) -> None:
-    """What no row can be blamed for is refused before a row is answered."""
+def test_an_invalid_table_is_422(api: Api, body: bytes, code: str) -> None:
+    """A fault that belongs to no row is refused before a row is predicted."""
     answer = api.post_csv(body)
 
     assert answer.status_code == 422
@@ -132,8 +132,8 @@ def test_a_table_that_is_wrong_as_a_whole_is_422(api: Api, body: bytes, code: st
 
 
 @pytest.mark.parametrize("name", [*ADDED, " error ", "prediction\t"])
-def test_a_column_that_the_answer_adds_may_not_be_sent(api: Api, name: str) -> None:
-    """Two columns of one name would be a riddle: the one that was sent has to be renamed."""
+def test_a_column_that_the_response_adds_is_refused(api: Api, name: str) -> None:
+    """Two columns of one name would be ambiguous, so the client has to rename its own."""
     answer = api.post_csv(table(f"{LINE},x", header=f"{HEADER},{name}"))
 
     assert slug(answer) == "csv-columns"

@@ -1,4 +1,4 @@
-"""The rows and cells of a CSV against the running server: each answered or blamed by itself."""
+"""The rows and cells of a CSV over HTTP: each row is predicted or has its own error."""
 
 import pytest
 
@@ -31,7 +31,7 @@ NOTES = [
 
 
 def test_other_columns_pass_through(api: Api) -> None:
-    """What the model does not know comes back as it came: formulas, quotes, line breaks, blanks, any script."""
+    """Columns that the model does not have are returned unchanged, with formulas, quotes, line breaks and blanks."""
     lines = ['"' + note.replace('"', '""') + f'",{LINE},7' for note in NOTES]
 
     answer = api.post_csv(table(*lines, header=f"note,{HEADER},"))
@@ -41,8 +41,8 @@ def test_other_columns_pass_through(api: Api) -> None:
     assert column(answer, "prediction") == ["setosa"] * len(NOTES)
 
 
-def test_a_bad_row_is_told_by_its_physical_line(api: Api) -> None:
-    """Line numbers are those of the file: blank lines and line breaks in quotes count, a row counts where it begins."""
+def test_an_error_has_the_physical_line_of_its_row(api: Api) -> None:
+    """Blank lines and line breaks in quotes are counted, and a row has the number of its first line."""
     body = f'\nnote,{HEADER}\r\n"a\nb\rc",{LINE}\n\n"d\r\ne",{LINE},1\nf,5.1\n"\n",x,3.5,1.4,0.2\n'.encode()
 
     answer = api.post_csv(body)
@@ -82,8 +82,8 @@ def test_trailing_commas_everywhere_are_a_column(api: Api) -> None:
     assert column(api.post_csv(table(f"{LINE},", header=f"{HEADER},")), "prediction") == ["setosa"]
 
 
-def test_several_mistakes_of_a_row_are_all_told(api: Api) -> None:
-    """Each bad cell of a row is named with its column; what was sent is not."""
+def test_an_error_lists_all_faults_of_its_row(api: Api) -> None:
+    """Each invalid cell is named by its column; its value is not shown."""
     answer = api.post_csv(table(f",{CANARY},inf,0.2"))
 
     assert column(answer, "error")[0].split("; ") == [
@@ -121,8 +121,8 @@ def test_several_mistakes_of_a_row_are_all_told(api: Api) -> None:
         ("9" * 5000, "expected a number of at most 64 digits"),
     ],
 )
-def test_a_bad_cell_is_told(api: Api, cell: str, message: str) -> None:
-    """A cell that is no number is an error of its row, and of no other."""
+def test_an_invalid_cell_is_the_error_of_its_row(api: Api, cell: str, message: str) -> None:
+    """A cell that is not a number is an error of its own row only."""
     answer = api.post_csv(table(LINE, f'"{cell}",3.5,1.4,0.2', LINE))
 
     assert column(answer, "error") == ["", f"line 3: sepal_length: {message}", ""]
@@ -133,14 +133,14 @@ def test_a_bad_cell_is_told(api: Api, cell: str, message: str) -> None:
     ("cell", "same"), [("-" + "0" * 2000 + "5", "-5"), ("0" * 5000, "0"), ("5." + "0" * 9999, "5")]
 )
 def test_leading_and_trailing_zeros_change_nothing(api: Api, cell: str, same: str) -> None:
-    """A number is what it says, however many zeros it is written with."""
+    """A number has the same value with any number of zeros."""
     answers = column(api.post_csv(table(f"{cell},3.5,1.4,0.2", f"{same},3.5,1.4,0.2")), "probability_setosa")
 
     assert answers[0] == answers[1] != ""
 
 
-def test_rows_out_are_rows_in(api: Api) -> None:
-    """Good, bad, short and long rows all come back, in their order."""
+def test_all_rows_are_returned_in_order(api: Api) -> None:
+    """Good, bad, short and long rows are all returned, in their order."""
     kinds = [LINE, VIRGINICA, ",,,", "5.1", f"{LINE},1", "a,b,c,d", '"\n",1,1,1']
     lines = [kinds[number * 5 % 7] for number in range(700)]
 
@@ -170,7 +170,7 @@ def test_rows_out_are_rows_in(api: Api) -> None:
     ],
 )
 def test_each_kind_of_column_has_its_rules(zoo: Api, line: str, error: str) -> None:
-    """Integers, float32 and nullable columns take what JSON gives them; null is empty or what the deployment says."""
+    """Integers, float32 and nullable columns take what JSON gives them; null is the empty cell or a configured text."""
     answer = zoo.post_csv(table("5,0.5,", line, header="count,ratio,extra"))
 
     assert column(answer, "error") == ["", error and f"line 3: {error}"]
@@ -179,7 +179,7 @@ def test_each_kind_of_column_has_its_rules(zoo: Api, line: str, error: str) -> N
 
 
 def test_labels_that_are_formulas_are_defused(zoo: Api) -> None:
-    """What we write never runs in a spreadsheet; the class's column keeps its name."""
+    """A label that the server writes never runs in a spreadsheet; the column of its class keeps its name."""
     answer = zoo.post_csv(table("1", "-1", header="x"), "/api/v1/models/single/predict/csv")
 
     assert column(answer, "prediction") == ["'=1+1", "'@SUM(A1)"]
@@ -193,8 +193,8 @@ def test_labels_with_other_signs_are_defused(zoo: Api) -> None:
     assert column(answer, "prediction") == [label if label == "-1.5" else f"'{label}" for label in SIGNS]
 
 
-def test_every_cell_is_defused_where_the_deployment_says_so(zoo: Api) -> None:
-    """With SEPAL_CSV_ESCAPE=all what passes through, the header too, cannot run either; numbers stay numbers."""
+def test_every_cell_is_defused_if_configured(zoo: Api) -> None:
+    """With SEPAL_CSV_ESCAPE=all cells and names of the client cannot run either; numbers stay numbers."""
     formulas = ["=1+1", "+x", "-x", "@x", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x"]
     notes = [*formulas, "-5", "+5.5e1", "x=1", ""]
     lines = [f"-1,{quoted(note)}" for note in notes]
@@ -213,7 +213,7 @@ def test_every_cell_is_defused_where_the_deployment_says_so(zoo: Api) -> None:
 ], ids=["cell", "row", "quoted cell of many lines", "quoted cell before another"])  # fmt: skip
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_row_that_is_too_large_is_an_error_row(api: Api, large: str, end: str) -> None:
-    """After rows that are answered already, it becomes an error row with its line, and later rows are answered."""
+    """After rows that are returned already, it becomes an error row with its line, and later rows are answered."""
     good = [LINE] * (CHUNK_ROWS + 1)
 
     answer = api.post_csv(table(*good, large, VIRGINICA, "x,1,1,1", large, end=end))
@@ -227,14 +227,14 @@ def test_a_row_that_is_too_large_is_an_error_row(api: Api, large: str, end: str)
 
 
 def test_a_row_of_256_kib_after_a_good_one_is_an_error_row(api: Api) -> None:
-    """One good row, a row as long as what is read at once, and another good row: three rows come back."""
+    """A row as long as a whole chunk, between two good rows, is an error row, and the others are predicted."""
     answer = api.post_csv(table(LINE, "5.1,3.5,1.4," + "1" * CHUNK_BYTES, LINE))
 
     assert column(answer, "prediction") == ["setosa", "", "setosa"]
 
 
 def test_one_column_has_blank_lines_and_blank_cells(zoo: Api) -> None:
-    """In a table of one column an empty line is no row, and an empty text in quotes is one."""
+    """In a table of one column a blank line is skipped, and an empty text in quotes is a row."""
     answer = zoo.post_csv(table("", "1", '""', "", "-1", header="x"), "/api/v1/models/single/predict/csv")
 
     assert column(answer, "x") == ["1", "", "-1"]
@@ -243,7 +243,7 @@ def test_one_column_has_blank_lines_and_blank_cells(zoo: Api) -> None:
 
 
 def test_a_model_without_probabilities_adds_none(zoo: Api) -> None:
-    """Where the model does not say how sure it is, only its labels and the errors are added."""
+    """For a model without probabilities only labels and errors are added."""
     names = [f"x{number}" for number in range(WIDTH)]
 
     answer = zoo.post_csv(table(",".join("1" * WIDTH), header=",".join(names)), "/api/v1/models/wide/predict/csv")

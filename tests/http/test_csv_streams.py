@@ -1,4 +1,4 @@
-"""What the running server holds of a CSV on its way in and out, with callers that read slowly or go away."""
+"""Memory and files of CSV uploads and responses, with clients that read slowly or disconnect."""
 
 import json
 import socket
@@ -19,11 +19,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for 
 
 NDJSON = "application/x-ndjson"
 WIDE = "/api/v1/models/wide/predict/csv"
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 
 
 def _spools(api: Api) -> int:
-    """How many nameless files of the temporary folder the server has open."""
+    """Return the number of deleted temporary files that the server has open."""
     found = 0
     for path in Path(f"/proc/{api.server.worker}/fd").iterdir():
         # One that was closed meanwhile is not open.
@@ -33,7 +33,7 @@ def _spools(api: Api) -> int:
 
 
 def _await(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -41,7 +41,7 @@ def _await(holds: Callable[[], bool]) -> None:
 
 @contextmanager
 def _sent(api: Api, body: bytes, *, kind: str = "text/csv", length: int | None = None) -> Iterator[socket.socket]:
-    """A connection that has sent a request, whose answer is not read; it is closed at the end."""
+    """Open a connection that sends a request and does not read the response."""
     head = {**api.headers, "Host": "x", "Accept": NDJSON, "Content-Type": kind, "Content-Length": length or len(body)}
     lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
     with socket.socket() as connection:
@@ -67,8 +67,8 @@ def test_an_upload_that_breaks_off_leaves_nothing(api: Api, start: bytes) -> Non
     _await(lambda: _spools(api) == 0)
 
 
-def test_an_answer_that_nobody_reads_is_not_made_ahead(api: Api) -> None:
-    """A stalled reader costs a few blocks, however much another one is answered meanwhile, and leaves no file."""
+def test_a_response_is_not_computed_ahead_of_a_stalled_client(api: Api) -> None:
+    """A client that does not read costs a few blocks, other clients are served, and no file is left."""
     rows = 20 * BLOCK_ROWS
     body = table(*[LINE] * rows)
     before = _predicted(api)
@@ -87,7 +87,7 @@ def test_an_answer_that_nobody_reads_is_not_made_ahead(api: Api) -> None:
 @pytest.mark.parametrize(
     "lines", [["," * (WIDTH - 1)] * 3000, [",".join("a" * WIDTH)] * 1500], ids=["empty cells", "texts"]
 )
-def test_rows_full_of_mistakes_take_little_memory(zoo: Api, lines: list[str], accept: str) -> None:
+def test_rows_with_many_faults_take_little_memory(zoo: Api, lines: list[str], accept: str) -> None:
     """The error of a row has a limit, and so does the block."""
     body = table(*lines, header=",".join(f"x{place}" for place in range(WIDTH)))
     headers = {**zoo.headers, "Content-Type": "text/csv", "Accept": accept}
@@ -102,8 +102,8 @@ def test_rows_full_of_mistakes_take_little_memory(zoo: Api, lines: list[str], ac
     assert zoo.server.memory_mib(peak=True) - before < 64
 
 
-def test_some_mistakes_of_a_row_are_told(zoo: Api) -> None:
-    """As many as fit into 2,000 characters, in the order of the columns; the others are counted."""
+def test_the_error_of_a_row_lists_some_of_its_faults(zoo: Api) -> None:
+    """It has as many faults as fit into 2,000 characters, in the order of the columns, and the number of the others."""
     body = table("," * (WIDTH - 1), header=",".join(f"x{place}" for place in range(WIDTH)))
 
     [error] = column(zoo.post_csv(body, WIDE), "error")
@@ -115,7 +115,7 @@ def test_some_mistakes_of_a_row_are_told(zoo: Api) -> None:
 
 
 def test_long_names_in_every_line_take_little_memory(api: Api) -> None:
-    """A block ends sooner where every line of the answer is long."""
+    """A block has fewer rows if every line of the response is long."""
     name = "n" * 60_000
     body = table(*[f"{LINE},1"] * 1000, header=f"{HEADER},{name}")
     headers = {**api.headers, "Content-Type": "text/csv", "Accept": NDJSON}
@@ -130,15 +130,15 @@ def test_long_names_in_every_line_take_little_memory(api: Api) -> None:
     assert api.server.memory_mib(peak=True) - before < 32
 
 
-def test_an_upload_comes_through_whole(api: Api) -> None:
-    """Whether it fits into memory or goes to the disk, nothing is lost on the way in."""
+def test_an_upload_is_read_completely(api: Api) -> None:
+    """No byte is lost, whether the upload fits into memory or is stored on the disk."""
     for rows in (1, 60_000):
         answer = records(api.post_csv(table(*(f"{LINE},{row}" for row in range(rows)), header=f"{HEADER},row")))
         assert [record["row"] for record in answer] == [str(row) for row in range(rows)]
 
 
-def test_a_csv_brings_no_pandas(api: Api) -> None:
-    """Arrow imports it by itself for much that it does: a server that needs no frames would grow by 70 MiB."""
+def test_a_csv_does_not_import_pandas(api: Api) -> None:
+    """Arrow imports pandas in many functions, which would cost a server without frames 70 MiB."""
     lines = [LINE, "x,1,1,1", '"5",1,1,1', *[LINE] * 9]
     maps = Path(f"/proc/{api.server.worker}/maps")
     before = "/pandas/" in maps.read_text()

@@ -1,4 +1,4 @@
-"""How a CSV reaches the running server: forms, media types, sizes, and tables made to do harm."""
+"""How a CSV reaches the running server: forms, media types, sizes, and malicious tables."""
 
 import sys
 
@@ -17,7 +17,7 @@ UPLOAD = "/api/v1/predict/csv"
     ids=["plain", "strange name and type"],
 )
 def test_a_file_of_a_form_is_read(api: Api, files: list[tuple[str, tuple[str, bytes, str]]]) -> None:
-    """A form's field `file` is answered as a body is; what it is called does not matter."""
+    """The file of the form field `file` is read like a body, whatever its file name is."""
     answer = api.server.client.post(UPLOAD, files=files, headers=api.headers)
 
     assert answer.content == api.post_csv(table(LINE)).content
@@ -51,7 +51,7 @@ def test_another_form_is_refused(api: Api, form: dict[str, object], status: int,
 @pytest.mark.parametrize(
     "kind", ["multipart/form-data", "multipart/form-data; boundary=x", 'multipart/form-data; boundary=""']
 )
-def test_a_form_that_is_none_is_400(api: Api, kind: str) -> None:
+def test_an_invalid_form_is_400(api: Api, kind: str) -> None:
     """Without its boundary a form cannot be read."""
     answer = api.server.client.post(UPLOAD, content=table(LINE), headers={**api.headers, "Content-Type": kind})
 
@@ -73,7 +73,7 @@ def test_a_form_that_is_none_is_400(api: Api, kind: str) -> None:
     ids=str,
 )
 def test_another_content_type_is_415(api: Api, headers: dict[str, str]) -> None:
-    """Only what says that it is CSV in UTF-8, or a form, is read."""
+    """Only CSV in UTF-8 and forms are accepted."""
     answer = api.server.client.post(UPLOAD, content=table(LINE), headers={**api.headers, **headers})
 
     assert answer.status_code == 415
@@ -91,8 +91,8 @@ def test_csv_may_be_announced_in_any_spelling(api: Api, kind: str) -> None:
 
 
 def test_an_unknown_model_is_404(api: Api) -> None:
-    """A model that is not served has no CSV either."""
-    assert slug(api.post_csv(table(LINE), "/api/v1/models/nobody/predict/csv")) == "model-not-found"
+    """An upload for a model that is not served is 404."""
+    assert slug(api.post_csv(table(LINE), "/api/v1/models/unknown/predict/csv")) == "model-not-found"
 
 
 def test_an_upload_over_the_limit_is_413(api: Api) -> None:
@@ -115,8 +115,8 @@ def test_an_upload_over_the_limit_is_413(api: Api) -> None:
     ],
     ids=["digits and a letter", "digits", "a long fraction", "signs", "exponent"],
 )
-def test_a_hostile_cell_takes_no_longer_than_another(api: Api, cell: str) -> None:
-    """Whether a cell of 64 KiB is a number is found out in time proportional to its length."""
+def test_a_malicious_cell_is_parsed_in_linear_time(api: Api, cell: str) -> None:
+    """A cell of 64 KiB is parsed as a number, or refused, in time proportional to its length."""
     before_s = api.server.cpu_s
 
     answer = api.post_csv(table(f"{cell},3.5,1.4,0.2", LINE))
@@ -140,7 +140,7 @@ def test_a_hostile_cell_takes_no_longer_than_another(api: Api, cell: str) -> Non
     ],
     ids=["header", "header cell", "row", "cell", "lines", "quotes", "row of lines", "block"],
 )
-def test_a_hostile_table_takes_little_memory(api: Api, body: bytes) -> None:
+def test_a_malicious_table_takes_little_memory(api: Api, body: bytes) -> None:
     """16 MiB are never parsed into many times their size, nor into one block."""
     before = api.server.memory_mib()
 
@@ -154,8 +154,8 @@ def test_a_hostile_table_takes_little_memory(api: Api, body: bytes) -> None:
     ("query", "status", "kind"),
     [("version=999", 404, "version-not-loaded"), ("probabilities=false", 422, "invalid-request")],
 )
-def test_a_parameter_is_heeded_or_refused(api: Api, query: str, status: int, kind: str) -> None:
-    """A version that is not served is 404, and what the route does not know is 422; nothing is passed over."""
+def test_an_invalid_parameter_is_refused(api: Api, query: str, status: int, kind: str) -> None:
+    """A version that is not served is 404, and an unknown parameter is 422; none is ignored."""
     refused = api.post_csv(table(LINE), path=f"/api/v1/predict/csv?{query}")
 
     assert (refused.status_code, slug(refused)) == (status, kind)

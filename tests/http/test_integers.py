@@ -1,4 +1,4 @@
-"""Numbers given for a column of integers: taken exactly or refused, whichever path of the server reads them."""
+"""Numbers for a column of integers are read exactly or refused, on every path of the server."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from train import publish
 
 PATH = "/api/v1/models/parity/predict"
 BEYOND = 2**53
-# More rows than one in four would send a block to the slow reader for, and more bytes than the fast decoder asks for.
+# So many valid rows that a block is not read row by row, and that the body is large for the fast decoder.
 MANY = 60
 
 EXACT = {
@@ -54,7 +54,7 @@ TAKEN = ["-0.0", "-0", "0e0", "1E+2", "9223372036854775807.0", "-922337203685477
 
 @pytest.fixture(scope="module")
 def parity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server for a model that knows odd integers from even ones where a float does not."""
+    """A server for a model that distinguishes odd and even integers beyond the precision of floats."""
     numbers = np.arange(BEYOND - 20, BEYOND + 20, dtype=np.int64).repeat(2)
     X = pd.DataFrame({"ratio": np.linspace(0, 1, len(numbers)), "number": numbers})
     one_hot = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["number"]), remainder="passthrough")
@@ -102,35 +102,35 @@ WAYS: dict[str, Callable[[Api, str], str]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_an_integer_is_taken_exactly(parity: Api, way: str) -> None:
-    """However it is written, it is exactly that integer, where its float would be its neighbour's."""
+def test_an_integer_is_read_exactly(parity: Api, way: str) -> None:
+    """In any spelling the exact integer is read, also where the nearest float is another integer."""
     assert {text: WAYS[way](parity, text) for text in EXACT} == EXACT
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_not_an_integer_is_refused(parity: Api, way: str) -> None:
-    """Also where the nearest float is a whole number, and where an integer has no place in the dtype."""
+    """A fraction is refused even if its nearest float is whole, and so is an integer beyond the dtype."""
     answers = {text: WAYS[way](parity, text) for text in REFUSED}
 
     assert {text: message.partition(":")[0] for text, message in answers.items()} == REFUSED
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_zeros_exponents_and_bounds_are_taken(parity: Api, way: str) -> None:
-    """The bounds of the dtype, zero with a sign, an exponent, and any number of zeros after the point."""
+def test_zeros_exponents_and_bounds_are_accepted(parity: Api, way: str) -> None:
+    """The bounds of the dtype, a signed zero, exponents, and any number of zeros after the point are accepted."""
     assert {WAYS[way](parity, text) for text in TAKEN} <= {"odd", "even"}
 
 
-def test_hexadecimal_is_no_number(parity: Api) -> None:
-    """What Arrow would read as 16 is refused, in the fast path too."""
+def test_hexadecimal_is_refused(parity: Api) -> None:
+    """`0x10`, which Arrow would read as 16, is refused on the fast path too."""
     assert _csv(parity, "0x10", rows=2, good=MANY) == "expected a number"
 
 
 @pytest.mark.parametrize(("text", "integer"), [
     ("0e9999999", 0), ("1e308", 10**308), ("+5.", 5), (".5", None), ("1e-99999999999999999999", None),
 ])  # fmt: skip
-def test_a_literal_knows_its_integer(text: str, integer: int | None) -> None:
-    """Whatever its exponent, at no cost to speak of."""
+def test_a_literal_has_its_exact_integer(text: str, integer: int | None) -> None:
+    """The integer of a literal is found quickly for any exponent; it is None for a fraction."""
     literal = FloatLiteral(text)
 
     assert literal.integer == integer
@@ -138,8 +138,8 @@ def test_a_literal_knows_its_integer(text: str, integer: int | None) -> None:
     assert literal == float(text)
 
 
-def test_a_float_column_is_as_before(parity: Api) -> None:
-    """Next to integers that are given as floats, floats stay floats."""
+def test_a_float_column_next_to_integers_keeps_its_floats(parity: Api) -> None:
+    """Floats are unchanged next to a column whose integers are sent as floats."""
     body = json.dumps({"instances": [[0.1, 9007199254740992.0]] * 3}).encode()
 
     answer = parity.server.client.post(

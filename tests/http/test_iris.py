@@ -1,4 +1,4 @@
-"""All 150 iris rows over HTTP, three ways, against the model asked offline."""
+"""All 150 iris rows, sent over HTTP in three ways, get the offline predictions of the model."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ def rows(store: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def offline(store: Path, rows: pd.DataFrame) -> Predictions:
-    """What the published model answers in this process."""
+    """The predictions of the published model in this process."""
     return Store(store).load("iris", 1).predict(rows.to_numpy())
 
 
@@ -49,7 +49,7 @@ def test_named_rows_in_any_order_are_answered_as_offline(api: Api, rows: pd.Data
 
 
 def test_csv_is_answered_as_offline(api: Api, rows: pd.DataFrame, offline: Predictions) -> None:
-    """A CSV with its columns in another order comes back row for row, the numbers readable to the last bit."""
+    """A CSV with its columns in another order is returned row by row, with probabilities exact to the last bit."""
     body = rows[rows.columns[::-1]].to_csv(index=False).encode()
 
     lines = list(csv.DictReader(io.StringIO(api.post_csv(body).text)))

@@ -1,4 +1,4 @@
-"""JSON bodies against the running server: what is refused as a whole, with which status, and how quietly."""
+"""JSON bodies over HTTP: which are refused as a whole, with which status, and without log lines or values."""
 
 import json
 from collections.abc import Iterator
@@ -118,8 +118,8 @@ WRONG_SHAPE = {
 
 
 @pytest.mark.parametrize("body", NOT_JSON.values(), ids=NOT_JSON)
-def test_what_is_not_json_is_400(api: Api, body: bytes) -> None:
-    """A body that is no JSON in UTF-8 is refused before anybody looks at its values."""
+def test_an_invalid_json_body_is_400(api: Api, body: bytes) -> None:
+    """A body that is not JSON in UTF-8 is refused before its values are checked."""
     answer = api.post_json(body)
 
     assert answer.status_code == 400
@@ -129,7 +129,7 @@ def test_what_is_not_json_is_400(api: Api, body: bytes) -> None:
 
 @pytest.mark.parametrize("body", TOO_DEEP.values(), ids=TOO_DEEP)
 def test_deep_nesting_is_400(api: Api, body: bytes) -> None:
-    """More than 32 levels are refused wherever they are, before anything recurses into them."""
+    """More than 32 levels are refused anywhere in the body, before any code recurses into them."""
     answer = api.post_json(body)
 
     assert answer.status_code == 400
@@ -139,7 +139,7 @@ def test_deep_nesting_is_400(api: Api, body: bytes) -> None:
 
 @pytest.mark.parametrize(("body", "code"), WRONG_SHAPE.values(), ids=WRONG_SHAPE)
 def test_a_body_of_another_shape_is_422(api: Api, body: bytes, code: str) -> None:
-    """JSON that is not an object with a list of rows in it is refused as a whole, by the name of its mistake."""
+    """JSON that is not an object with a list of rows in it is refused as a whole, with a slug for its fault."""
     answer = api.post_json(body)
 
     assert answer.status_code == 422
@@ -147,22 +147,22 @@ def test_a_body_of_another_shape_is_422(api: Api, body: bytes, code: str) -> Non
     assert_refused_in_silence(api, answer)
 
 
-def test_brackets_in_texts_are_no_nesting(api: Api) -> None:
-    """Only what nests is counted: a text of brackets and escaped quotes is a text."""
+def test_brackets_in_texts_are_not_counted_as_nesting(api: Api) -> None:
+    """A text of brackets and escaped quotes adds no level."""
     answer = api.post_json(cell(json.dumps('["\\' * 1000)))
 
     assert mistakes(answer) == [(0, "petal_width", "not-a-number")]
 
 
 def test_32_levels_are_not_too_deep(api: Api) -> None:
-    """The limit itself may be reached; what is there is judged as any other cell."""
+    """A body at the limit of nesting is parsed, and the nested cell is refused like any other."""
     answer = api.post_json(cell("[" * 29 + "]" * 29))
 
     assert mistakes(answer) == [(0, "petal_width", "not-a-number")]
 
 
 def test_1000_rows_are_not_too_many(api: Api) -> None:
-    """The limit itself may be reached."""
+    """A request with as many rows as the limit is predicted."""
     answer = api.post_json(as_json([ROW] * 1000))
 
     assert answer.json()["predictions"] == ["setosa"] * 1000
@@ -190,7 +190,7 @@ def test_a_flat_vector_gets_the_advice_to_wrap_it(api: Api) -> None:
     ],
 )
 def test_another_content_type_is_415(api: Api, kind: str | None) -> None:
-    """Only what says that it is JSON in UTF-8 is read as JSON."""
+    """Only bodies with the media type of JSON in UTF-8 are read."""
     answer = api.post_json(GOOD, kind)
 
     assert answer.status_code == 415
@@ -207,7 +207,7 @@ def test_json_may_be_announced_in_any_spelling(api: Api, kind: str) -> None:
 
 
 def test_a_compressed_body_is_415(api: Api) -> None:
-    """What says that it is compressed is not taken for what it is not."""
+    """A body with a Content-Encoding is refused, and not parsed as JSON."""
     headers = {**api.headers, "Content-Type": "application/json", "Content-Encoding": "gzip"}
 
     answer = api.server.client.post("/api/v1/predict", content=GOOD, headers=headers)
@@ -223,7 +223,7 @@ def _in_pieces(size: int) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("body", [b" " * (4 * 2**20 + 1), _in_pieces(4 * 2**20)], ids=["Content-Length", "chunked"])
 def test_a_body_over_the_limit_is_413(api: Api, body: bytes) -> None:
-    """One byte over 4 MiB is too large, whether its length is announced or only found out."""
+    """One byte over 4 MiB is too large, with or without Content-Length."""
     answer = api.post_json(body)
 
     assert answer.status_code == 413
@@ -266,8 +266,8 @@ def test_a_body_at_the_limit_is_read(api: Api) -> None:
         "text",
     ],
 )
-def test_a_hostile_body_is_answered_at_once(api: Api, body: bytes) -> None:
-    """However 4 MiB are made, the time they take is in proportion to their length."""
+def test_a_malicious_body_is_answered_in_linear_time(api: Api, body: bytes) -> None:
+    """Any body of 4 MiB takes time proportional to its length."""
     before_s = api.server.cpu_s
 
     answer = api.post_json(body)

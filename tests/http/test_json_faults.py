@@ -19,8 +19,8 @@ from tests.support.bodies import (
 from tests.support.server import Api, slug
 
 
-def test_mistakes_of_several_kinds_have_a_name_of_their_own(api: Api) -> None:
-    """The problem is called after its mistakes only where they are all of one kind."""
+def test_faults_of_several_kinds_have_a_common_slug(api: Api) -> None:
+    """The problem has the slug of its faults only if all are of one kind."""
     answer = api.predict([[5.1, None, "x", 0.2]])
 
     assert slug(answer) == "invalid-instances"
@@ -39,7 +39,7 @@ def test_no_more_than_20_errors_are_listed(api: Api) -> None:
 
 
 def test_20_mistakes_are_not_truncated(api: Api) -> None:
-    """The flag says whether something was left out, and here nothing was."""
+    """The list of 20 errors is complete, and its flag for truncation is false."""
     answer = api.predict([[None] * 4] * 5)
 
     assert len(mistakes(answer)) == 20
@@ -48,8 +48,8 @@ def test_20_mistakes_are_not_truncated(api: Api) -> None:
 
 @pytest.mark.timeout(20, func_only=True)
 @pytest.mark.parametrize("cell", ['""', "null", "true", "[]", f'"{CANARY}"'])
-def test_100000_mistakes_are_told_at_once(zoo: Api, cell: str) -> None:
-    """A body full of mistakes gets a short answer, and soon."""
+def test_100000_faults_are_reported_at_once(zoo: Api, cell: str) -> None:
+    """A body with many faults gets a short response, quickly."""
     row = "[" + ",".join([cell] * WIDTH) + "]"
     body = instances("[" + ",".join([row] * 500) + "]")
     before_s = zoo.server.cpu_s
@@ -65,7 +65,7 @@ def test_100000_mistakes_are_told_at_once(zoo: Api, cell: str) -> None:
 
 @pytest.mark.parametrize("size", [100, 900 * 1024])
 def test_a_long_text_or_name_is_never_sent_back(api: Api, size: int) -> None:
-    """What was sent in place of a number stays here, and a name that is no column is cut to 64 characters."""
+    """A text in place of a number is not in the response, and an unknown name is cut to 64 characters."""
     text = CANARY * (size // len(CANARY) + 1)
 
     answers = [api.predict([[5.1, 3.5, 1.4, text]]), api.predict([RECORD | {"c" * size: 1}])]
@@ -76,7 +76,7 @@ def test_a_long_text_or_name_is_never_sent_back(api: Api, size: int) -> None:
 
 
 def test_an_unknown_name_is_escaped(api: Api) -> None:
-    """A name that was sent can neither break a line nor run as a program where it is shown."""
+    """An unknown name can neither break a line nor run as a script where it is displayed."""
     answer = api.predict([RECORD | {"a\n\x1b[31m\u2028": 1}])
 
     assert mistakes(answer) == [(0, "a\\n\\u001b[31m\\u2028", "unknown-column")]
@@ -84,7 +84,7 @@ def test_an_unknown_name_is_escaped(api: Api) -> None:
 
 @pytest.mark.parametrize("rows", [[ROW, ROW], [RECORD, dict(reversed(RECORD.items()))]], ids=["vectors", "objects"])
 def test_report_leaves_the_good_rows_alone(api: Api, rows: list[Any]) -> None:
-    """With on_error=report a bad row is null in its place, and its neighbours get bit-equal answers."""
+    """With on_error=report a bad row is null in its place, and the other rows get bit-equal predictions."""
     bad = {**RECORD, "petal_width": CANARY} if isinstance(rows[0], dict) else [5.1, 3.5, 1.4, CANARY]
 
     answer = strict_json(api.predict([rows[0], bad, None, rows[1]], on_error="report"))
@@ -97,7 +97,7 @@ def test_report_leaves_the_good_rows_alone(api: Api, rows: list[Any]) -> None:
 
 
 def test_report_lists_every_mistake(api: Api) -> None:
-    """All mistakes of all rows are reported, by row and then by column, beyond the 20 of an error too."""
+    """All mistakes of all rows are reported, by row and then by column, without the limit of 20."""
     answer = api.predict([[None] * 4] * 30 + [ROW], on_error="report")
 
     assert mistakes(answer) == [(row, name, "null") for row in range(30) for name in COLUMNS]
@@ -105,14 +105,14 @@ def test_report_lists_every_mistake(api: Api) -> None:
 
 
 def test_report_without_a_good_row_is_answered(api: Api) -> None:
-    """Where no row is good there is nothing to predict, and every place is null."""
+    """If no row is valid, all predictions are null."""
     answer = api.predict([[None] * 4, []], on_error="report").json()
 
     assert answer["predictions"] == answer["probabilities"] == [None, None]
 
 
 def test_report_needs_no_probabilities(zoo: Api) -> None:
-    """A model that has none reports as others do."""
+    """A model without probabilities reports faults as others do."""
     rows = [[0.5] * WIDTH, [None] * WIDTH]
 
     answer = zoo.predict(rows, path="/api/v1/models/wide/predict", on_error="report").json()
@@ -123,13 +123,13 @@ def test_report_needs_no_probabilities(zoo: Api) -> None:
 
 
 def test_report_without_a_mistake_says_so(api: Api) -> None:
-    """The list of errors is there, and empty."""
+    """The response has an empty list of errors."""
     assert api.predict([ROW], on_error="report").json()["errors"] == []
 
 
 @pytest.mark.parametrize("rows", [[], list(ROW), [ROW, RECORD], [[1] * 1025]], ids=["none", "flat", "mixed", "broad"])
-def test_report_does_not_excuse_the_whole(api: Api, rows: Any) -> None:
-    """What is wrong with the request as a whole is 422 with on_error=report too."""
+def test_report_does_not_accept_an_invalid_request(api: Api, rows: Any) -> None:
+    """A fault of the request as a whole is 422 with on_error=report too."""
     assert api.predict(rows, on_error="report").status_code == 422
 
 
@@ -143,7 +143,7 @@ def test_probabilities_are_left_out_on_request(api: Api) -> None:
 
 @pytest.mark.parametrize("reference", ["1", "champion"])
 def test_a_version_is_named_by_number_or_alias(api: Api, reference: str) -> None:
-    """Both mean the version in memory."""
+    """Both resolve to the loaded version."""
     assert api.predict([ROW], version=reference).json()["version"] == 1
 
 
@@ -151,7 +151,7 @@ def test_a_version_is_named_by_number_or_alias(api: Api, reference: str) -> None
     "reference", ["2", "0", "challenger", "1e9", "-1", "", "../1", "1.0", "\u00b9", "9" * 64, "9" * 5000, "a\nb"]
 )
 def test_an_unknown_version_is_404(api: Api, reference: str) -> None:
-    """What is no version in memory is not found, whatever it looks like."""
+    """A text that is not a loaded version is 404, whatever it looks like."""
     answer = api.predict([ROW], version=reference)
 
     assert answer.status_code == 404
@@ -171,7 +171,7 @@ def test_an_unknown_version_is_404(api: Api, reference: str) -> None:
     ids=["unknown", "upper case", "no boolean", "no choice", "other case", "500 unknown"],
 )
 def test_a_wrong_parameter_is_422(api: Api, query: dict[str, str]) -> None:
-    """A parameter that is not known, or not what it must be, is refused and not passed over."""
+    """An unknown parameter or an invalid value is refused, and not ignored."""
     answer = api.predict([ROW], **query)
 
     assert answer.status_code == 422
@@ -182,7 +182,7 @@ def test_a_wrong_parameter_is_422(api: Api, query: dict[str, str]) -> None:
 
 
 def mistakes_of_query(answer: Any) -> list[str]:
-    """The parameters that an answer names."""
+    """Return the parameters that an error names."""
     return [entry["column"] for entry in strict_json(answer)["errors"]]
 
 
@@ -197,14 +197,14 @@ def mistakes_of_query(answer: Any) -> list[str]:
     ],
 )
 def test_development_shows_what_was_sent(zoo: Api, value: object, shown: str) -> None:
-    """Where the deployment says so, a message ends in the value, escaped and cut to 64 characters."""
+    """If configured, a message ends with the value, escaped and cut to 64 characters."""
     answer = zoo.predict([[5, value, None]])
 
     assert answer.json()["errors"][0]["message"] == f"expected a number, got {shown}"
 
 
 def test_development_shows_what_was_sent_by_name(zoo: Api) -> None:
-    """Objects are shown as vectors are, and what is absent has no value to show."""
+    """Values of objects are shown as those of vectors, and a missing column has no value."""
     answer = zoo.predict([{"ratio": 0.5, "extra": 1}, {"count": 5.5, "ratio": 0.5, "extra": 1}, 5])
 
     assert [entry["message"] for entry in answer.json()["errors"]] == [

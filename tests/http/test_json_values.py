@@ -1,4 +1,4 @@
-"""Rows and cells of JSON against the running server: what may pass, and what not."""
+"""Rows and cells of JSON over HTTP: which are accepted, and which refused."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ SAME_VALUE = {
 
 
 def without(name: str) -> dict[str, float]:
-    """A good record but for one key."""
+    """Return a valid record without one key."""
     return {key: value for key, value in RECORD.items() if key != name}
 
 
@@ -90,8 +90,8 @@ NO_ROW: dict[str, tuple[Any, list[tuple[int, str | None, str]]]] = {
 
 
 @pytest.mark.parametrize(("literal", "code"), NO_VALUE.items(), ids=[text[:12] for text in NO_VALUE])
-def test_what_is_no_value_of_the_column_is_422(api: Api, literal: str, code: str) -> None:
-    """A cell that the column cannot hold is refused by row, column and code, and nothing is made of it."""
+def test_an_invalid_value_is_422(api: Api, literal: str, code: str) -> None:
+    """A cell that the column cannot hold is refused with row, column and code, and is not converted."""
     answer = api.post_json(cell(literal))
 
     assert answer.status_code == 422
@@ -102,7 +102,7 @@ def test_what_is_no_value_of_the_column_is_422(api: Api, literal: str, code: str
 
 @pytest.mark.parametrize(("literal", "same"), SAME_VALUE.items(), ids=[text[:12] for text in SAME_VALUE])
 def test_a_number_may_be_written_in_any_way(api: Api, literal: str, same: str) -> None:
-    """Two spellings of one number get bit-equal answers."""
+    """Two spellings of one number get bit-equal predictions."""
     answers = [api.post_json(cell(text)) for text in (literal, same)]
 
     assert answers[0].status_code == 200
@@ -110,8 +110,8 @@ def test_a_number_may_be_written_in_any_way(api: Api, literal: str, same: str) -
 
 
 @pytest.mark.parametrize(("rows", "expected"), NO_ROW.values(), ids=NO_ROW)
-def test_what_is_no_row_of_the_model_is_422(api: Api, rows: Any, expected: list[tuple[int, str | None, str]]) -> None:
-    """A row that is not exactly the model's columns is refused; nothing is guessed from its place."""
+def test_an_invalid_row_is_422(api: Api, rows: Any, expected: list[tuple[int, str | None, str]]) -> None:
+    """A row that is not exactly the model's columns is refused, and no value is matched by its position."""
     answer = api.predict(rows)
 
     assert answer.status_code == 422
@@ -147,7 +147,7 @@ MIXED_VALUES: dict[str, tuple[list[Any], str | None]] = {
 
 @pytest.mark.parametrize(("row", "code"), MIXED_VALUES.values(), ids=MIXED_VALUES)
 def test_each_kind_of_column_has_its_rules(zoo: Api, row: list[Any], code: str | None) -> None:
-    """Integers, float32 and nullable columns take what fits into them exactly, and nothing else."""
+    """Integers, float32 and nullable columns accept only values that they can hold exactly."""
     answer = zoo.predict([MIXED, row, MIXED], on_error="report").json()
 
     assert [entry["code"] for entry in answer["errors"]] == ([code] if code else [])
@@ -155,14 +155,14 @@ def test_each_kind_of_column_has_its_rules(zoo: Api, row: list[Any], code: str |
 
 
 def test_a_float32_column_gets_float32(zoo: Api) -> None:
-    """Two numbers that are one in float32 are one to the model."""
+    """Two numbers that are equal in float32 are equal for the model."""
     near, nearer = (zoo.predict([[5, value, None]]).json() for value in (0.1, 0.1 + 1e-12))
 
     assert near == nearer
 
 
 def test_classes_keep_their_json_type(zoo: Api) -> None:
-    """Booleans are answered as booleans, integers as integers, texts as texts."""
+    """Boolean, integer and text classes are returned with these JSON types."""
     answers = [
         zoo.predict([MIXED], path=f"/api/v1/models/{name}/predict").json()
         if name == "mixed"
@@ -177,14 +177,14 @@ def test_classes_keep_their_json_type(zoo: Api) -> None:
 
 @pytest.mark.parametrize("rows", [[[1], [-1.5]], [{"x": 1}, {"x": -1.5}]], ids=["vectors", "objects"])
 def test_one_column_is_a_row_as_well(zoo: Api, rows: Any) -> None:
-    """A model of a single column is asked like every other."""
+    """A model with a single column accepts rows of one value."""
     answer = zoo.predict(rows, path="/api/v1/models/single/predict").json()
 
     assert answer["predictions"] == ["=1+1", "@SUM(A1)"]
 
 
-def test_unknown_names_are_passed_over_where_the_deployment_says_so(zoo: Api) -> None:
-    """With publish(unknown_names="ignore") a surplus key changes nothing; a missing one is still a mistake."""
+def test_unknown_names_are_ignored_if_published_so(zoo: Api) -> None:
+    """With publish(unknown_names="ignore") an unknown key changes nothing; a missing one is still an error."""
     row = dict(zip(("count", "ratio", "extra"), MIXED, strict=True))
 
     answer = zoo.predict([row | {"other": CANARY}, {"count": 5, "ratio": 0.5, "other": 1}], on_error="report")
@@ -194,7 +194,7 @@ def test_unknown_names_are_passed_over_where_the_deployment_says_so(zoo: Api) ->
 
 
 def test_reordered_names_are_answered_bit_equal(api: Api) -> None:
-    """Names decide, places do not; two rows may have them in two orders."""
+    """Values are matched by name, and rows may have their names in different orders."""
     answer = api.predict([RECORD, dict(reversed(RECORD.items()))]).json()
 
     assert answer["probabilities"][0] == answer["probabilities"][1]

@@ -99,7 +99,7 @@ def test_logins_are_counted_by_address(limited: Server) -> None:
 
 def test_failures_are_counted_by_network(limited: Server) -> None:
     """Wrong passwords from one IPv6 network lock out only that network; the audit has the exact address."""
-    wrong = [login(limited, f"2001:db8:8::{number}", "wrong horse", f"nobody{number}") for number in range(6)]
+    wrong = [login(limited, f"2001:db8:8::{number}", "wrong horse", f"unknown{number}") for number in range(6)]
     other = login(limited, "2001:db8:9::1")
     audit = run("serve", "audit", "--last", "20", env=limited.env).stdout
 
@@ -133,9 +133,9 @@ def test_workers_share_a_limit(store: Path, tmp_path: Path, how: str) -> None:
     )
 
     with Server(env, [] if how == "the setting" else ["--workers", "2"]) as server:
-        told = Api(server, server.bearer()).predict([ROW]).headers["ratelimit-policy"]
+        policy = Api(server, server.bearer()).predict([ROW]).headers["ratelimit-policy"]
 
-    assert told == '"predict";q=5;w=86400'
+    assert policy == '"predict";q=5;w=86400'
 
 
 def test_a_limit_can_be_off(store: Path, tmp_path: Path) -> None:
@@ -164,11 +164,11 @@ def test_only_pages_of_named_origins_are_allowed(limited: Server, api: Api) -> N
 
 def test_a_forwarded_address_is_accepted_from_proxies_only(server: Server) -> None:
     """Without a trusted proxy, X-Forwarded-For is ignored."""
-    id_ = {"X-Request-ID": "forwarded-for-nobody"}
+    id_ = {"X-Request-ID": "forwarded-without-a-proxy"}
 
     server.client.get("/api/v1/me", headers={"X-Forwarded-For": "192.0.2.77", **id_})
 
-    assert server.line("forwarded-for-nobody")["client"] == "127.0.0.1"
+    assert server.line("forwarded-without-a-proxy")["client"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_servers_share_a_limit_and_outlive_its_redis(store: Path, tmp_path: Path
     assert took_s < 2
     assert (logged_in.status_code, slug(logged_in)) == (503, "limits-unavailable")
     assert "retry-after" in logged_in.headers
-    # Ten of the forty were used before, and one more if the question that was not answered in time was counted.
+    # Ten of the forty were used before, and one more if the call of Redis that timed out was counted.
     assert 29 <= together.count(200) <= 30
     assert together[-2:] == [429, 429]
     assert one.line("redis does not answer")

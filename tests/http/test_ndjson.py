@@ -1,4 +1,4 @@
-"""NDJSON against the running server: who gets it, and that it says what the CSV says."""
+"""NDJSON over HTTP: when it is the response, and that it has the same content as CSV."""
 
 import json
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ def assert_agree(ndjson: httpx2.Response, csv: httpx2.Response, *, delimiter: st
 
 @settings(max_examples=80, deadline=None)
 @given(data=st.data(), delimiter=st.sampled_from(",;\t"))
-def test_ndjson_says_what_csv_says(api: Api, data: st.DataObject, delimiter: str) -> None:
+def test_ndjson_has_the_same_content_as_csv(api: Api, data: st.DataObject, delimiter: str) -> None:
     """Good, bad, short and long rows, any name, any character and any delimiter: the fields are the same."""
     extra = data.draw(st.lists(names, max_size=3, unique_by=str.strip))
     header = data.draw(st.permutations([*COLUMNS, *extra]))
@@ -107,8 +107,8 @@ def test_ndjson_says_what_csv_says(api: Api, data: st.DataObject, delimiter: str
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-def test_what_json_has_to_escape_comes_back(api: Api, text: str) -> None:
-    """A name and a cell of any characters are what they were, on one line."""
+def test_characters_that_json_escapes_are_returned_unchanged(api: Api, text: str) -> None:
+    """A name and a cell of any characters are returned unchanged, and the object is on one line."""
     body = table(f"{LINE},{quoted(text)}", header=f"{HEADER},{quoted('n' + text)}")
 
     [row] = objects(ask(api, body))
@@ -117,7 +117,7 @@ def test_what_json_has_to_escape_comes_back(api: Api, text: str) -> None:
 
 
 def test_a_row_is_an_object(api: Api) -> None:
-    """What came is text under its own name, and what is added has the JSON type of the answer to JSON."""
+    """Cells that were sent are texts under their own names, and added values have the types of a JSON response."""
     [row] = objects(ask(api, table(f"x,{LINE}", header=f" note ,{HEADER}")))
 
     wanted = api.predict([ROW]).json()
@@ -140,7 +140,7 @@ def test_a_bad_row_is_null(api: Api) -> None:
 
 
 def test_a_boolean_is_a_boolean(zoo: Api) -> None:
-    """Classes that are booleans are no texts, and name their columns as in CSV."""
+    """Boolean classes are booleans and not texts, and name their columns as in CSV."""
     body = table("5,0.5,", "-5,0.5,NA", "x,0.5,1", header="count,ratio,extra")
 
     rows = objects(ask(zoo, body))
@@ -151,7 +151,7 @@ def test_a_boolean_is_a_boolean(zoo: Api) -> None:
 
 
 def test_an_integer_is_an_integer(zoo: Api) -> None:
-    """Integer classes are no texts, and a model without probabilities adds none."""
+    """Integer classes are integers and not texts, and a model without probabilities adds none."""
     body = table(*(",".join([sign] * WIDTH) for sign in "19x"), header=",".join(f"x{place}" for place in range(WIDTH)))
 
     rows = objects(ask(zoo, body, WIDE))
@@ -172,7 +172,7 @@ def test_nothing_is_escaped_for_spreadsheets(zoo: Api) -> None:
 
 @pytest.mark.parametrize("rows", [BLOCK_ROWS - 1, BLOCK_ROWS, CHUNK_ROWS, 2 * CHUNK_ROWS + 1])
 def test_a_long_table_is_answered_in_order(api: Api, rows: int) -> None:
-    """Where blocks begin and end cannot be seen."""
+    """The rows of all blocks are returned in order, and the borders of blocks are not visible."""
     body = table(*(f"5.{row % 10},3.5,1.4,0.{row % 7},{row}" if row % 9 else "bad" for row in range(rows)))
     body = body.replace(HEADER.encode(), f"{HEADER},row".encode(), 1)
 
@@ -206,7 +206,7 @@ ACCEPTED = {
 
 @pytest.mark.parametrize("path", UPLOADS)
 @pytest.mark.parametrize("accept", ACCEPTED)
-def test_accept_decides(api: Api, accept: str, path: str) -> None:
+def test_the_accept_header_chooses_the_format(api: Api, accept: str, path: str) -> None:
     """The highest q of the two decides, then whichever is named first; else it is CSV, and never 406."""
     answer = ask(api, table(LINE), path, accept=accept)
 
@@ -215,7 +215,7 @@ def test_accept_decides(api: Api, accept: str, path: str) -> None:
 
 
 def test_accept_may_come_twice(api: Api) -> None:
-    """Two headers are one list; a form is answered as a body is."""
+    """Two Accept headers are read as one list, for forms too."""
     headers = [*api.headers.items(), ("Accept", "text/html"), ("Accept", NDJSON)]
 
     answer = api.server.client.post(UPLOADS[0], files={"file": ("a.csv", table(LINE))}, headers=headers)
@@ -232,8 +232,8 @@ def test_a_problem_stays_a_problem(api: Api, body: bytes, code: str) -> None:
 
 
 @pytest.mark.parametrize(("surplus", "status"), [(0, 200), (1, 422)])
-def test_names_may_be_so_long_in_every_line(api: Api, surplus: int, status: int) -> None:
-    """Together they may be as long as one cell may be, since every line repeats them; CSV takes more."""
+def test_names_that_every_line_repeats_have_a_limit(api: Api, surplus: int, status: int) -> None:
+    """All names of a row may be as long as one cell together, since each line repeats them; CSV has no such limit."""
     rest = len(json.dumps([*COLUMNS, ""], separators=(",", ":")))
     body = table(f"{LINE},1", header=f"{HEADER},{'n' * (2**16 - rest + surplus)}")
 
@@ -244,8 +244,8 @@ def test_names_may_be_so_long_in_every_line(api: Api, surplus: int, status: int)
     assert api.post_csv(body).status_code == 200
 
 
-def test_openapi_names_both(api: Api) -> None:
-    """Both answers stand in the document."""
+def test_openapi_documents_csv_and_ndjson(api: Api) -> None:
+    """The response 200 of both operations has both media types."""
     paths = api.server.client.get("/openapi.json").json()["paths"]
 
     operations: Sequence[dict[str, Any]] = [paths["/api/v1/predict/csv"], paths["/api/v1/models/{model}/predict/csv"]]

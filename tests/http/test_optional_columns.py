@@ -1,4 +1,4 @@
-"""Columns that a model ignores may be left out of objects and of a CSV; the answers stay the same."""
+"""Columns that a model ignores may be left out of objects and of a CSV; the predictions stay the same."""
 
 import csv
 import io
@@ -45,15 +45,15 @@ def _objects(*columns: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("columns", [["age", "size"], ["size", "count", "age"], list(X)])
-def test_an_object_may_lack_what_the_model_ignores(api: Api, columns: list[str]) -> None:
-    """All of it, some of it or nothing."""
+def test_an_object_may_omit_columns_that_the_model_ignores(api: Api, columns: list[str]) -> None:
+    """It may omit all, some or none of them."""
     answer = api.predict(_objects(*columns))
 
     assert (answer.status_code, answer.json()["predictions"]) == (200, EXPECTED)
 
 
 def test_objects_of_one_request_may_differ(api: Api) -> None:
-    """Each is filled up by itself."""
+    """Missing columns are filled separately for each object."""
     answer = api.predict([*_objects("age", "size")[:2], *_objects(*X)[2:4]])
 
     assert answer.json()["predictions"] == EXPECTED[:4]
@@ -69,15 +69,15 @@ def test_what_the_model_needs_is_still_required(api: Api) -> None:
 
 
 def test_a_vector_has_all_columns(api: Api) -> None:
-    """In a vector a value has nothing but its place."""
+    """A vector without a column is refused, because its values are matched by position."""
     assert api.predict([[41.5, 1.0]]).json()["errors"][0]["code"] == "wrong-length"
     assert api.predict(X.to_numpy().tolist()).json()["predictions"] == EXPECTED
 
 
 @pytest.mark.parametrize("columns", [["size", "age"], ["age", "note", "size"], list(X)])
 @pytest.mark.parametrize("quoted", [False, True])
-def test_a_csv_may_lack_what_the_model_ignores(api: Api, columns: list[str], quoted: bool) -> None:
-    """Rows that are read at once and rows that are read one by one."""
+def test_a_csv_may_omit_columns_that_the_model_ignores(api: Api, columns: list[str], quoted: bool) -> None:
+    """The predictions are the same for rows of the fast path and of the row-by-row path."""
     body = X[columns].to_csv(index=False, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL).encode()
 
     rows = list(csv.DictReader(io.StringIO(api.post_csv(body).text)))
@@ -85,8 +85,8 @@ def test_a_csv_may_lack_what_the_model_ignores(api: Api, columns: list[str], quo
     assert [row["prediction"] for row in rows] == [str(label).lower() for label in EXPECTED]
 
 
-def test_a_csv_that_lacks_what_the_model_needs_is_refused(api: Api) -> None:
-    """Only that is named as missing."""
+def test_a_csv_without_a_needed_column_is_refused(api: Api) -> None:
+    """Only the needed column is reported as missing."""
     answer = api.post_csv(X[["age", "note"]].to_csv(index=False).encode())
 
     assert answer.status_code == 422
@@ -94,7 +94,7 @@ def test_a_csv_that_lacks_what_the_model_needs_is_refused(api: Api) -> None:
 
 
 def test_openapi_requires_what_the_model_needs(api: Api) -> None:
-    """So that a generated client need not send the others."""
+    """Columns that the model ignores are optional in the schema, so generated clients may omit them."""
     document = api.get("/openapi.json").json()
     _, record = document["components"]["schemas"]["guests.PredictRequest"]["properties"]["instances"]["items"]["anyOf"]
 

@@ -51,7 +51,7 @@ def assert_refused(answer: httpx2.Response, began: float) -> None:
     assert time.monotonic() - began < 10
 
 
-@pytest.mark.parametrize("how", ["stopped", "silent"])
+@pytest.mark.parametrize("how", ["stopped", "suspended"])
 def test_predictions_go_on_without_the_database(outage: tuple[Deployment, postgres.Running], how: str) -> None:
     """Tokens, known keys and known revocations stay effective; what needs the database is 503 until it is back."""
     deployment, database = outage

@@ -111,7 +111,7 @@ def test_the_log_and_the_metrics_do_not_show_parameters(api: Api, path: str) -> 
 
 
 def test_a_token_without_the_scope_is_always_refused(api: Api) -> None:
-    """Whether it was verified before or not."""
+    """It is refused whether it has been verified before or not."""
     headers = api.server.bearer("batch")
 
     answers = [post(api, b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}', headers=headers) for _ in range(3)]
@@ -232,7 +232,7 @@ def test_a_prediction_that_takes_too_long_is_504(tmp_path: Path, way: dict[str, 
 
 @pytest.mark.parametrize("way", ["", "?probabilities=true"], ids=["default", "parameters"])
 def test_a_client_that_disconnects_while_it_waits_is_not_predicted(tmp_path: Path, way: str) -> None:
-    """The access log has status 499, and the gauge of requests in progress does not count it."""
+    """The access log has status 499, and the gauge of requests in progress drops to the remaining request."""
     with gated(tmp_path, threads=1) as (api, gate, callers):
         with gate.closed():
             first: Future[httpx2.Response] = callers.submit(send, api)

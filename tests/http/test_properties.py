@@ -1,4 +1,4 @@
-"""What holds for every table: JSON and CSV agree row for row, and where a batch is cut does not matter."""
+"""Properties of every table: JSON and CSV agree row by row, and splitting a batch changes nothing."""
 
 import json
 import re
@@ -19,12 +19,12 @@ from tests.support.server import Api
 MIXED = ("count", "ratio", "extra")
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
-# The same cell twice: a literal of JSON, and the text that says so in CSV.
+# Pairs of the same cell: a JSON literal, and its text in CSV.
 Cell = tuple[str, str]
 
 
 def _is_text(text: str) -> bool:
-    """Whether a CSV cell is neither null nor a number."""
+    """Return whether a CSV cell is neither null nor a number."""
     stripped = text.strip()
     return stripped not in {"", "NA"} and not re.fullmatch(
         r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", stripped
@@ -51,7 +51,7 @@ cells: st.SearchStrategy[Cell] = st.one_of(
 
 
 def lists_of_rows(width: int) -> st.SearchStrategy[list[list[Cell]]]:
-    """Up to eight rows."""
+    """Return a strategy of up to eight rows."""
     return st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=8)
 
 
@@ -60,7 +60,7 @@ def _vectors(rows: Sequence[Sequence[Cell]]) -> bytes:
 
 
 def _first_lines(lines: Sequence[str]) -> list[int]:
-    """The physical line on which each row begins, below a header of one line."""
+    """Return the physical line on which each row begins, below a header of one line."""
     breaks = [len(LINE_BREAK.findall(line)) + 1 for line in lines]
     return [2 + sum(breaks[:row]) for row in range(len(lines))]
 
@@ -68,7 +68,7 @@ def _first_lines(lines: Sequence[str]) -> list[int]:
 def _agree(
     api: Api, names: Sequence[str], rows: Sequence[Sequence[Cell]], lines: list[str], csv: httpx2.Response
 ) -> None:
-    """The CSV answer to `lines` says of each row what JSON says: label, mistakes, probabilities to the last bit."""
+    """Check that CSV and JSON return the same labels, faults and probabilities for each row, to the last bit."""
     headers = {**api.headers, "Content-Type": "application/json"}
     query = {"on_error": "report"}
     answer = api.server.client.post("/api/v1/predict", content=_vectors(rows), params=query, headers=headers).json()
@@ -97,10 +97,10 @@ def _as_cell(label: object) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(rows=lists_of_rows(4), order=st.permutations(range(4)), delimiter=st.sampled_from(",;\t"), notes=st.data())
-def test_csv_says_what_json_says(
+def test_csv_and_json_agree(
     api: Api, rows: list[list[Cell]], order: list[int], delimiter: str, notes: st.DataObject
 ) -> None:
-    """Cells of every kind, in any order of columns, next to another column that comes back as it was sent."""
+    """Cells of every kind get the same results, in any order of columns, next to an unknown column."""
     passing = notes.draw(st.lists(texts, min_size=len(rows), max_size=len(rows)))
     header = delimiter.join([*(COLUMNS[place] for place in order), "note"])
     lines = [
@@ -116,8 +116,8 @@ def test_csv_says_what_json_says(
 
 @settings(max_examples=60, deadline=None)
 @given(rows=lists_of_rows(3), end=st.sampled_from(["\n", "\r\n", "\r"]))
-def test_csv_says_what_json_says_of_every_kind_of_column(zoo: Api, rows: list[list[Cell]], end: str) -> None:
-    """Integers, float32 and nulls are judged alike, whatever ends a line."""
+def test_csv_and_json_agree_for_every_kind_of_column(zoo: Api, rows: list[list[Cell]], end: str) -> None:
+    """Integers, float32 and nulls get the same results with any line break."""
     lines = [",".join(quoted(text) for _, text in row) for row in rows]
 
     answer = zoo.post_csv(table(*lines, header=",".join(MIXED), end=end))
@@ -128,7 +128,7 @@ def test_csv_says_what_json_says_of_every_kind_of_column(zoo: Api, rows: list[li
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_batch_may_be_split(api: Api, data: st.DataObject) -> None:
-    """Two requests get the labels that one gets, and numbers within the manifest's tolerance."""
+    """Two requests get the labels of one request, and numbers within the manifest's tolerance."""
     value = st.floats(-50, 50, allow_nan=False)
     rows = data.draw(st.lists(st.lists(value, min_size=4, max_size=4), min_size=2, max_size=40))
     place = data.draw(st.integers(1, len(rows) - 1))
@@ -149,8 +149,8 @@ def flowers() -> list[str]:
 @pytest.mark.parametrize(
     "rows", [BLOCK_ROWS, BLOCK_ROWS + 1, CHUNK_ROWS - 1, CHUNK_ROWS, CHUNK_ROWS + 1, 2 * CHUNK_ROWS + 1]
 )
-def test_rows_at_the_border_of_a_block_are_as_others(api: Api, flowers: list[str], rows: int) -> None:
-    """A long CSV is answered as its rows are in a short one, whichever of them end a block or begin one."""
+def test_rows_at_the_border_of_a_block_get_the_same_predictions(api: Api, flowers: list[str], rows: int) -> None:
+    """Rows of a long CSV get the results that they get in a short one, also first and last in a block."""
     short = records(api.post_csv(table(*flowers)))
 
     answer = records(api.post_csv(table(*(flowers[row % len(flowers)] for row in range(rows)))))
@@ -162,8 +162,8 @@ def test_rows_at_the_border_of_a_block_are_as_others(api: Api, flowers: list[str
         assert record["error"] == same["error"].replace(f"line {row % len(short) + 2}:", f"line {row + 2}:")
 
 
-def test_long_rows_at_the_border_of_a_block_are_as_others(api: Api, flowers: list[str]) -> None:
-    """Where rows are long and blocks therefore short, nothing is lost, doubled or counted wrong either."""
+def test_long_rows_at_the_border_of_a_block_get_the_same_predictions(api: Api, flowers: list[str]) -> None:
+    """With long rows, and so with short blocks, no row is lost, repeated or numbered wrongly."""
     note = "long\n" * 1000
     count = 3 * BLOCK_CHARACTERS // len(note)
     lines = [f'{flowers[row % 150]},"{note}"' if row % 7 else "short" for row in range(count)]

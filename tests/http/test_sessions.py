@@ -239,7 +239,7 @@ def statuses(answers: list[httpx2.Response]) -> list[int]:
 @pytest.mark.parametrize("exists", [True, False])
 def test_the_sixth_wrong_password_locks_out_a_name(deployment: Deployment, ada: str, exists: bool) -> None:
     """Attempts on all servers are counted together, for unknown names too, and then the right password is refused."""
-    name = ada if exists else f"{ada}.nobody"
+    name = ada if exists else f"{ada}.unknown"
 
     wrong = [deployment.login(name, "wrong horse", server=number % 2).status_code for number in range(5)]
     locked = [deployment.login(name, password, server=1) for password in ("wrong horse", PASSWORD)]
@@ -372,9 +372,9 @@ def test_no_secret_is_in_a_log_or_in_the_audit(deployment: Deployment, ada: str)
     deployment.refresh(granted["refresh_token"])
     deployment.refresh(granted["refresh_token"])
 
-    told = "".join(server.log.read_text() for server in deployment.servers)
-    told += "".join(f"{vars(entry)}" for entry in deployment.records.audit.last(1000))
+    recorded = "".join(server.log.read_text() for server in deployment.servers)
+    recorded += "".join(f"{vars(entry)}" for entry in deployment.records.audit.last(1000))
 
-    assert ada in told
+    assert ada in recorded
     for secret in (PASSWORD, "a wrong secret", key.split("_")[2], granted["refresh_token"], granted["access_token"]):
-        assert secret not in told
+        assert secret not in recorded

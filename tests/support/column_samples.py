@@ -1,4 +1,4 @@
-"""A column of every kind and dtype, and what its check should let pass: said value by value, no thought for speed."""
+"""Columns of every kind and dtype, and a slow reference check that decides value by value which ones are valid."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ LEVELS: dict[str, Sequence[Any]] = {
 
 
 def column(kind: str, dtype: str, *, known: Sequence[Any] = (), **more: Any) -> Column:
-    """A column that is named after all that is special about it."""
+    """Return a column whose name lists its properties."""
     name = " ".join([kind, dtype, *(f"{field}={value}" for field, value in more.items())])
     categories = [{"value": value, "count": 1} for value in known]
     return Column.model_validate(
@@ -72,15 +72,15 @@ numbers = (
 _familiar = st.sampled_from(
     [*TEXTS, *INTEGERS, *FLOATS, *BOOLEANS, -1.0, 2, "nan", " -Infinity", "1.5", "\ud800", "a\0"]
 )
-_plain = st.none() | st.booleans() | numbers | st.text(max_size=5) | _familiar
+_scalar = st.none() | st.booleans() | numbers | st.text(max_size=5) | _familiar
 anything = st.recursive(
-    _plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner), max_leaves=4
+    _scalar, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner), max_leaves=4
 )
 """Any value that JSON can bring, and some that it cannot."""
 
 
 def fitting(one: Column) -> st.SearchStrategy[Any]:
-    """Values that a column holds, None where it holds nulls."""
+    """Return a strategy of valid values of a column, None included if it is nullable."""
     absent = st.none() if one.nullable else st.nothing()
     if one.kind == "boolean":
         return absent | st.booleans()
@@ -98,7 +98,7 @@ def fitting(one: Column) -> st.SearchStrategy[Any]:
 
 
 def bounds(one: Column) -> tuple[int, int]:
-    """The least and the greatest integer of a column."""
+    """Return the smallest and the largest integer of a column."""
     if one.dtype == "object":
         return 1 - 10**64, 10**64 - 1
     limits = np.iinfo(one.dtype.lower())
@@ -106,12 +106,12 @@ def bounds(one: Column) -> tuple[int, int]:
 
 
 def float_of(one: Column) -> np.dtype[Any]:
-    """The numpy dtype that a column of floats rounds to."""
+    """Return the numpy dtype that a column of floats rounds to."""
     return np.dtype("float64" if one.dtype == "object" else one.dtype.lower())
 
 
 def is_good(one: Column, value: Any) -> bool:
-    """What the check should let pass."""
+    """Return whether the check should accept the value."""
     if value is None:
         return one.nullable
     if one.kind in {"boolean", "text"}:
@@ -138,7 +138,7 @@ def _is_category(one: Column, value: Any) -> bool:
 
 
 def cast(one: Column, value: Any) -> Any:
-    """What becomes of a value that fits; None for a null."""
+    """Return a valid value as the column stores it; None for a null."""
     if value is None or one.kind == "boolean":
         return value
     if one.dtype == "category":
@@ -147,13 +147,13 @@ def cast(one: Column, value: Any) -> Any:
         return int(value)
     if one.kind == "float":
         return value if one.dtype == "object" else float(np.float64(value).astype(float_of(one)))
-    # numpy's texts have no null characters at their end.
+    # numpy drops NUL characters at the end of a text.
     return value.rstrip("\0") if one.dtype == "U" else value
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The array of the good values of a column, which ones they were, and the mistakes of the others."""
+    """The array of the valid values of a column, the mask of valid rows, and the faults of the others."""
 
     array: Any
     good: list[bool]
@@ -161,13 +161,13 @@ class Checked:
 
     @property
     def values(self) -> list[Any]:
-        """The good values as Python knows them; None for a null."""
+        """The valid values as Python objects; None for a null."""
         items = (value.item() if isinstance(value, np.generic) else value for value in self.array)
         return [None if pd.isna(value) else value for value in items]
 
     @property
     def mistakes(self) -> list[tuple[str, int]]:
-        """Each bad row under the code of its mistake."""
+        """The code of the fault and the number of each invalid row."""
         return [(fault.code, row) for fault in self.faults for row in fault.rows.tolist()]
 
 

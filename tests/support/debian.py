@@ -1,4 +1,4 @@
-"""A base image made where no registry is: this machine's own Debian, from the mirror that its apt uses."""
+"""A base image for machines without a registry: their own Debian, from the mirror that apt uses."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ DEBOOTSTRAP_S = 600
 
 
 def cache() -> Path:
-    """Where the archive stays from one run to the next, and where images may be built: overlay must work there."""
+    """Return the folder that keeps the archive between runs and supports overlays, so images can be built in it."""
     usual = Path(tempfile.gettempdir()) / f"sepal-image-{os.geteuid()}"
     folder = Path(os.environ.get("SEPAL_TEST_IMAGE_CACHE") or usual)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def archive() -> Path:
 def _make(suite: str, folder: Path) -> Path:
     root, packed = folder / "root", folder / "packed.tar"
     bootstrap = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, str(root), _mirror(suite)]
-    # In a mount namespace of its own: if it is cut short, nothing of /proc or /sys is left under the folder.
+    # In a separate mount namespace: if the command is interrupted, no mount of /proc or /sys is left in the folder.
     _call(["unshare", "--mount", *bootstrap])
     unneeded = ["--exclude=./var/cache/apt/archives/*.deb", "--exclude=./var/lib/apt/lists/*"]
     _call(["tar", f"--directory={root}", *unneeded, f"--file={packed}", "--create", "."])

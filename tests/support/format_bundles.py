@@ -30,7 +30,7 @@ LEAVES = ["smooth and green", "smooth and red", "rough and green", "rough, red a
 
 
 def _table() -> pd.DataFrame:
-    """A column of every kind, nulls in most of them; nothing in it is drawn by chance."""
+    """Return a column of every kind, most of them with nulls, without random values."""
     place = np.arange(ROWS)
     return pd.DataFrame(
         {
@@ -76,7 +76,7 @@ def _topic(store: Store) -> None:
 
 
 def keep(folder: Path) -> None:
-    """Write all of them, without their cards: those are for people, and large."""
+    """Write all bundles, without their cards, which are large and not read by code."""
     with TemporaryDirectory() as scratch:
         whole, kept = Store(Path(scratch)), Store(folder)
         for make in (_tree, _price, _topic):

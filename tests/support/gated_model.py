@@ -1,4 +1,4 @@
-"""A model whose calls last until a test lets them end."""
+"""A model whose calls block until a test opens its gate."""
 
 import time
 from collections.abc import Iterator

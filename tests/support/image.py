@@ -1,4 +1,4 @@
-"""The container image, built and run by root without a daemon, in a storage of the tests' own."""
+"""The container image, built and run by root without a daemon, in a separate storage for the tests."""
 
 import ast
 import configparser
@@ -25,7 +25,7 @@ TOOLS = ("buildah", "podman", "runc", "debootstrap")
 RESTRICTED = ("--network=host", "--read-only", "--tmpfs=/tmp", "--cap-drop=all", "--security-opt=no-new-privileges")
 PULL_S, BUILD_S, RUN_S = 120, 600, 120
 
-# What needs neither systemd, nor limits that a container may not raise.
+# Options that need neither systemd nor limits that a container may not raise.
 _CONTAINERS = """
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
@@ -44,11 +44,11 @@ class Storage:
     home: Path
 
     def podman(self, *arguments: str, stdin: str = "", timeout_s: float = RUN_S) -> subprocess.CompletedProcess[str]:
-        """Call podman; how it ends is the caller's affair."""
+        """Call podman, and return the ended process without a check of its exit code."""
         return self._call([*self._command("podman"), *arguments], stdin=stdin, timeout_s=timeout_s)
 
     def ask(self, *arguments: str) -> str:
-        """Call podman, which must succeed, and give back what it prints."""
+        """Call podman, which must succeed, and return its output."""
         return _succeeded(self.podman(*arguments)).strip()
 
     def make(self, image: str, base: str) -> None:
@@ -63,12 +63,12 @@ class Storage:
         _succeeded(self._call(["make", "-C", str(ROOT), "image", *given], timeout_s=BUILD_S))
 
     def build(self, folder: Path, image: str) -> None:
-        """Build what the Dockerfile of some folder says."""
+        """Build the image of the Dockerfile in a folder."""
         command = [*self._command("buildah"), "build", *self._options(), f"--tag={image}", str(folder)]
         _succeeded(self._call(command, timeout_s=BUILD_S))
 
     def find_base(self) -> str:
-        """The image to build upon: the one that is asked for, else the Dockerfile's own, else one that is made here."""
+        """Return the base image: the requested one, else that of the Dockerfile, else one that is made here."""
         [usual] = re.findall(r"^ARG BASE_IMAGE=(.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
         asked = os.environ.get("SEPAL_TEST_BASE_IMAGE")
         pulled = self.podman("pull", asked or usual, timeout_s=PULL_S)
@@ -95,18 +95,18 @@ class Storage:
 
 @dataclass(frozen=True)
 class Container:
-    """One that runs, and a client for it."""
+    """A running container, and a client for it."""
 
     storage: Storage
     name: str
     client: httpx2.Client
 
     def call(self, *command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command inside."""
+        """Run a command in the container."""
         return self.storage.podman("exec", "--interactive", self.name, *command, stdin=stdin)
 
     def stop(self) -> int:
-        """Send SIGTERM, and give back the exit code."""
+        """Send SIGTERM, and return the exit code."""
         self.storage.ask("kill", "--signal=TERM", self.name)
         return int(self.storage.ask("wait", self.name))
 
@@ -126,7 +126,7 @@ class Container:
 
 @contextmanager
 def storage() -> Iterator[Storage]:
-    """An empty storage, gone afterwards with everything that ran in it."""
+    """Yield an empty storage, which is removed afterwards with its containers."""
     home = Path(tempfile.mkdtemp(prefix="images-", dir=debian.cache()))
     (home / "containers.conf").write_text(_CONTAINERS)
     _write_pip_conf(home / "pip.conf")
@@ -135,14 +135,14 @@ def storage() -> Iterator[Storage]:
         yield empty
     finally:
         empty.podman("rm", "--all", "--force", "--volumes")
-        # Podman mounts its folder upon itself, and leaves it so.
+        # Podman bind-mounts its folder onto itself, and does not unmount it.
         subprocess.run(["umount", f"{home}/images/overlay"], check=False, capture_output=True)
         shutil.rmtree(home)
 
 
 @contextmanager
 def serving(storage: Storage, image: str, *options: str, **settings: object) -> Iterator[Container]:
-    """A server on loopback, as restricted as docs/operations.md advises, until the end of the block."""
+    """Run a server on loopback with the restrictions of docs/operations.md, until the end of the block."""
     port = free_port()
     trusted = os.environ["SEPAL_TRUSTED_KEYS"]
     settings = {"secret_key": SECRET, "trusted_keys": trusted, "host": "127.0.0.1", "port": port, **settings}
@@ -163,7 +163,7 @@ def _succeeded(ended: subprocess.CompletedProcess[str]) -> str:
 
 
 def _pip_settings() -> dict[str, str]:
-    """What this machine tells pip: its mirror, its certificates; files first, the environment last."""
+    """Return the settings of pip on this machine, such as mirror and certificates; the environment wins over files."""
     listed = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True, timeout=60
     ).stdout
@@ -179,9 +179,9 @@ def _write_pip_conf(file: Path) -> None:
 
 
 def _paths(settings: dict[str, str]) -> set[str]:
-    """What is on this machine of all that the settings name: certificates, folders of packages."""
+    """Return the existing paths that the settings name, such as certificates and folders of packages."""
     words = " ".join(settings.values()).split()
     files = {word for word in words if word.startswith("/")}
-    # An index that is a folder links to files beside it.
+    # An index that is a folder links to files next to it.
     indexes = {str(Path(word.removeprefix("file://")).parent) for word in words if word.startswith("file://")}
     return {path for path in files | indexes if Path(path).exists()}

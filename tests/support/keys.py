@@ -118,7 +118,7 @@ class Kind:
 
     @property
     def is_outside(self) -> bool:
-        """Whether the OpenID Connect provider issues it."""
+        """Return whether the OpenID Connect provider issues it."""
         return self.name.startswith("theirs")
 
     def token(self, header: Mapping[str, object] | None = None, claims: object = None, sign: Sign | None = None) -> str:

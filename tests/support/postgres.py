@@ -16,7 +16,7 @@ _OWNER = "postgres" if os.geteuid() == 0 else None  # PostgreSQL refuses to run 
 
 
 def find_binaries() -> Path | None:
-    """The folder of initdb and pg_ctl; Debian keeps it off the PATH."""
+    """Return the folder of initdb and pg_ctl, which Debian does not have in the PATH."""
     debian = Path("/usr/lib/postgresql").glob("*/bin/initdb")
     newest = max(debian, default=shutil.which("initdb"), key=lambda path: float(Path(path).parts[-3]))
     return Path(newest).parent if newest else None
@@ -46,7 +46,7 @@ class Running:
 
     @contextmanager
     def without(self, how: str) -> Iterator[None]:
-        """Run a block without it: `stopped`, or `silent`, when it keeps all connections open and never answers."""
+        """Run a block while it is `stopped`, or `suspended`: it keeps all connections open and never answers."""
         if how == "stopped":
             self.stop()
             yield

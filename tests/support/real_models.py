@@ -1,4 +1,4 @@
-"""Models of all the kinds that people bring, fitted on real data that packages carry."""
+"""Models of all kinds that publishers bring, fitted on data sets that packages contain."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ class Brought:
         """Publish it to a store."""
         return publish(self.estimator, self.X, self.y, name=self.name, labels=self.labels, store=store)
 
-    def told(self, X: Any) -> list[Any]:
-        """Return what the estimator predicts offline, as callers get it."""
+    def expected(self, X: Any) -> list[Any]:
+        """Return the offline predictions of the estimator, as the labels that callers get."""
         predicted = self.estimator.predict(X).tolist()
         if self.labels is None:
             return [float(value) if isinstance(value, float) else value for value in predicted]
@@ -72,7 +72,7 @@ def _xgboost() -> Brought:
 
 
 def _text() -> Brought:
-    """Which data set a line of its description is about."""
+    """A classifier of texts: which data set a line of a description belongs to."""
     sources = {"iris": load_iris(), "wine": load_wine(), "cancer": load_breast_cancer()}
     lines = [
         (line.strip(), name)

@@ -45,7 +45,7 @@ class Redis:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Suspend it: it accepts connections and never answers."""
+        """Run a block while it is suspended: it accepts connections and never answers."""
         self.process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -63,7 +63,7 @@ class Redis:
 
 @contextmanager
 def running() -> Iterator[Redis]:
-    """Start Redis; skips where there is none, unless everything is to be tested."""
+    """Start Redis; without redis-server the test is skipped, unless everything must be tested."""
     binary = shutil.which("redis-server")
     if binary is None:
         assert "SEPAL_TEST_EVERYTHING" not in os.environ, "Redis is not installed"

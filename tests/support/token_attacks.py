@@ -174,7 +174,7 @@ def _wrapped(kind: Kind) -> Iterator[tuple[str, str]]:
     """Nested tokens, encrypted tokens, and invalid forms."""
     inner = kind.token()
     yield "nested", signed({**kind.header, "cty": "JWT"}, inner, kind.sign)
-    yield "nested, and silent of it", signed(kind.header, inner, kind.sign)
+    yield "nested, without cty", signed(kind.header, inner, kind.sign)
     bomb = spelled(zlib.compress(bytes(10**6), 9))
     for header in (
         {"alg": "dir", "enc": "A256GCM", "zip": "DEF"},

@@ -48,9 +48,9 @@ def test_a_regressor_has_no_label_map(regressor: Path) -> None:
 @pytest.mark.parametrize(("task", "labels"), [("regression", None), ("classification", ["short", "long"])])
 def test_predictions_are_one_per_row(task: str, labels: list[str] | None) -> None:
     """An estimator that returns a column is treated like one that returns a row."""
-    told = predict_rows(Columnar(), tiny_models.X, classifies=labels is not None, probabilities=False)
+    predicted = predict_rows(Columnar(), tiny_models.X, classifies=labels is not None, probabilities=False)
 
-    answered = Predictions(told.values, told.probabilities, label_map(labels or ()))
+    answered = Predictions(predicted.values, predicted.probabilities, label_map(labels or ()))
 
     assert answered.labels.tolist() == ([0.0] * 6 if labels is None else ["short"] * 6)
     assert answered.probabilities is None
@@ -88,7 +88,7 @@ class Columnar:
     classes_ = np.array([0, 1])
 
     def predict(self, X: Any) -> Any:
-        """The first class."""
+        """Return the first class for every row."""
         return np.zeros((len(X), 1), dtype=int)
 
 
@@ -191,7 +191,7 @@ class Secretive:
 
     @property
     def feature_names_in_(self) -> Any:
-        """None of anybody's business."""
+        """Raise instead of returning the columns."""
         raise RuntimeError
 
     def predict(self, X: Any) -> Any:
@@ -200,7 +200,7 @@ class Secretive:
 
 
 def test_a_model_whose_columns_cannot_be_read_is_refused(folder: Path) -> None:
-    """Whatever it raises becomes an ArtifactSchema."""
+    """Any exception while its columns are read becomes an ArtifactSchema."""
     seal(folder, MODEL, tiny_models.pickle(Secretive()))
 
     with pytest.raises(ArtifactSchema, match="RuntimeError"):

@@ -64,7 +64,7 @@ def test_a_child_is_started_ahead(pool: ChildPool) -> None:
 
 
 def test_a_spoiled_child_is_not_used_again(pool: ChildPool) -> None:
-    """A reply that says so is returned without that field, and the next request gets another process."""
+    """After a reply marked as spoiled, which is returned without the mark, the next request gets another process."""
     first, second = pool.call({"spoiled": True}, time_s=60), pool.call({}, time_s=60)
 
     assert "spoiled" not in first

@@ -1,4 +1,4 @@
-"""What may stand in a manifest as a column."""
+"""Which columns a manifest may contain."""
 
 from typing import Any
 
@@ -42,8 +42,8 @@ ONE, TWICE = [{"value": 1, "count": 1}], [{"value": 1, "count": 1}] * 2
     ],
     ids=str,
 )
-def test_a_column_that_cannot_be_cast_is_no_column(fields: dict[str, object]) -> None:
-    """What neither numpy nor pandas can hold is refused when a manifest is read, not when the first request comes."""
+def test_a_column_that_cannot_be_cast_is_invalid(fields: dict[str, object]) -> None:
+    """A column that neither numpy nor pandas can hold is refused when the manifest is read, before any request."""
     whole = column("float", "float64").model_dump()
 
     with pytest.raises(ValidationError):
@@ -62,8 +62,8 @@ def test_a_column_that_cannot_be_cast_is_no_column(fields: dict[str, object]) ->
     ],
     ids=lambda case: case.name if isinstance(case, Column) else "",
 )
-def test_an_empty_cell_is_the_empty_text_where_training_saw_it(one: Column, holds: bool) -> None:
-    """A CSV has one cell for the empty text and for null; the column says which it is."""
+def test_an_empty_cell_is_the_empty_text_if_training_had_one(one: Column, holds: bool) -> None:
+    """A CSV writes the empty text and null alike; the column decides which one an empty cell is."""
     assert kind_of(one).cell_reader(frozenset())([""]) == ([""] if holds else [None])
 
 

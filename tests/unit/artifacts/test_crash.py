@@ -18,7 +18,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[st
 
 
 def test_publishers_were_killed_while_they_published(killed: tuple[Path, list[dict[str, Any]]]) -> None:
-    """Fifty ended by the signal, some with a version half written, so the other tests test something."""
+    """Fifty publishers ended by the signal, some within a version, so the other tests see incomplete versions."""
     _, (first, *states) = killed
 
     assert [state["died_of"] for state in states] == [signal.SIGKILL] * 50
@@ -27,7 +27,7 @@ def test_publishers_were_killed_while_they_published(killed: tuple[Path, list[di
 
 
 def test_an_incomplete_version_would_be_reported(tmp_path: Path) -> None:
-    """The check after each kill does find a version of which a file is missing."""
+    """The check after each kill reports a version of which a file is missing."""
     for _ in range(2):
         tiny_models.make().publish(Store(tmp_path))
     (tmp_path / "tiny" / "1" / "labels.json").unlink()

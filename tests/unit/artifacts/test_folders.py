@@ -22,7 +22,7 @@ from tests.support import tiny_models
 from tests.support.server import ROOT
 from tests.support.version_folders import Trap, amend, read, stranger
 
-# A thing in the place of a file that was moved elsewhere.
+# Puts something else in the place of a file that was moved elsewhere.
 Thing = Callable[[Path, Path], object]
 
 
@@ -99,9 +99,9 @@ def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, place: str) -> None:
     (store.root / place).symlink_to(elsewhere)
 
     assert store.models() == ["tiny"]
-    for question in (lambda: store.load("tiny", 1), lambda: store.promote("tiny", 1), lambda: store.sign("tiny", 1)):
+    for load in (lambda: store.load("tiny", 1), lambda: store.promote("tiny", 1), lambda: store.sign("tiny", 1)):
         with pytest.raises(ArtifactPath, match="a link, and a folder is expected"):
-            question()
+            load()
     if place == "tiny":
         with pytest.raises(ArtifactPath):
             tiny_models.make().publish(store)
@@ -162,7 +162,7 @@ def test_a_manifest_lists_valid_file_names(folder: Path, name: str) -> None:
     assert str(refused.value).isprintable()
 
 
-# Tries a store under an audit hook, and tells what was opened and what was unpickled after all was imported.
+# Loads the models of a store under an audit hook; prints which files were opened and how much was unpickled.
 _WATCH = """
 import json, sys
 from pathlib import Path
@@ -177,20 +177,20 @@ def hook(event, args):
     if event == "pickle.find_class":
         unpickled.append(args)
 sys.addaudithook(hook)
-told = {}
+refused = {}
 for model in bad.models():
     try:
         bad.load(model, 1)
     except ArtifactError as error:
-        told[model] = error.slug
+        refused[model] = error.slug
 seen, before = list(opened), len(unpickled)
 good.load("tiny", 1)
-print(json.dumps({"told": told, "opened": seen, "bad": before, "good": len(unpickled) - before}))
+print(json.dumps({"refused": refused, "opened": seen, "bad": before, "good": len(unpickled) - before}))
 """
 
 
 def _spoil(root: Path, model: str, *, sprung: Path) -> None:
-    """One way in which somebody who may write to the store, and not sign, would get code to run."""
+    """Attack a version in one way, as an attacker who can write to the store but not sign, to run code."""
     folder = root / model / "1"
     trap = tiny_models.pickle(Trap(str(sprung)))
     if model == "unsigned":
@@ -243,7 +243,7 @@ def test_no_file_outside_the_store_is_opened_or_unpickled(tmp_path: Path) -> Non
 
     assert ran.returncode == 0, ran.stderr.decode()
     seen = json.loads(ran.stdout)
-    assert seen["told"] == expected
+    assert seen["refused"] == expected
     assert seen["bad"] == 0
     assert seen["good"] > 0
     assert not (tmp_path / "sprung").exists()
@@ -253,7 +253,7 @@ def test_no_file_outside_the_store_is_opened_or_unpickled(tmp_path: Path) -> Non
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    """Its size is asked before its bytes."""
+    """The size is checked before the content is read."""
     (tmp_path / "file").write_bytes(b"12345")
 
     with Folder.at(tmp_path) as folder:
@@ -262,14 +262,14 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
             folder.read("file", most=4)
 
 
-def test_what_the_file_system_refuses_has_a_name(tmp_path: Path) -> None:
-    """A name that is too long for it is no error of the driver's."""
+def test_an_error_of_the_file_system_is_an_artifact_error(tmp_path: Path) -> None:
+    """A name that is too long for the file system is ArtifactUnreadable."""
     with Folder.at(tmp_path) as folder, pytest.raises(ArtifactUnreadable, match="File name too long"):
         folder.read("x" * 300, most=1)
 
 
-def test_a_line_begins_on_a_line_of_its_own(tmp_path: Path) -> None:
-    """Whatever the last writer was killed over, what is added stands apart from it."""
+def test_an_appended_line_begins_a_new_line(tmp_path: Path) -> None:
+    """After an incomplete line of a killed writer, the next one is appended on a new line."""
     with Folder.at(tmp_path) as folder:
         folder.append("lines", b"one")
         with (tmp_path / "lines").open("ab") as file:

@@ -11,7 +11,7 @@ from tests.support.column_samples import COLUMNS, EVERY_COLUMN, column
 
 @EVERY_COLUMN
 def test_a_column_has_the_dtype_of_training(one: Column) -> None:
-    """An array that the check built is cast to the very dtype of its column, nulls included."""
+    """An array that the check built is cast to the exact dtype of its column, nulls included."""
     example = one.known[0] if one.known else {"text": "a", "boolean": True}.get(one.kind, 1)
     values = [example, None] if one.nullable else [example]
     if one.dtype == "category" and not one.known:
@@ -27,7 +27,7 @@ def test_a_column_has_the_dtype_of_training(one: Column) -> None:
 
 
 def test_a_null_among_objects_is_that_of_training() -> None:
-    """scikit-learn tells None and NaN apart, so the column keeps which one it was."""
+    """A null becomes None or NaN as in training, because scikit-learn treats the two differently."""
     array = np.array(["a", None], dtype=object)
 
     as_none = frames.with_nulls(column("text", "object", nullable=True, null="none"), array)
@@ -37,8 +37,8 @@ def test_a_null_among_objects_is_that_of_training() -> None:
     assert np.isnan(as_nan[1])
 
 
-def test_a_text_with_half_a_character_is_a_text() -> None:
-    """JSON can bring one, and Arrow has no room for it."""
+def test_a_text_with_a_lone_surrogate_is_a_text() -> None:
+    """JSON can contain a lone surrogate, which Arrow cannot store."""
     series = frames.series(column("text", "str"), np.array(["\ud800"], dtype=object))
 
     assert series.tolist() == ["\ud800"]
@@ -46,14 +46,14 @@ def test_a_text_with_half_a_character_is_a_text() -> None:
 
 
 def test_an_unknown_category_that_passes_is_a_null() -> None:
-    """A categorical has no other place for it."""
+    """A pandas categorical cannot hold a value outside its categories."""
     one = column("category", "category", known=["a", "b"], levels="str", unknown="pass")
 
     assert frames.series(one, np.array(["b", "c"], dtype=object)).isna().tolist() == [False, True]
 
 
 def test_a_frame_has_the_columns_by_name() -> None:
-    """In the order of the signature, of one dtype or of several."""
+    """Columns are found by name in the order of the signature, of one dtype or of several."""
     one, other = COLUMNS[0], column("integer", "int8")
 
     frame = frames.frame([one, other], [np.array([1.5]), np.array([2], dtype=np.int8)])

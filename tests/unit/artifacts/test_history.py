@@ -1,4 +1,4 @@
-"""What the history of a model tells, and that nothing takes it back."""
+"""The history of a model: what each event records, and that no event is changed or removed."""
 
 import os
 import pwd
@@ -25,8 +25,8 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def test_every_deed_is_told_in_its_order(store: Store) -> None:
-    """Who did what to which version, when, where an alias pointed before, and whose signature the version has."""
+def test_every_event_is_recorded_in_order(store: Store) -> None:
+    """An event has its author, time, version and signing key; a promotion also has the alias before and after."""
     events = [event for event in store.history("tiny") if event]
     user = pwd.getpwuid(os.getuid()).pw_name
 
@@ -44,8 +44,8 @@ def test_every_deed_is_told_in_its_order(store: Store) -> None:
     assert [event.at for event in events] == sorted(event.at for event in events)
 
 
-def test_nothing_rewrites_it(store: Store) -> None:
-    """What stood there stands there still, byte for byte, after whatever comes next."""
+def test_events_are_only_appended(store: Store) -> None:
+    """Publishing and promoting leave the bytes of earlier events unchanged."""
     before = (store.root / "tiny" / HISTORY).read_bytes()
 
     tiny_models.make().publish(store)
@@ -56,16 +56,16 @@ def test_nothing_rewrites_it(store: Store) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 2, 50])
-def test_a_line_cut_short_hides_no_other(store: Store, cut: int) -> None:
-    """After a crash within a line, those before it are read, and the next has a line of its own."""
+def test_a_truncated_line_hides_no_other(store: Store, cut: int) -> None:
+    """After a crash within a line, the lines before it are read, and the next event begins a new line."""
     path = store.root / "tiny" / HISTORY
     path.write_bytes(path.read_bytes()[:-cut])
     store.promote("tiny", 1)
 
     events = store.history("tiny")
 
-    told = [event.event if event else None for event in events]
-    assert told == [
+    names = [event.event if event else None for event in events]
+    assert names == [
         "published",
         "promoted",
         "published",
@@ -76,8 +76,8 @@ def test_a_line_cut_short_hides_no_other(store: Store, cut: int) -> None:
     ]
 
 
-def test_what_is_refused_leaves_no_line(store: Store) -> None:
-    """A version that does not answer as it did is neither published nor told."""
+def test_a_refused_publication_is_not_recorded(store: Store) -> None:
+    """A version that fails its self-test is not published, and the history has no event of it."""
     other = tiny_models.make().promise.examples.model_copy(update={"predictions": ("long",) * 6})
 
     with pytest.raises(ArtifactSelfTest):
@@ -86,8 +86,8 @@ def test_what_is_refused_leaves_no_line(store: Store) -> None:
     assert len(store.history("tiny")) == 6
 
 
-def test_a_name_cannot_break_its_line(store: Store) -> None:
-    """Whatever somebody calls themselves, one deed is one line, and no longer than it may be."""
+def test_an_author_cannot_add_lines(store: Store) -> None:
+    """An event is one line whatever characters its author has, and the author is cut to 128 characters."""
     store.promote("tiny", 1, by='x\n{"event": "signed"}\x1b' + "y" * 1000)
 
     last = store.history("tiny")[-1]
@@ -96,8 +96,8 @@ def test_a_name_cannot_break_its_line(store: Store) -> None:
     assert len(last.by) == 128
 
 
-def test_an_old_model_has_no_history(store: Store) -> None:
-    """What was published before there was one has an empty one; what is no model has none."""
+def test_a_model_without_a_history_file_has_an_empty_history(store: Store) -> None:
+    """A model published before histories existed has an empty history; an unknown model is ArtifactMissing."""
     (store.root / "tiny" / HISTORY).unlink()
 
     assert store.history("tiny") == []

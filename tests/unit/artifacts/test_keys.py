@@ -1,4 +1,4 @@
-"""The keys of a machine: made once, kept to their owner, and trusted where they should be."""
+"""The signing keys of a machine: created once, readable by their owner only, trusted where configured."""
 
 import stat
 import subprocess
@@ -27,12 +27,12 @@ print(Keys.of(ArtifactSettings()).signer().public.text)
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where a key shall be."""
+    """Return the path of a key that does not exist yet."""
     return tmp_path / "state" / "signing.key"
 
 
-def test_a_key_is_its_owners_alone(file: Path) -> None:
-    """The private half is readable by its owner alone, the public half by all, and nothing else is left behind."""
+def test_a_private_key_is_readable_by_its_owner_only(file: Path) -> None:
+    """The private key has mode 600 in a folder of mode 700, and no temporary file stays."""
     public = generate(file)
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -43,7 +43,7 @@ def test_a_key_is_its_owners_alone(file: Path) -> None:
 
 
 def test_a_key_is_never_replaced(file: Path) -> None:
-    """To make one where one is, is refused, and the old one stays."""
+    """Generating a key where one exists is refused, and the existing key stays."""
     first = generate(file)
 
     with pytest.raises(FileExistsError):
@@ -52,8 +52,8 @@ def test_a_key_is_never_replaced(file: Path) -> None:
     assert Keys((), file).signer().public == first
 
 
-def test_the_half_of_a_lost_key_is_not_replaced(file: Path) -> None:
-    """Who lost the private half may still have versions that it signed: its public half stays."""
+def test_the_public_key_of_a_lost_private_key_is_not_replaced(file: Path) -> None:
+    """Versions that the lost private key signed still need its public key, so it stays."""
     generate(file)
     file.unlink()
 
@@ -69,14 +69,14 @@ def test_processes_that_start_together_share_one_key(file: Path) -> None:
         for _ in range(4)
     ]
 
-    told = {process.communicate(timeout=60)[0].strip() for process in started}
+    printed = {process.communicate(timeout=60)[0].strip() for process in started}
 
-    assert told == {public_key_path(file).read_text().strip()}
+    assert printed == {public_key_path(file).read_text().strip()}
     assert len(list(file.parent.iterdir())) == 2
 
 
 def test_development_makes_a_key_and_trusts_it(tmp_path: Path, file: Path) -> None:
-    """The first publication makes the key; what it signs is loaded, by a reader that has its public half alone too."""
+    """The first publication makes the key; a reader with only the public key loads the version too."""
     store = Store(tmp_path / "store", keys=Keys((), file, is_own=True))
     tiny_models.make().publish(store)
     loaded = [store.load("tiny", 1).key]
@@ -121,7 +121,7 @@ def test_production_trusts_only_named_keys(tmp_path: Path, file: Path) -> None:
 
 @pytest.mark.parametrize("spoil", ["mode", "garbage", "empty", "other kind", "folder", "large"])
 def test_an_invalid_key_is_an_error(file: Path, spoil: str) -> None:
-    """The message has the name of the file, and nothing of its content."""
+    """The message names the file, and contains nothing of its content."""
     generate(file)
     if spoil == "mode":
         file.chmod(0o640)

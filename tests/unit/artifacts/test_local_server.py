@@ -1,4 +1,4 @@
-"""Printed commands work in the folder in which they are printed."""
+"""Printed commands work in the current folder."""
 
 import shlex
 import sys

@@ -63,9 +63,9 @@ def test_no_command_prints_control_characters_of_a_manifest(
         for command in (["list"], ["show", "tiny@1"], ["show", "tiny@1", "--card"], ["verify"], ["sign", "tiny@1"]):
             call(root, *command)
 
-    told = "".join(capsys.readouterr())
-    assert "EVIL" in told or "artifact-" in told
-    assert not [line for line in told.split("\n") if not line.isprintable() or line.startswith("signed by   key 0123")]
+    shown = "".join(capsys.readouterr())
+    assert "EVIL" in shown or "artifact-" in shown
+    assert not [line for line in shown.split("\n") if not line.isprintable() or line.startswith("signed by   key 0123")]
 
 
 @pytest.mark.parametrize("reference", ["ghost", "tiny@3", "tiny@best", "Bad Name"])
@@ -81,7 +81,7 @@ def test_an_unknown_version_is_an_error(
     assert len(err.splitlines()) == 1
 
 
-def test_the_store_is_that_of_the_environment(root: Path) -> None:
+def test_the_environment_names_the_store(root: Path) -> None:
     """SEPAL_ARTIFACTS names the store, and the exit code of the process is the command's."""
     good = run("artifacts", "verify", env=environment(artifacts=root))
     bad = run("artifacts", "show", "ghost", env=environment(artifacts=root))

@@ -59,14 +59,14 @@ def test_a_manifest_is_read_as_it_was_written(labels: tuple[Any, Any]) -> None:
     assert typed(back.examples.predictions) == typed(written.examples.predictions)
 
 
-@pytest.mark.parametrize("told", [5.0, -0.0, 1e300, 0.1, 5e-324], ids=repr)
-def test_a_number_that_was_predicted_stays_a_float(told: float) -> None:
+@pytest.mark.parametrize("predicted", [5.0, -0.0, 1e300, 0.1, 5e-324], ids=repr)
+def test_a_number_that_was_predicted_stays_a_float(predicted: float) -> None:
     """A regressor's 5.0 is not read as an integer, and loses no bit."""
-    examples = Examples(instances=((1.0, 2),), predictions=(told,), probabilities=None)
+    examples = Examples(instances=((1.0, 2),), predictions=(predicted,), probabilities=None)
 
     back = parse(manifest(tiny_models.make_regressor(examples=examples)).model_dump_json().encode())
 
-    assert repr(back.examples.predictions) == repr((told,))
+    assert repr(back.examples.predictions) == repr((predicted,))
 
 
 @settings(deadline=None)

@@ -1,4 +1,4 @@
-"""A spelling of numbers says what a cell means, or that it means nothing."""
+"""A number format parses a cell to one number, or to None."""
 
 import time
 
@@ -32,8 +32,8 @@ DOLLARS = NumberFormat(thousands=",", currency="$", parentheses=True)
         (PLAIN, "1,5", None), (PLAIN, "٣", None), (PLAIN, "1" * 401, None),
     ],
 )  # fmt: skip
-def test_a_cell_means_one_number_or_none(numbers: NumberFormat, cell: str, value: float | None) -> None:
-    """A text that could be two numbers is not a number."""
+def test_a_cell_is_parsed_to_one_number_or_none(numbers: NumberFormat, cell: str, value: float | None) -> None:
+    """A text that could mean two numbers is not parsed."""
     read = numbers.read(cell)
 
     assert (read, type(read)) == (value, type(value))
@@ -41,13 +41,13 @@ def test_a_cell_means_one_number_or_none(numbers: NumberFormat, cell: str, value
 
 @given(st.text("0123456789.,+-eE ", max_size=8))
 def test_without_a_format_numbers_are_those_of_json(cell: str) -> None:
-    """The plain format is the one that columns without a format have."""
+    """The default format accepts exactly the numbers of JSON."""
     assert PLAIN.read(cell) == number_of(cell.strip())
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(0, 99))
-def test_what_is_written_is_read_back(whole: int, cents: int) -> None:
-    """Every format reads what it writes."""
+def test_a_formatted_number_is_parsed_to_the_same_number(whole: int, cents: int) -> None:
+    """A number with separators of a format is parsed to its value by that format."""
     sign, digits = "-" if whole < 0 else "", f"{abs(whole):,}"
     value = float(f"{whole}.{cents:02}") if whole else cents / 100
 
@@ -57,8 +57,8 @@ def test_what_is_written_is_read_back(whole: int, cents: int) -> None:
 
 
 @pytest.mark.parametrize("cell", ["1" * 399 + "x", "1," * 199, "1,234" * 79, "9" * 10**6, "(" * 300, "$" * 300])
-def test_a_long_cell_takes_no_long_time(cell: str) -> None:
-    """No cell is tried in more ways than a few."""
+def test_a_long_cell_is_parsed_quickly(cell: str) -> None:
+    """Parsing needs a number of attempts that does not depend on the cell."""
     begin = time.process_time()
 
     for numbers in (COMMA, GERMAN, ENGLISH, PERCENT, DOLLARS):
@@ -70,18 +70,18 @@ def test_a_long_cell_takes_no_long_time(cell: str) -> None:
 @pytest.mark.parametrize(
     "fields", [{"decimal": ",", "thousands": ","}, {"currency": "x"}, {"currency": "$$"}, {"thousands": "_"}]
 )
-def test_a_format_that_is_none_is_refused(fields: dict[str, str]) -> None:
-    """One mark has one meaning."""
+def test_an_invalid_format_is_refused(fields: dict[str, str]) -> None:
+    """A character cannot have two meanings, and a currency is one known sign."""
     with pytest.raises(ValidationError):
         NumberFormat.model_validate(fields)
 
 
 def test_only_numbers_have_a_format() -> None:
-    """A text is what stands in the cell."""
+    """A text is the content of the cell, so a column of texts cannot have a number format."""
     with pytest.raises(ValidationError, match="a column of kind text has no number format"):
         Column(name="x", kind="text", dtype="str", nullable=False, numbers=COMMA)
 
 
-def test_a_format_says_what_it_is() -> None:
-    """In words, for the report of training."""
+def test_a_format_is_described_in_words() -> None:
+    """The report of training describes a number format in words."""
     assert DOLLARS.words == ("thousands separated by ',' and the currency sign $ and parentheses for negative numbers")

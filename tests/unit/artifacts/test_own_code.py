@@ -16,7 +16,7 @@ from artifacts.own_code import OwnCode
 
 
 def loaded(code: OwnCode, module: str) -> Any:
-    """A module of a version, as its pickle would bring it in."""
+    """Return a module of a version as its pickle would import it."""
     own_code.unpickle(f"c{module}\n__doc__\n.".encode(), code.module_of)
     return sys.modules[code.module_of(module)]
 
@@ -90,7 +90,7 @@ def test_a_module_can_be_looked_up() -> None:
 
 
 def test_a_traceback_names_the_version_the_file_and_the_line() -> None:
-    """The frames of own code are told as `<model@version>/file.py`, with the text of the line."""
+    """The frames of own code are named `<model@version>/file.py`, with the text of the line."""
     code = OwnCode({"tools/__init__.py": b"", "tools/bad.py": b"def fail(X):\n    return X / 0\n"}, of="churn@3")
     fail = loaded(code, "tools.bad").fail
 
@@ -182,9 +182,7 @@ def _zip(content: bytes, how: int = zipfile.ZIP_STORED) -> bytes:
     ],
     ids=["garbage", "other", "fewer", "compressed", "large"],
 )
-def test_an_archive_that_is_not_what_the_manifest_says_is_refused(
-    archive: bytes, listed: list[str], reason: str
-) -> None:
-    """Exactly the listed modules, uncompressed, and not more than may travel."""
+def test_an_archive_that_differs_from_the_manifest_is_refused(archive: bytes, listed: list[str], reason: str) -> None:
+    """An archive must have exactly the listed modules, uncompressed, within the limit of size."""
     with pytest.raises(ValueError, match=reason):
         own_code.unpack(archive, listed)

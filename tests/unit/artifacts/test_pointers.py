@@ -48,5 +48,5 @@ def test_an_alias_moves_and_is_removed() -> None:
     ("reference", "version"), [("champion", 2), ("7", 7), ("best", None), ("0", None), ("07", None), ("²", None)]
 )
 def test_a_reference_is_an_alias_or_a_number(reference: str, version: int | None) -> None:
-    """Anything else means no version."""
+    """Any other reference resolves to no version."""
     assert version_of(reference, {"champion": 2}) == version

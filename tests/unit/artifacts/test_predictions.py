@@ -41,7 +41,7 @@ def test_a_valid_row_has_a_class_or_a_finite_number(predictions: Predictions, in
 
 
 def test_a_part_can_be_taken_and_replaced() -> None:
-    """Neither has faults."""
+    """A part has no faults; after a part is replaced, the whole keeps its own faults."""
     fault = Fault("no-answer", "why", np.array([1, 2]))
     whole = Predictions(np.array([0, NO_CLASS, NO_CLASS]), np.full((3, 2), np.nan), LABELS, (fault,))
 
@@ -53,8 +53,8 @@ def test_a_part_can_be_taken_and_replaced() -> None:
     assert whole.failed == 2
 
 
-def test_predictions_without_probabilities_stay_without() -> None:
-    """For a regressor, and for a call that did not want them."""
+def test_parts_of_predictions_without_probabilities_have_none() -> None:
+    """A regressor and a call without probabilities have no probabilities in any part."""
     whole = Predictions(np.array([1.5, 2.5]))
 
     whole.put(np.array([0]), Predictions(np.array([3.5])))

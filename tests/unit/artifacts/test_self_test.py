@@ -30,7 +30,7 @@ class Nameless:
         self.classes_ = self._fitted.classes_
 
     def predict(self, X: Any) -> Any:
-        """As the one inside."""
+        """Predict as the wrapped estimator does."""
         return self._fitted.predict(X)
 
 
@@ -116,7 +116,7 @@ def test_the_largest_difference(got: Any, published: Any, expected: float) -> No
     ids=["moody", "other columns"],
 )
 def test_a_model_that_raises_on_its_examples_fails(folder: Path, fitted: object, reason: str) -> None:
-    """Whatever the estimator raises fails the self-test."""
+    """Any exception of the estimator fails the self-test."""
     seal(folder, MODEL, tiny_models.pickle(fitted))
 
     with pytest.raises(ArtifactSelfTest, match=f"fails on its own examples: {reason}"):

@@ -1,4 +1,4 @@
-"""Settings are read from the environment and from `.env`; what is wrong there is reported."""
+"""Settings are read from the environment and from `.env`; invalid ones are reported."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_variables_of_others_are_not_reported(here: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("line", ["SEPAL_ENVIRONMENT=", "SEPAL_ENVIRONMENT", "sepal_environment="])
 def test_an_empty_environment_is_refused(here: Path, line: str) -> None:
-    """A gap in a template does not start a development server."""
+    """An empty SEPAL_ENVIRONMENT in `.env`, as from a gap in a template, is an error, not development."""
     (here / ".env").write_text(f"{line}\n")
 
     with pytest.raises(ValidationError) as refused:

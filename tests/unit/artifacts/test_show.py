@@ -42,7 +42,7 @@ def test_show_prints_the_manifest(root: Path, capsys: pytest.CaptureFixture[str]
 def test_show_prints_commands_for_this_machine(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Outside a clone the token comes from `serve token`, and the port is that of the settings."""
+    """Outside a clone the token comes from `serve token`, and the port from the settings."""
     monkeypatch.chdir(root)
     monkeypatch.setenv("SEPAL_PORT", "8123")
 
@@ -68,7 +68,7 @@ def test_show_prints_columns_that_were_empty_in_training(tmp_path: Path, capsys:
 
 
 def show(root: Path, capsys: pytest.CaptureFixture[str], **promised: object) -> list[str]:
-    """What is shown of the champion, had it promised this."""
+    """Return the lines that `show` prints for a version with these fields of its promise."""
     manifest = Store(root).manifest("tiny", 1).model_copy(update=promised)
     (root / "tiny" / "1" / "manifest.json").write_text(manifest.model_dump_json())
     assert call(root, "show", "tiny") == 0

@@ -1,4 +1,4 @@
-"""The columns together: a batch goes in, what the estimator was fitted on comes out."""
+"""A signature checks a batch of rows and assembles the container that the estimator was fitted on."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from artifacts.signature import Batch, Signature
 from artifacts.values import Fault
 from tests.support.column_samples import COLUMNS, LEVELS, anything, column, fitting
 
-# A frame has no column of numpy's texts: pandas makes its own of them.
+# A frame cannot hold numpy's text dtype: pandas converts it to its own.
 IN_FRAMES = [one for one in COLUMNS if one.dtype != "U"]
 FRAME = Signature(container="frame", columns=tuple(IN_FRAMES))
 
@@ -38,13 +38,13 @@ def test_a_batch_may_be_cut_anywhere(data: st.DataObject) -> None:
 
 
 def _texts_as_objects(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same values: pandas cannot join texts that Arrow holds with such as only Python can, half a character."""
+    """Return the same texts as objects: pandas cannot concatenate texts of Arrow with lone surrogates."""
     texts = [name for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.StringDtype)]
     return frame.astype(dict.fromkeys(texts, object))
 
 
 def fitted(signature: Signature, batch: Batch) -> Any:
-    """The good rows as what an estimator was fitted on."""
+    """Return the good rows in the container that the estimator was fitted on."""
     return signature.as_fitted(batch.data)
 
 
@@ -101,7 +101,7 @@ def test_a_series_is_for_one_column(dtype: str) -> None:
     ],
 )
 def test_an_array_has_one_dtype(dtype: str, rows: list[list[str]], kind: str) -> None:
-    """An array of texts is numpy's, an array of objects stays one, whatever they are."""
+    """Texts become an array of numpy's text dtype; an array of objects keeps that dtype, also if all are texts."""
     columns = tuple(column("text", dtype).model_copy(update={"name": f"x{place}"}) for place in range(len(rows)))
     signature = Signature(container="array", columns=columns)
 
@@ -112,7 +112,7 @@ def test_an_array_has_one_dtype(dtype: str, rows: list[list[str]], kind: str) ->
 
 
 def test_objects_that_are_all_texts_stay_objects() -> None:
-    """A frame's column of objects is not made one of pandas' texts, which an encoder would not know again."""
+    """A column of objects is not converted to pandas' text dtype, which an encoder would not recognise."""
     known = column("category", "object", known=["a", "b"])
 
     signature = Signature(container="frame", columns=(known, column("float", "object")))
@@ -123,7 +123,7 @@ def test_objects_that_are_all_texts_stay_objects() -> None:
 
 @pytest.mark.parametrize("cells", [[], ["bad"]], ids=["empty", "bad"])
 def test_a_frame_keeps_the_dtype_of_each_column(cells: list[str]) -> None:
-    """A frame of every dtype has exactly these, also when no row is good, or none came."""
+    """A frame has the dtypes of training also if it has no rows."""
     batch = FRAME.check([cells] * len(IN_FRAMES))
 
     frame = fitted(FRAME, batch)
@@ -133,7 +133,7 @@ def test_a_frame_keeps_the_dtype_of_each_column(cells: list[str]) -> None:
 
 
 def test_rows_that_failed_before_keep_their_places() -> None:
-    """Faults count from the batch's first row, those that never came to the columns included."""
+    """Row numbers of faults include rows that were refused before their columns were checked."""
     before = Fault("wrong-length", "expected 1 cells, got 2", np.array([1]))
     signature = Signature(container="frame", columns=(column("float", "float64"),))
 
@@ -147,15 +147,15 @@ def test_rows_that_failed_before_keep_their_places() -> None:
     assert np.asarray(batch.data).tolist() == [[1.5]]
 
 
-def test_a_table_of_another_width_is_no_batch() -> None:
-    """Columns are never paired by chance: a table with one too many is refused whole."""
+def test_a_table_of_another_width_is_refused() -> None:
+    """A table with one column too many is refused as a whole, so that values never get into another column."""
     signature = Signature(container="frame", columns=(column("float", "float64"),))
 
     with pytest.raises(ValueError, match="longer"):
         signature.check([[1.0], [2.0]])
 
 
-def test_a_signature_survives_the_disk() -> None:
+def test_a_signature_is_read_as_it_was_written() -> None:
     """Every column of every kind is the same after JSON, the type of each of its categories included."""
     back = Signature.model_validate_json(FRAME.model_dump_json())
 
@@ -165,7 +165,7 @@ def test_a_signature_survives_the_disk() -> None:
 
 @pytest.mark.parametrize("levels", LEVELS)
 def test_levels_keep_their_order(levels: str) -> None:
-    """The levels of a category are not sorted: a tree counts by their places."""
+    """The levels of a category are not sorted, because trees use their positions."""
     known = list(LEVELS[levels])
 
     dtype = column("category", "category", known=known, levels=levels, ordered=True).level_dtype

@@ -1,4 +1,4 @@
-"""The child process of a trial replies with the result of loading a version, whatever that is."""
+"""The child process of a trial replies with the result of loading a version, success or error."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,7 +90,7 @@ def child() -> Iterator[Child]:
 
 
 def test_the_limits_hold_for_one_request(root: Path, child: Child) -> None:
-    """They are removed after a request, so that the same process loads the next version."""
+    """Limits are removed after a request, so that the same process can load the next version."""
     pool = ChildPool(lambda: child)
     fields = {name: getattr(request(root), name) for name in TrialRequest.__dataclass_fields__}
 

@@ -22,7 +22,7 @@ from tests.support.column_samples import (
     numbers,
 )
 
-# There are many columns, and each of these tests is run for every one of them.
+# Each of these tests runs for every one of many columns, so few examples suffice.
 few = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 many = settings(few, max_examples=300)
 
@@ -30,8 +30,8 @@ many = settings(few, max_examples=300)
 @EVERY_COLUMN
 @few
 @given(data=st.data())
-def test_what_fits_arrives_as_it_is(one: Column, data: st.DataObject) -> None:
-    """Values that a column holds become an array of its very dtype, rounded to it and to nothing else; no fault."""
+def test_valid_values_become_an_array_of_the_column_dtype(one: Column, data: st.DataObject) -> None:
+    """Values that a column holds are rounded only to its dtype, and cause no fault."""
     cells = data.draw(st.lists(fitting(one), max_size=8))
 
     checked = check(one, cells)
@@ -46,20 +46,20 @@ def test_what_fits_arrives_as_it_is(one: Column, data: st.DataObject) -> None:
 @few
 @given(cells=st.lists(anything, max_size=8))
 def test_faults_name_exactly_the_bad_rows(one: Column, cells: list[object]) -> None:
-    """Whatever JSON brings, a row is good exactly when its value is right; else one fault names it."""
+    """For any JSON value, a row is either good or named by exactly one fault."""
     checked = check(one, cells)
 
-    right = [is_good(one, value) for value in cells]
-    assert checked.good == right
-    assert sorted(row for _, row in checked.mistakes) == [row for row, good in enumerate(right) if not good]
-    good = [value for value, is_right in zip(cells, right, strict=True) if is_right]
+    valid = [is_good(one, value) for value in cells]
+    assert checked.good == valid
+    assert sorted(row for _, row in checked.mistakes) == [row for row, good in enumerate(valid) if not good]
+    good = [value for value, is_valid in zip(cells, valid, strict=True) if is_valid]
     assert list(map(repr, checked.values)) == [repr(cast(one, value)) for value in good]
 
 
 @many
 @given(one=st.sampled_from(COLUMNS), data=st.data())
-def test_a_bad_neighbour_changes_nothing(one: Column, data: st.DataObject) -> None:
-    """The quick way and the careful one agree: an object at the end, which forces the latter, leaves all as it was."""
+def test_an_invalid_value_does_not_change_the_result_of_others(one: Column, data: st.DataObject) -> None:
+    """An object at the end forces the value-by-value check, which agrees with the check of the whole array."""
     cells = data.draw(st.lists(fitting(one) | anything, max_size=6))
     alone = check(one, cells)
 
@@ -74,8 +74,8 @@ def test_a_bad_neighbour_changes_nothing(one: Column, data: st.DataObject) -> No
 @NUMERIC_COLUMNS
 @few
 @given(cells=st.lists(numbers, max_size=6), max_digits=st.sampled_from([1, 2, 5, 23, 64, 400]))
-def test_a_bad_neighbour_changes_no_limit(one: Column, cells: list[object], max_digits: int) -> None:
-    """The longest integer is the same for all values at once and for each alone."""
+def test_an_invalid_value_does_not_change_the_digit_limit(one: Column, cells: list[object], max_digits: int) -> None:
+    """The check of the whole array and the value-by-value check have the same limit of digits."""
     alone = check(one, cells, max_digits=max_digits)
 
     together = check(one, [*cells, "text"], max_digits=max_digits)
@@ -130,8 +130,8 @@ TEXTS = {"known": ["red", "green"]}
     ],
     ids=lambda case: case.name if isinstance(case, Column) else str(case)[:9],
 )
-def test_each_mistake_has_its_code(one: Column, value: object, code: str) -> None:
-    """A fault has one code, which shows the caller what to change."""
+def test_a_fault_has_the_code_of_its_cause(one: Column, value: object, code: str) -> None:
+    """Each invalid value has one fault, whose code shows the caller what to change."""
     checked = check(one, [value])
 
     assert [fault.column for fault in checked.faults] == [one.name]
@@ -151,16 +151,16 @@ def test_each_mistake_has_its_code(one: Column, value: object, code: str) -> Non
         ("int8", -128),
     ],
 )
-def test_the_outermost_values_pass(dtype: str, value: float) -> None:
-    """A value at the very edge of what a column holds is cast to its dtype, no digit lost."""
+def test_extreme_values_of_a_dtype_are_valid(dtype: str, value: float) -> None:
+    """The largest and smallest values that a column holds are cast to its dtype without loss."""
     checked = check(column("float" if dtype[0] == "f" else "integer", dtype), [value])
 
     assert checked.faults == []
     assert np.asarray(checked.array).tobytes() == np.array([value], dtype=dtype).tobytes()
 
 
-def test_what_is_rounded_down_fits_beside_what_does_not() -> None:
-    """A number a little beyond a narrow float becomes its largest; one that would become infinite is a mistake."""
+def test_a_number_that_rounds_to_the_largest_float_is_valid() -> None:
+    """A number just above the largest float32 becomes that float; one that would become infinite is out of range."""
     checked = check(column("float", "float32"), [3.4028235e38, 3.4028236e38, -3.4028235e38])
 
     assert checked.mistakes == [("out-of-range", 1)]
@@ -176,8 +176,8 @@ def test_what_is_rounded_down_fits_beside_what_does_not() -> None:
         ("Int64", -100, 2, "integer-too-long"),
     ],
 )
-def test_the_longest_integer_is_the_callers_to_set(dtype: str, value: int, max_digits: int, code: str) -> None:
-    """A digit too many is a mistake at every limit, also beyond what floats hold and where they are not exact."""
+def test_the_caller_sets_the_limit_of_digits(dtype: str, value: int, max_digits: int, code: str) -> None:
+    """An integer with too many digits is a fault, also where floats are not exact or overflow."""
     checked = check(column("float" if dtype[0] == "f" else "integer", dtype), [1, value], max_digits=max_digits)
 
     assert checked.mistakes == [(code, 1)]
@@ -188,8 +188,8 @@ def test_the_longest_integer_is_the_callers_to_set(dtype: str, value: int, max_d
     [(column("text", "U"), 1024), (column("text", "U", minimum=1, maximum=2000), 2000), (column("text", "str"), 10**5)],
     ids=["array", "trained", "frame"],
 )
-def test_a_text_has_room(one: Column, length: int) -> None:
-    """In numpy's arrays each text takes the room of the longest, so there is a limit; elsewhere there is none."""
+def test_only_texts_in_numpy_arrays_have_a_longest_length(one: Column, length: int) -> None:
+    """A numpy array stores each text in the width of the longest, so texts have a limit; other dtypes have none."""
     checked = check(one, ["a" * length, 1])
 
     assert checked.mistakes == [("not-a-text", 1)]
@@ -199,7 +199,7 @@ def test_a_text_has_room(one: Column, length: int) -> None:
 @pytest.mark.parametrize(("null", "value"), [("nan", np.nan), ("none", None)])
 @pytest.mark.parametrize(("kind", "value_of"), [("float", 1.5), ("boolean", True), ("text", "a")])
 def test_objects_keep_the_null_of_training(kind: str, value_of: object, null: str, value: object) -> None:
-    """Among objects a null is the NaN or the None of training: scikit-learn distinguishes them."""
+    """In a column of objects a null is NaN or None as in training, because scikit-learn treats the two differently."""
     checked = check(column(kind, "object", nullable=True, null=null), [value_of, None])
 
     assert list(map(repr, checked.array)) == [repr(value_of), repr(value)]
@@ -217,7 +217,7 @@ def test_objects_keep_the_null_of_training(kind: str, value_of: object, null: st
     ids=["texts", "boolean", "many", "long", "control"],
 )
 def test_the_fault_of_an_unknown_category_lists_the_known_ones(known: list[Any], listed: str) -> None:
-    """The message names at most eight, each cut short, and no control character of theirs reaches a terminal."""
+    """The message names at most eight categories, each truncated, with control characters escaped."""
     levels = "bool" if known == [True] else "str"
     one = column("category", "category", known=known, levels=levels)
 

@@ -16,13 +16,13 @@ PYTHON, SKLEARN, NUMPY = platform.python_version(), version("scikit-learn"), ver
 
 
 def fitted(folder: Path, libraries: dict[str, str], *requires: str) -> Manifest:
-    """What a version's manifest says that was fitted with these."""
+    """Return the libraries in the manifest of a version that was fitted with these."""
     amend(folder, lambda known: known.update(libraries={"python": PYTHON, **libraries}, requires=requires))
     return parse((folder / "manifest.json").read_bytes())
 
 
 def other(release: str, place: int) -> str:
-    """A version that differs in one of its numbers."""
+    """Return a version string that differs in one of its numbers."""
     numbers = release.split(".")
     numbers[place] = str(int(numbers[place]) + 1)
     return ".".join(numbers)

@@ -34,13 +34,13 @@ def test_a_fixed_message_is_lower_case_and_has_no_full_stop(kind: type[ServeErro
 
 
 def test_a_message_replaces_the_fixed_one() -> None:
-    """Most errors need none."""
+    """An error can be raised with a message that replaces the fixed one."""
     assert str(Overloaded()) == Overloaded.message
     assert str(UserExists("there is a user 'ada' already")) == "there is a user 'ada' already"
 
 
 def test_the_reason_of_a_refused_token_is_not_in_the_message() -> None:
-    """It is for the log."""
+    """The reason is an attribute for the log, and not a part of the message."""
     assert (str(Unauthenticated("expired")), Unauthenticated("expired").reason) == (Unauthenticated.message, "expired")
     assert (str(BadCredentials()), BadCredentials().reason) == (BadCredentials.message, "")
 
@@ -66,7 +66,7 @@ def test_a_rate_limit_names_the_cost_of_a_request_with_several_rows(cost: int, p
 
 
 def test_errors_carry_their_facts() -> None:
-    """What a response needs besides the message."""
+    """Errors have the attributes that a response needs in addition to the message."""
     assert ScopeMissing(["batch"]).scopes == ["batch"]
     assert LockedOut(retry_after_s=3).retry_after_s == 3
     assert (ModelNotFound("no such model").hint(), ModelNotFound("x", hint=lambda: "; y").hint()) == ("", "; y")

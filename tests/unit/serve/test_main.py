@@ -163,7 +163,7 @@ def test_an_invalid_setting_is_named(tmp_path: Path, setting: str, value: str, c
 
 @pytest.mark.parametrize("command", [("serve", "run"), ("artifacts", "list"), ("train", "iris")], ids=" ".join)
 def test_an_empty_environment_does_not_start(tmp_path: Path, command: tuple[str, ...]) -> None:
-    """A gap in a deployment's template does not start a development server: one line, and no file is created."""
+    """An empty SEPAL_ENVIRONMENT, as from a gap in a template, ends the start with one line, and creates no file."""
     env = environment(environment="", state=tmp_path, artifacts=tmp_path / "store", secret_key=SECRET)
 
     ended = run(*command, env=env)

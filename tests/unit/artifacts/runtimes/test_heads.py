@@ -28,7 +28,7 @@ def test_a_linear_model_decides_by_its_scores() -> None:
 
 
 def test_a_linear_model_refuses_infinities() -> None:
-    """As scikit-learn does."""
+    """An infinite value is a ValueError, as in scikit-learn."""
     head = Linear(link="number", ties=0, coefficients=np.ones(2), intercept=np.zeros(1))
 
     assert not head.has_probabilities
@@ -92,7 +92,7 @@ def test_a_soft_vote_averages_probabilities() -> None:
 
 @pytest.mark.parametrize("value", [1e300, np.nan])
 def test_a_forest_refuses_values_that_are_not_single_precision(value: float) -> None:
-    """As scikit-learn does, unless its trees accept nulls."""
+    """An overflow of float32 is an error, and a null unless the trees accept nulls, as in scikit-learn."""
     model = RandomForestClassifier(1, random_state=0).fit(X, Y)
     rows = X[:1].copy()
     rows[0, 0] = value

@@ -1,4 +1,4 @@
-"""Scores become classes and probabilities as scikit-learn's estimators turn them."""
+"""Scores become the classes and probabilities that scikit-learn's estimators return."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def test_of_several_classes_the_greatest_score_decides(link: Any, expected: Any)
 
 
 def test_softmax_of_many_classes() -> None:
-    """Many classes are summed as numpy sums them."""
+    """The probabilities of many classes equal those of scipy's softmax."""
     predictions: Any = decide(MANY, "softmax", probabilities=True)
 
     np.testing.assert_allclose(predictions.probabilities, softmax(MANY, axis=1))
@@ -65,5 +65,5 @@ def test_classes_without_any_score_are_equally_likely() -> None:
 @pytest.mark.parametrize("scores", [THREE, THREE[:, :1]], ids=["three", "two"])
 @pytest.mark.parametrize(("link", "probabilities"), [("decision", True), ("softmax", False)])
 def test_probabilities_are_computed_only_if_there_are_any(scores: Any, link: Any, probabilities: bool) -> None:
-    """A link that only decides has none, and none are computed without a request."""
+    """A link that only decides returns no probabilities; other links return them only on request."""
     assert decide(scores, link, probabilities=probabilities).probabilities is None

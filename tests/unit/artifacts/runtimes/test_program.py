@@ -1,4 +1,4 @@
-"""Programs are written to files, read again, or refused."""
+"""Programs are written to files and read unchanged; invalid files are refused."""
 
 import sys
 from collections.abc import Mapping
@@ -33,19 +33,19 @@ def test_a_program_is_read_as_it_was_written() -> None:
     assert list(back) == ["numpy", "voting"]
     assert back["numpy"].step.parts[1].values == COLOUR.values
     for before, after in ((PROGRAM, back["numpy"]), (voting, back["voting"])):
-        told, again = (program.predict(ROWS[:1], probabilities=True) for program in (before, after))
-        assert told.values.tolist() == again.values.tolist()
+        first, second = (program.predict(ROWS[:1], probabilities=True) for program in (before, after))
+        assert first.values.tolist() == second.values.tolist()
     assert back["numpy"].predict(ROWS, probabilities=False).probabilities is None
 
 
-def test_each_value_has_its_row_of_the_table() -> None:
-    """A known text, a null and an unknown text have a row of their own."""
+def test_each_value_has_its_own_row_of_the_table() -> None:
+    """A known text, a null and an unknown text have separate rows of the table."""
     assert COLOUR(ROWS).tolist() == [[0.0, 1.0], [8.0, 9.0], [10.0, 11.0]]
     assert FILLED(ROWS).tolist() == [[1.0, 0.0], [2.0, 1.0], [3.0, 0.0]]
 
 
 def test_a_strict_encoder_refuses_unknown_values() -> None:
-    """The row-by-row check then finds which row it was."""
+    """An unknown value is a ValueError; the row-by-row check then finds its row."""
     strict = Coded(1, ("red",), np.zeros((3, 1)), is_strict=True)
 
     with pytest.raises(ValueError, match="does not know"):
@@ -58,7 +58,7 @@ def test_a_strict_encoder_refuses_unknown_values() -> None:
     ids=["empty", "cut", "short", "array"],
 )
 def test_an_invalid_program_file_is_unloadable(packed: bytes) -> None:
-    """Whatever numpy or JSON raise becomes an ArtifactUnloadable."""
+    """Every exception of numpy or JSON becomes an ArtifactUnloadable."""
     with pytest.raises(ArtifactUnloadable, match="the runtime cannot be loaded"):
         unpack(packed)
 
@@ -72,7 +72,7 @@ def test_an_array_of_objects_is_not_unpickled(tmp_path: Any) -> None:
 
 
 class Named:
-    """A runtime that tells which one it is."""
+    """A runtime that predicts its own number."""
 
     has_probabilities = False
 
@@ -82,27 +82,27 @@ class Named:
         self.parts = [self]
 
     def predict(self, table: Any, *, probabilities: bool) -> Predictions:  # noqa: ARG002  # as the protocol has it
-        """As many rows as came, all of one class."""
+        """Predict the number for every row."""
         return Predictions(np.full(len(table), self.name))
 
 
 @pytest.mark.parametrize(("rows", "chosen"), [(1, 0), (8, 0), (9, 1), (252, 1), (253, 2), (10**5, 2)])
 def test_the_number_of_rows_chooses_the_runtime(rows: int, chosen: int) -> None:
-    """The runtime that was measured with the nearest number of rows predicts, near as a ratio."""
+    """The runtime chosen for the nearest measured number of rows predicts; nearest by ratio."""
     programs: Mapping[str, Named] = {name: Named(place) for place, name in enumerate("abc")}
     runtime = CompiledProgram(programs, {1: "a", 64: "b", 1_000: "c"})
 
-    told = runtime.predict(np.zeros((rows, 1)), probabilities=False)
+    predictions = runtime.predict(np.zeros((rows, 1)), probabilities=False)
 
-    assert set(told.values.tolist()) == {chosen}
+    assert set(predictions.values.tolist()) == {chosen}
     assert runtime.parts == list(programs.values())
 
 
 @pytest.mark.parametrize(
     ("programs", "most"), [("ppp", sys.maxsize), ("pps", 252), ("pss", 8), ("psp", 8), ("spp", 0), ("sss", 0)]
 )
-def test_the_number_of_rows_that_programs_predict_is_known(programs: str, most: int) -> None:
-    """Calls of at most so many rows never reach the estimator, whose time is unlimited."""
+def test_programs_predict_up_to_a_known_number_of_rows(programs: str, most: int) -> None:
+    """Calls of at most `program_rows` rows never reach the estimator, whose time is not limited."""
     named = {str(place): Named(0, program_rows=sys.maxsize * (kind == "p")) for place, kind in enumerate(programs)}
 
     assert CompiledProgram(named, {1: "0", 64: "1", 1_000: "2"}).program_rows == most

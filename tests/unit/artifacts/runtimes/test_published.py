@@ -1,4 +1,4 @@
-"""Which runtime of a published version predicts, and what is loaded for it."""
+"""Which runtime of a published version predicts, and what is imported and unpickled for it."""
 
 import json
 import shutil
@@ -35,8 +35,8 @@ from pathlib import Path
 from artifacts import Store
 loaded = Store(Path(sys.argv[1]), engine=sys.argv[2]).load("line", 1)
 answer = loaded.predict(loaded.manifest.signature.assemble(loaded.manifest.examples.instances))
-known = [name for name in ("sklearn", "pandas", "joblib") if name in sys.modules]
-print(json.dumps({"known": known, "labels": answer.labels.tolist()}))
+imported = [name for name in ("sklearn", "pandas", "joblib") if name in sys.modules]
+print(json.dumps({"imported": imported, "labels": answer.labels.tolist()}))
 """
 
 
@@ -46,27 +46,27 @@ from pathlib import Path
 import numpy as np
 from artifacts import Store
 store = Store(Path(sys.argv[1]))
-known = {}
+imported = {}
 for name in ("forest", "histograms"):
     loaded = store.load(name, 1)
     table = loaded.manifest.signature.assemble(loaded.manifest.examples.instances)
     assert len(loaded.runtime.parts) == 2, loaded.runtime.parts
-    known[name] = [package for package in ("pandas", "pyarrow", "scipy.stats") if package in sys.modules]
-    told = [part.predict(table, probabilities=True).probabilities for part in loaded.runtime.parts]
-# From here on, all of scikit-learn.
+    imported[name] = [package for package in ("pandas", "pyarrow", "scipy.stats") if package in sys.modules]
+    each_part = [part.predict(table, probabilities=True).probabilities for part in loaded.runtime.parts]
+# From here on, scikit-learn is imported completely.
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils.random import sample_without_replacement
 drawn = sample_without_replacement(10, 10, random_state=0)
 again = Store(Path(sys.argv[1]), engine="sklearn").load("histograms", 1).predict(table).probabilities
 fitted = RandomForestClassifier(3, random_state=0).fit(np.eye(4), [0, 1, 0, 1]).predict(np.eye(4))
-print(json.dumps({"known": known, "apart": [float(abs(again - each).max()) for each in told],
+print(json.dumps({"imported": imported, "differences": [float(abs(again - each).max()) for each in each_part],
                   "drawn": sorted(drawn.tolist()), "fitted": len(fitted)}))
 """
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """A line, a forest, and neighbours, which have no program."""
+    """Two models of trees, a linear model, and a k-nearest-neighbours model, which has no program."""
     store = Store(tmp_path_factory.mktemp("store"))
     estimators: dict[str, Any] = {
         "line": LogisticRegression(),
@@ -75,7 +75,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         "neighbours": KNeighborsClassifier(),
     }
     with pytest.MonkeyPatch.context() as patched:
-        # What is quickest depends on the machine and its hour, and here both forms of trees are wanted.
+        # Which program is fastest depends on the machine and its load; these tests need both forms of trees.
         patched.setattr("train.compile.compiling.choose", _both)
         with untraced():
             for name, estimator in estimators.items():
@@ -84,7 +84,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def _both(times: Mapping[str, Mapping[int, float]]) -> dict[int, str]:
-    """Treelite for few rows and trees for more; else the one program there is, or none."""
+    """Choose Treelite for few rows and trees for more; without Treelite, the last runtime that was measured."""
     return {1: "treelite", 64: "trees"} if "treelite" in times else {1: [*times][-1]}
 
 
@@ -95,26 +95,26 @@ def test_nothing_is_unpickled_if_a_program_predicts(store: Store, engine: str, i
         [sys.executable, "-c", _LOAD, str(store.root), engine], capture_output=True, check=True, timeout=60
     )
 
-    told = json.loads(ran.stdout)
-    assert told["known"] == imported
-    assert told["labels"] == list(store.manifest("line", 1).examples.predictions)
+    result = json.loads(ran.stdout)
+    assert result["imported"] == imported
+    assert result["labels"] == list(store.manifest("line", 1).examples.predictions)
 
 
 def test_trees_predict_without_the_packages_of_scikit_learn(store: Store) -> None:
-    """If these are imported later, they are complete."""
+    """The packages that were not imported for the prediction can be imported later, and work."""
     ran = subprocess.run(
         [sys.executable, "-c", _LOAD_TREES, str(store.root)], capture_output=True, timeout=60, check=False
     )
 
     assert ran.returncode == 0, ran.stderr.decode()
-    told = json.loads(ran.stdout)
-    assert told["known"] == {"forest": [], "histograms": []}
-    assert max(told["apart"]) < 1e-9
-    assert (told["drawn"], told["fitted"]) == (list(range(10)), 4)
+    result = json.loads(ran.stdout)
+    assert result["imported"] == {"forest": [], "histograms": []}
+    assert max(result["differences"]) < 1e-9
+    assert (result["drawn"], result["fitted"]) == (list(range(10)), 4)
 
 
 def test_a_model_without_program_is_executed_by_the_estimator(store: Store) -> None:
-    """The version has no runtime.npz, and needs none."""
+    """Its version has no runtime.npz, and is loaded without one."""
     parts = store.load("neighbours", 1).runtime.parts
 
     assert [type(part) for part in parts] == [SklearnRuntime]
@@ -126,13 +126,13 @@ def test_every_runtime_predicts_the_examples(store: Store) -> None:
     loaded = store.load("forest", 1)
     table = loaded.manifest.signature.assemble(loaded.manifest.examples.instances)
 
-    told = [part.predict(table, probabilities=True) for part in loaded.runtime.parts]
+    predictions = [part.predict(table, probabilities=True) for part in loaded.runtime.parts]
     assert all(isinstance(part, Program) for part in loaded.runtime.parts)
-    assert all(np.array_equal(each.values, told[0].values) for each in told)
+    assert all(np.array_equal(each.values, predictions[0].values) for each in predictions)
 
 
 def test_a_changed_program_is_refused(store: Store, tmp_path: Path) -> None:
-    """One threshold that is one unit lower changes the digest."""
+    """A threshold that is lower by one unit in the last place changes the digest."""
     folder = store.root / "forest" / "1"
     packed = (folder / PROGRAMS).read_bytes()
     programs = unpack(packed)
@@ -187,7 +187,7 @@ def _drop(manifest: dict[str, Any]) -> None:
 def test_columns_that_the_model_was_not_fitted_on_are_refused(
     store: Store, tmp_path: Path, change: Callable[[dict[str, Any]], None], engine: Engine
 ) -> None:
-    """They are refused although the manifest is signed and no estimator is unpickled."""
+    """Changed columns are refused although the manifest is signed and no estimator is unpickled."""
     shutil.copytree(store.root / "line", tmp_path / "line")
     amend(tmp_path / "line" / "1", change)
 
@@ -196,7 +196,7 @@ def test_columns_that_the_model_was_not_fitted_on_are_refused(
 
 
 def test_a_program_of_an_older_release_is_loaded(store: Store, tmp_path: Path) -> None:
-    """It does not know its columns; the order of the reference distributions is compared instead."""
+    """A program without column names is checked by the order of the reference distributions."""
     shutil.copytree(store.root / "line", tmp_path / "line")
     folder = tmp_path / "line" / "1"
     programs = unpack((folder / PROGRAMS).read_bytes())
@@ -210,7 +210,7 @@ def test_a_program_of_an_older_release_is_loaded(store: Store, tmp_path: Path) -
 
 
 def test_the_order_of_an_array_is_compared(tmp_path: Path) -> None:
-    """An estimator that was fitted on an array knows no names; a reversed order is still refused."""
+    """A reversed order is refused also for an estimator that was fitted on an array and has no column names."""
     store = Store(tmp_path)
     estimator = KNeighborsClassifier().fit(X.to_numpy(), Y)
     with untraced():
@@ -233,7 +233,7 @@ def test_compiling_can_be_disabled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "told"),
+    ("choice", "description"),
     [
         ({1: "numpy", 64: "numpy", 1000: "numpy"}, "numpy"),
         ({1: "treelite", 64: "trees", 1000: "trees"}, "treelite for up to 8 rows, trees for more"),
@@ -244,6 +244,6 @@ def test_compiling_can_be_disabled(tmp_path: Path) -> None:
         ({1: "sklearn"}, "sklearn"),
     ],
 )
-def test_the_execution_is_described(choice: dict[int, str], told: str) -> None:
+def test_the_execution_is_described(choice: dict[int, str], description: str) -> None:
     """The terminal and the card name the runtime of small calls, and that of larger ones if it differs."""
-    assert executed(Execution(candidates=(), choice=choice)) == told
+    assert executed(Execution(candidates=(), choice=choice)) == description

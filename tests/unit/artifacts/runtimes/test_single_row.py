@@ -1,4 +1,4 @@
-"""One row of a linear program, predicted by `single_row`: the same bits as the program's own steps."""
+"""`single_row` predicts one row of a linear program with the same bits as the steps of the program."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_a_single_row_gets_the_bits_of_the_program(row: np.ndarray, classes: int
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e101])
 def test_a_row_that_may_overflow_is_left_to_the_program(value: float) -> None:
-    """Nulls and numbers that could become infinite are decided where numpy's warnings are off."""
+    """Nulls and numbers that could overflow are predicted by the program, which turns numpy's warnings off."""
     predict = single_row(STEP, head(3))
     assert predict is not None
 
@@ -61,12 +61,12 @@ def test_a_row_that_may_overflow_is_left_to_the_program(value: float) -> None:
     ],
 )
 def test_other_programs_have_no_single_row(step: object, last: Linear) -> None:
-    """Where other operations, dtypes or an overflow are possible, there is none."""
+    """`single_row` returns None if other operations, other dtypes or an overflow are possible."""
     assert single_row(step, last) is None
 
 
-def test_a_program_uses_it_for_one_row_with_probabilities() -> None:
-    """More rows, or labels only, take the steps and the head, to the same labels."""
+def test_a_single_row_gets_the_labels_of_many_rows() -> None:
+    """A program uses `single_row` for one row with probabilities, and returns the labels of its steps and head."""
     program = Program(STEP, head(3))
     rows = RANDOM.normal(5, 1, size=(50, 4))
 

@@ -1,4 +1,4 @@
-"""What an estimator returns is checked before it becomes a prediction."""
+"""The return values of an estimator are checked before they become predictions."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.support import tiny_models
 
 
 class Fixed:
-    """Returns what it was made with."""
+    """Returns the values that its constructor got."""
 
     classes_ = np.array(["a", "b"])
 
@@ -63,7 +63,7 @@ def test_a_regressor_has_no_probabilities() -> None:
 
 
 def test_labels_become_indices_of_classes() -> None:
-    """Rows and columns of labels are accepted, and so are objects."""
+    """Labels are accepted as a one-dimensional array, as a column, and as objects."""
     assert checked(["b", "a"]).values.tolist() == [1, 0]
     assert checked(np.array([["b"], ["a"]], dtype=object)).values.tolist() == [1, 0]
 
@@ -127,7 +127,7 @@ def test_a_row_of_nan_leaves_the_others_valid() -> None:
 
 @pytest.mark.parametrize("error", [SystemExit(), GeneratorExit()], ids=repr)
 def test_an_estimator_cannot_end_the_process(error: BaseException) -> None:
-    """What would end the process becomes an error of the model; other errors are passed on."""
+    """An exception that would end the process becomes an error of the model; other errors are passed on."""
     with pytest.raises(RuntimeError, match="tried to end the process"):
         predict_rows(Fixed(error=error), [[1]], classifies=True, probabilities=False)
     with pytest.raises(KeyError):

@@ -64,7 +64,7 @@ def test_a_row_that_the_next_step_refuses_is_an_error(value: float) -> None:
 
 @pytest.mark.parametrize("rows", [np.array([["a"], ["b"], [None], ["c"]], dtype=object)])
 def test_values_are_coded_by_their_table(rows: Any) -> None:
-    """Each value, a null and an unknown value have a line of the table; a strict encoder refuses unknown values."""
+    """Each value, a null and an unknown value have a row of the table; a strict encoder refuses unknown values."""
     np.testing.assert_array_equal(Coded(0, ("a", "b"), TABLE, is_strict=False)(rows), TABLE)
     with pytest.raises(ValueError, match="does not know"):
         Coded(0, ("a", "b"), TABLE, is_strict=True)(rows)
@@ -80,7 +80,7 @@ def test_numbers_are_coded_by_their_table() -> None:
 
 
 def test_columns_of_several_dtypes_are_joined() -> None:
-    """A table that is not one array is read column by column."""
+    """A table with several dtypes is read column by column."""
     columns = (tiny_models.column("length", "float64"), tiny_models.column("leaves", "int64"))
     table = Signature(container="frame", columns=columns).table([np.array([0.5, 1.0]), np.array([1, 2])])
 

@@ -46,7 +46,7 @@ def test_models_are_loaded_before_the_first_request(settings: Settings) -> None:
 
 
 def test_a_store_without_models_is_served_too(settings: Settings) -> None:
-    """The app starts, and the task that waits for models is cancelled at its end."""
+    """The app starts without models, and cancels the task that waits for them when it ends."""
     settings.artifacts.mkdir()
     app = app_of(settings)
 

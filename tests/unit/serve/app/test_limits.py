@@ -29,7 +29,7 @@ def test_a_process_that_counts_alone_has_a_share(settings: Settings) -> None:
 
 
 def test_logins_are_refused_while_redis_is_lost(settings: Settings) -> None:
-    """Predictions are counted by each process then; what guesses or changes passwords is refused."""
+    """Each process then counts predictions alone; requests that guess or change passwords are refused."""
     lost: Any = Lost()
     rates = make_rates(settings, lost)
     assert rates.predict

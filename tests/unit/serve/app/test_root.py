@@ -26,7 +26,9 @@ def test_cors_is_added_only_with_origins(settings: Settings) -> None:
     (("none",), False, False),
     (None, True, False),
 ])  # fmt: skip
-def test_what_is_exposed_is_served(settings: Settings, expose: Any, has_docs: bool, open_metrics: bool) -> None:
+def test_expose_adds_documentation_and_open_metrics(
+    settings: Settings, expose: Any, has_docs: bool, open_metrics: bool
+) -> None:
     """Documentation is a route, and metrics need no token, as SEPAL_EXPOSE says."""
     observed: Any = create_app(settings.model_copy(update={"expose": expose}))
     app: FastAPI = observed._app._app

@@ -35,7 +35,7 @@ def test_the_configuration_follows_the_settings(settings: Settings) -> None:
 
 
 def test_a_worker_reports_to_the_supervisor(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That it serves and what is wrong, a heartbeat, and that it ends; a supervisor that has ended is no error."""
+    """It reports that it serves, its problems, a heartbeat and its end; a supervisor that has ended is no error."""
 
     async def nothing(*_: object, **__: object) -> bool:
         return False

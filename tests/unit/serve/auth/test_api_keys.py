@@ -18,8 +18,8 @@ def keys(records: SecurityStore) -> ApiKeys:
     return ApiKeys(records.engine, revocations=records.revocations, audit=records.audit, clock=lambda: NOW)
 
 
-def test_a_key_speaks_for_its_machine(keys: ApiKeys) -> None:
-    """A created key is valid until it expires, and its secret is not stored."""
+def test_a_created_key_is_valid_until_it_expires(keys: ApiKeys) -> None:
+    """A created key authenticates under its name until it expires, and its secret is not stored."""
     bearer = keys.create("robot", [Permission.PREDICT], life_s=60, who="test")
 
     verified = keys.verify(bearer)
@@ -45,7 +45,7 @@ def test_invalid_keys_are_refused(keys: ApiKeys, records: SecurityStore) -> None
         later.verify(good)
 
 
-def test_whoever_has_a_key_can_revoke_it(keys: ApiKeys) -> None:
+def test_a_key_can_revoke_itself(keys: ApiKeys) -> None:
     """A key revokes itself; an invalid one changes nothing, and no key is revoked twice."""
     bearer = keys.create("leaked", [Permission.PREDICT], life_s=60, who="test")
 

@@ -22,7 +22,7 @@ def test_refused_logins_take_the_same_work(world: World) -> None:
     event.listen(world.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     costs = []
 
-    for name, password in (("known", "wrong horse"), ("nobody", "wrong horse"), ("off", PASSWORD), ("off", "wrong")):
+    for name, password in (("known", "wrong horse"), ("unknown", "wrong horse"), ("off", PASSWORD), ("off", "wrong")):
         statements.clear()
         before = world.passwords.verified
         world.fails(name, password)

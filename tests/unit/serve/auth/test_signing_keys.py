@@ -103,7 +103,7 @@ def test_tokens_are_valid_while_their_key_is_there() -> None:
     assert ours.verify(new).principal.name == "ada"
 
 
-def test_the_secret_of_another_deployment_is_another() -> None:
+def test_a_token_of_another_secret_is_refused() -> None:
     """A token with the same issuer and audience, but another secret, is refused."""
     with pytest.raises(Unauthenticated):
         tokens(secret_key(b"another secret of thirty-two bytes")).verify(tokens().issue("ada", []).token)

@@ -16,7 +16,7 @@ from serve.errors import Unauthenticated
 
 SECRET = "a secret of at least thirty-two bytes"
 KID = secret_key(SECRET.encode()).kid
-NOW = 1_800_000_000  # a number, for workers of pytest-xdist must find the same tests
+NOW = 1_800_000_000  # a number, because workers of pytest-xdist must collect the same tests
 GOOD = {
     "iss": "sepal",
     "aud": "here",

@@ -38,7 +38,7 @@ def test_two_arrays_are_merged_in_the_order_of_the_mask(
 
 @given(column=texts.filter(bool))
 def test_parts_are_joined_row_by_row(column: list[str]) -> None:
-    """A single text stands in every row."""
+    """A single text is repeated in every row."""
     assert joined(["<", strings(column), ">"]).to_pylist() == [f"<{text}>" for text in column]
 
 
@@ -47,7 +47,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 @given(rows=st.lists(st.tuples(numbers, numbers), min_size=1), lead=st.sampled_from(",;\t:"))
 def test_numbers_are_written_as_in_json_and_read_back_equal(rows: list[tuple[float, float]], lead: str) -> None:
-    """Of each row one text, of which each number is the same to the last bit, its sign included."""
+    """Each row is one text, and its numbers are parsed to the same bits, sign included."""
     written = decimals(np.array(rows), lead).to_pylist()
 
     assert written == ["".join(f"{lead}{to_json(value).decode()}" for value in row) for row in rows]

@@ -16,14 +16,14 @@ from serve.dialects.blocks import Block, encode
 
 
 class Cells:
-    """One column of three rows, as any format may have sent them."""
+    """One column of three rows in any format."""
 
     def columns(self) -> Sequence[pa.StringArray]:
         return [strings(["a", "b", "c"])]
 
 
 class Written:
-    """The plainest format: a cell, then a number or an error."""
+    """A minimal format: a cell, then a number or an error."""
 
     header = b""
 
@@ -64,7 +64,7 @@ def test_rows_keep_their_order_whichever_of_them_fail(failed: set[int], has_prob
     long=st.booleans(),
 )
 def test_the_error_of_a_row_lists_its_faults(found: list[tuple[str | None, str, set[int]]], long: bool) -> None:
-    """In the order of the faults, whichever other rows have them too, up to a length."""
+    """An error lists the faults of its row in their order, up to a maximum length."""
     size = 900 if long else 1
     faults = [Fault("code", text * size, np.array(sorted(rows), dtype=np.intp), name) for name, text, rows in found]
     batch = Batch(np.empty((6, 1)), np.ones(6, dtype=bool), tuple(faults))

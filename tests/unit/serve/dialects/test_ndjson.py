@@ -1,4 +1,4 @@
-"""NDJSON: one JSON object per row, whatever its cells hold."""
+"""NDJSON: one JSON object per row, whatever its cells contain."""
 
 import json
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def test_cells_are_texts_without_line_breaks(cells: list[str]) -> None:
 
 
 def test_a_row_without_a_prediction_has_its_error() -> None:
-    """What would have been predicted is null; numbers of a regressor are numbers."""
+    """Its prediction and probabilities are null; the predictions of a regressor are numbers."""
     fault = Fault("null", 'no "null"', np.array([1]), "a")
     encoder = NdjsonEncoder(["a"], (), (), max_names_bytes=100)
 
@@ -66,7 +66,7 @@ def test_a_row_without_a_prediction_has_its_error() -> None:
     assert written == to_json(first) + b"\n" + to_json(second) + b"\n"
 
 
-def test_names_that_every_line_would_repeat_have_a_limit() -> None:
-    """A few bytes of rows would become a long answer."""
+def test_names_that_every_line_repeats_have_a_limit() -> None:
+    """Otherwise a small upload with long names would cause a large response."""
     with pytest.raises(InvalidInput, match="text/csv"):
         NdjsonEncoder(["a" * 100], (), (), max_names_bytes=100)

@@ -20,14 +20,14 @@ def test_rates_that_are_left_out_keep_their_default(text: str, rates: dict[RateN
     "text", ["predict", "predict=often", "rows=0/minute", "all=1/day", "predict=1/0 days", '{"predict"']
 )
 def test_an_invalid_rate_is_refused(text: str) -> None:
-    """An unknown name, a rate without a number or a unit, a number that is 0, or text that is not a mapping."""
+    """Unknown names, rates without a number or a unit, zeros, and texts that are not a mapping are refused."""
     with pytest.raises(ValidationError):
         TypeAdapter(Rates).validate_python(text)
 
 
 @pytest.mark.parametrize(("text", "size"), [("64MiB", 64 * 2**20), ("67108864", 2**26), ("500kB", 500_000)])
 def test_a_size_has_a_unit_or_is_in_bytes(text: str, size: int) -> None:
-    """Binary and decimal units, and plain bytes."""
+    """Binary units, decimal units and a number of bytes are accepted."""
     assert TypeAdapter(Size).validate_python(text) == size
 
 

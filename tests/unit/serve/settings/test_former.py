@@ -33,8 +33,8 @@ def test_what_replaces_a_former_name_exists() -> None:
     assert {name for instead in FORMER.values() for name in re.findall(r"SEPAL_[A-Z_]*[A-Z]", instead)} <= known
 
 
-def test_a_former_name_in_a_file_counts_too(here: Path) -> None:
-    """In `.env`, in small letters, and without a value."""
+def test_a_former_name_in_a_file_is_reported_too(here: Path) -> None:
+    """A former name in `.env` is reported in small letters and without a value, too."""
     (here / ".env").write_text("sepal_max_depth=\n# SEPAL_READER_S=3\n")
 
     assert len(list(former_names())) == 1

@@ -19,7 +19,7 @@ def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def complaint(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
-    """Return the one line that these settings end the start with."""
+    """Return the one line with which these settings end the start."""
     for name, text in settings.items():
         monkeypatch.setenv(f"SEPAL_{name.upper()}", text)
     with pytest.raises(ValidationError) as refused:
@@ -68,7 +68,7 @@ def test_a_list_is_separated_by_commas_or_json(
 def test_an_invalid_value_is_explained(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, expected: str, example: str
 ) -> None:
-    """The variable, what was expected, what it got and an example."""
+    """The line has the variable, the expected form, the value and an example."""
     variable = f"SEPAL_{name.upper()}"
 
     line = complaint(monkeypatch, **{name: text})
@@ -157,8 +157,8 @@ def test_a_relative_sqlite_file_is_in_the_home_folder(
     assert Settings().database == database.format(home=tmp_path)
 
 
-def test_the_server_ends_with_that_line(tmp_path: Path) -> None:
-    """No traceback, and no port that was opened."""
+def test_an_invalid_setting_ends_the_start_with_one_line(tmp_path: Path) -> None:
+    """No traceback is printed, and no port is opened."""
     ended = run("serve", "run", "--port", "0", env=environment(state=tmp_path, cors_origins='["https://a.example"'))
 
     assert ended.returncode == 2

@@ -42,7 +42,7 @@ class Stream(io.StringIO):
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """What was written, parsed."""
+        """The written lines, parsed."""
         return [json.loads(line) for line in self.getvalue().splitlines()]
 
 

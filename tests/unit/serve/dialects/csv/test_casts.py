@@ -15,20 +15,20 @@ from tests.support.csv_columns import COLUMNS, OPTIONS, SIGNATURE, cells
 
 @settings(max_examples=250, deadline=None)
 @given(texts=st.lists(cells, min_size=1, max_size=4), place=st.integers(0, len(COLUMNS) - 1))
-def test_a_cell_is_cast_as_the_check_reads_it_or_left_out(texts: list[str], place: int) -> None:
-    """A cell that a cast accepts has the very value that the check gives it."""
+def test_a_cast_agrees_with_the_check_or_leaves_the_cell_out(texts: list[str], place: int) -> None:
+    """A cell that a cast accepts has exactly the value that the row-by-row check returns."""
     column = COLUMNS[place]
     nulls = frozenset(SIGNATURE.csv_nulls)
     _, cast = cast_of(column, nulls, OPTIONS.max_digits)
-    plain, good = cast(pa.array(texts, pa.string()))
+    array, good = cast(pa.array(texts, pa.string()))
     signature = Signature(container="frame", columns=(column,))
 
     batch = signature.check([kind_of(column).cell_reader(nulls)(texts)], max_digits=OPTIONS.max_digits)
 
     assert not (good & ~batch.good).any()
     [checked] = batch.data.arrays if not isinstance(batch.data, np.ndarray) else batch.data.T
-    assert plain.dtype == checked.dtype
-    assert list(map(repr, plain[good].tolist())) == list(map(repr, checked[good[batch.good]].tolist()))
+    assert array.dtype == checked.dtype
+    assert list(map(repr, array[good].tolist())) == list(map(repr, checked[good[batch.good]].tolist()))
 
 
 LENGTH = Column(name="length", kind="float", dtype="float64", nullable=False)
@@ -48,19 +48,19 @@ def test_lines_become_one_array_per_column() -> None:
 
 @pytest.mark.parametrize("cell", [b"x", b"0x10", b"", b"1e400"])
 def test_a_row_with_an_invalid_cell_is_left_out(cell: bytes) -> None:
-    """The other rows are cast all the same."""
+    """The other rows are cast nevertheless."""
     read = _read(b"1,2\n" * 4 + b"1.5," + cell + b"\n", LENGTH, COUNT)
 
     assert read
     assert read[1] == [True] * 4 + [False]
 
 
-def test_lines_most_of_which_need_a_closer_look_are_not_cast() -> None:
-    """They are left to the row-by-row check altogether."""
+def test_lines_that_are_mostly_invalid_are_not_cast() -> None:
+    """All of them are left to the row-by-row check."""
     assert _read(b"x,1\nx,2\n1,3\n", LENGTH, COUNT) is None
 
 
-def test_one_row_in_four_may_need_a_closer_look() -> None:
-    """Where more do, the others are few."""
+def test_at_most_one_invalid_row_in_four_is_accepted() -> None:
+    """If more rows are invalid, too few valid rows remain for a cast."""
     assert not are_few(np.array([True, True, True, False]))
     assert are_few(np.array([True, True, False]))

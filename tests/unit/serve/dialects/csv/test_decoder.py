@@ -1,4 +1,4 @@
-"""Lines that are read at once are answered, byte for byte, as records that are read one by one."""
+"""Lines that are read at once have the same response, byte for byte, as records that are read one by one."""
 
 import cProfile
 import io
@@ -59,7 +59,7 @@ def _digest(batch: Batch) -> NDArray[np.int64]:
 
 
 def classify(batch: Batch) -> Predictions:
-    """Classes and probabilities drawn from the digest; to every seventh digest there is no answer."""
+    """Return classes and probabilities drawn from the digest; every seventh digest has no prediction."""
     digest = np.full(len(batch.good), -1)
     digest[batch.good] = _digest(batch)
     refused = np.flatnonzero((digest % 7 == 0) & batch.good)
@@ -145,10 +145,10 @@ def small_blocks() -> Iterator[None]:
 
 @settings(max_examples=250, deadline=None)
 @given(body=bodies(), labels=st.sampled_from([LABELS, ()]), as_ndjson=st.booleans(), escape_all=st.booleans())
-def test_lines_are_answered_as_records(
+def test_lines_have_the_same_response_as_records(
     body: bytes, labels: Sequence[object], as_ndjson: bool, escape_all: bool
 ) -> None:
-    """Whatever cells, quotes, blank lines and line breaks there are, wherever blocks end: the same bytes and errors."""
+    """Bytes and errors are the same for any cells, quotes, blank lines, line breaks and borders of blocks."""
     options = replace(OPTIONS, escape_all=escape_all)
 
     found, error = _answered(body, labels, options, as_ndjson=as_ndjson)
@@ -183,7 +183,7 @@ FLOWER = Signature(
 
 
 def _shares(body: bytes, **more: Any) -> list[tuple[int, int]]:
-    """Of each block how many rows were read at once, and how many one by one."""
+    """Return for each block how many rows were read at once, and how many one by one."""
     rows = [block.passed for block in CsvDecoder(io.BytesIO(body), FLOWER, (), replace(OPTIONS, **more)).blocks()]
     return [(len(each.is_line) - len(each.cells), len(each.cells)) for each in rows if isinstance(each, PassedRows)]
 
@@ -191,19 +191,19 @@ def _shares(body: bytes, **more: Any) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("line", [LINE, '"5.1","3.5","1.4","0.2"', "5,3,1,0", "5e0,.5,5.,-1", "+5.1,3.5,1.4,0.2"])
 def test_valid_rows_are_read_at_once(line: str, end: str) -> None:
-    """No row of such a table is read by itself."""
+    """No row of a valid table is read one by one."""
     assert _shares(table(*[line] * 20, end=end)) == [(9, 0), (9, 0), (2, 0)]
 
 
 @pytest.mark.parametrize("other", ["x,1,1,1", ",1,1,1", "1,1,1", "inf,1,1,1", '"1,0",1,1,1', "-0,1,1,1"])
 def test_one_invalid_row_does_not_slow_down_others(other: str) -> None:
-    """Only that row of the block is read by itself."""
+    """Only the invalid row of the block is read one by one."""
     assert _shares(table(*[LINE] * 4, other, *[LINE] * 8)) == [(8, 1), (4, 0)]
 
 
 @pytest.mark.parametrize("other", ['"1\n",1,1,1', "1,1,1,1\r\r", '1,"1\n2\n3",1,1'])
 def test_after_a_record_of_several_lines_rows_are_read_at_once_again(other: str) -> None:
-    """A record of several lines costs the block that it is in, and not the rest of the file."""
+    """A record of several lines slows down only its own block, not the rest of the file."""
     first, *others = _shares(table(*[LINE] * 3, other, *[LINE] * 20))
 
     assert first == (0, 4)
@@ -211,7 +211,7 @@ def test_after_a_record_of_several_lines_rows_are_read_at_once_again(other: str)
 
 
 def test_only_cells_that_might_be_escaped_are_read_one_by_one() -> None:
-    """Where all cells are to be kept from running, those that begin like a formula get a closer look."""
+    """If all cells are escaped, only rows with cells that begin like a formula are read one by one."""
     assert _shares(table(*[LINE] * 8, "-5,1,1,1"), escape_all=True) == [(8, 1)]
 
 
@@ -219,8 +219,8 @@ BAD = ["a", "x,x,x,x", ",,,", '""""""', "1,1,1,1,1", "x,1,1,1"]
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_bad_rows_are_read_together_too(bad: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where every row is wrong, none is read by the reader of records, which takes the file line by line."""
+def test_invalid_rows_are_not_read_by_the_reader_of_records(bad: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If every row is invalid, none is read by the reader of records, which reads a file line by line."""
     monkeypatch.setattr(CsvDecoder, "_from_records", lambda _: None)
 
     assert _shares(table(*[bad] * 10)) == [(0, 4), (0, 4), (0, 2)]

@@ -1,4 +1,4 @@
-"""CSV out: lines come back as they were sent, cells that were read one by one as the csv module writes them."""
+"""CSV responses: lines are returned unchanged, and cells that were read one by one as the csv module writes them."""
 
 import csv
 import io
@@ -30,16 +30,16 @@ def _encode(cells: list[list[str]], predictions: Predictions, *, escape_all: boo
 
 
 @given(cells=st.lists(st.text('a;"\n\r =', max_size=4), min_size=1, max_size=5))
-def test_any_cell_is_read_back_as_it_was_sent(cells: list[str]) -> None:
-    """Delimiters, quotes and line breaks included, also where a row has one empty cell."""
+def test_any_cell_is_returned_unchanged(cells: list[str]) -> None:
+    """Cells with delimiters, quotes or line breaks, and a single empty cell, are parsed to the sent texts."""
     header, *rows = _encode([[cell] for cell in cells], Predictions(np.arange(len(cells), dtype=float)))
 
     assert header == ["n0", "prediction", "error"]
     assert rows == [[cell, f"{row}.0", ""] for row, cell in enumerate(cells)]
 
 
-def test_labels_are_kept_from_running() -> None:
-    """A spreadsheet takes no label for a formula or a number that it is not."""
+def test_labels_are_escaped_for_spreadsheets() -> None:
+    """A spreadsheet does not read a label as a formula or as another number."""
     spread = np.full((3, 3), 0.25)
 
     header, *rows = _encode([["x"]] * 3, Predictions(np.arange(3), spread, label_map(LABELS)))
@@ -49,8 +49,8 @@ def test_labels_are_kept_from_running() -> None:
 
 
 @pytest.mark.parametrize(("cell", "written"), [("=1+1", "'=1+1"), ("-5", "-5"), ("-x", "'-x"), ("\uff1dx", "'\uff1dx")])
-def test_cells_are_kept_from_running_if_all_are(cell: str, written: str) -> None:
-    """A number stays one, whatever its sign."""
+def test_all_cells_are_escaped_for_spreadsheets_if_configured(cell: str, written: str) -> None:
+    """A number is not escaped, whatever its sign."""
     _, row = _encode([[cell]], Predictions(np.array([1.0])), escape_all=True)
 
     assert row[0] == written

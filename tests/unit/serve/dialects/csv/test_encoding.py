@@ -28,14 +28,14 @@ def test_text_passes_wherever_it_is_cut(size: int, monkeypatch: pytest.MonkeyPat
 def test_the_first_invalid_byte_is_named(
     content: bytes, place: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its place does not depend on how the file is read."""
+    """Its position does not depend on the size of chunks."""
     monkeypatch.setattr(encoding, "_CHUNK", size)
 
     assert f"see byte {place}. Save it as CSV UTF-8" in _refusal(content)
 
 
 def test_utf_16_is_recognised() -> None:
-    """Other files with a NUL are not text at all."""
+    """UTF-16 is named in the error; other files with a NUL are not text."""
     assert "iconv -f UTF-16" in _refusal("a,b".encode("utf-16"))
     assert _refusal(b"a,b\0") == "csv-encoding: the CSV is not UTF-8 text: byte 3 is NUL"
 
@@ -45,5 +45,5 @@ def test_utf_16_is_recognised() -> None:
     [(b"\x1f\x8b\x08", "gzip: send the CSV unpacked"), (b"PK\x03\x04", "a spreadsheet or zip archive: save it as CSV")],
 )
 def test_other_formats_are_named(head: bytes, what: str) -> None:
-    """Nothing is unpacked."""
+    """A format is recognised by its first bytes, and nothing is unpacked."""
     assert _refusal(head) == f"unsupported-media-type: this is {what}"

@@ -1,4 +1,4 @@
-"""The header of a CSV: its names, its delimiter, and advice where it does not fit."""
+"""The header of a CSV: its names, its delimiter, and advice if it does not match the model."""
 
 import io
 
@@ -30,24 +30,24 @@ def test_only_required_columns_are_missed() -> None:
 
 
 def test_a_name_in_another_spelling_is_recognised() -> None:
-    """The error says what to rename."""
+    """The error names the column to rename."""
     assert _advice("Sepal Length,colour").endswith("missing: sepal_length; rename Sepal Length to sepal_length")
 
 
 @pytest.mark.parametrize("line", ["5.1,x", "a,red"])
 def test_a_row_in_place_of_the_header_is_recognised(line: str) -> None:
-    """By a number or a known category."""
+    """A first line with a number or a known category is a row, not a header."""
     assert "the first line has values" in _advice(line)
     assert "expected: sepal_length, colour" in _advice(line)
 
 
 def test_a_file_of_one_line_has_lost_its_line_breaks() -> None:
-    """As curl -d sends it."""
+    """`curl -d` removes line breaks, and the error says so."""
     assert "--data-binary" in _advice("colour 5.1", more="")
 
 
-def test_a_comma_inside_numbers_is_the_last_delimiter_to_try() -> None:
-    """A model that reads decimal commas is sent semicolons."""
+def test_a_decimal_comma_is_tried_last_as_delimiter() -> None:
+    """For a model with decimal commas, other delimiters are tried before the comma."""
     price = Column(name="x", kind="float", dtype="float64", nullable=False, numbers=NumberFormat(decimal=","))
 
     assert delimiters(SIGNATURE) == ",;\t"
@@ -62,8 +62,8 @@ def test_a_comma_inside_numbers_is_the_last_delimiter_to_try() -> None:
         (["a", "error"], "the answer adds a column error"),
     ],
 )
-def test_names_that_cannot_be_answered_are_refused(header: list[str], message: str) -> None:
-    """Too many, the same twice, or one that the answer adds."""
+def test_names_that_a_response_cannot_contain_are_refused(header: list[str], message: str) -> None:
+    """Too many names, repeated names, and names that the response adds are refused."""
     with pytest.raises(InvalidInput, match=message):
         check_names(header, ["prediction", "error"], max_columns=2)
     check_names(["a", "b"], ["prediction", "error"], max_columns=2)

@@ -1,4 +1,4 @@
-"""Lines of a CSV as bytes: which of them are taken together, and when none is."""
+"""Lines of a CSV as bytes: which are taken together, and which are left to the reader of records."""
 
 import io
 
@@ -15,7 +15,7 @@ def _take(content: bytes, *, offset: int = 0, line: int = 2, delimiter: str = ",
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_lines_keep_their_physical_numbers(end: str) -> None:
-    """Blank lines are left out and counted; the bytes of all of them are taken."""
+    """Blank lines are skipped, but counted in line numbers and in the number of bytes."""
     content = f"1,2{end}{end}3,4{end}5".encode()
 
     lines = _take(content)
@@ -29,13 +29,13 @@ def test_lines_keep_their_physical_numbers(end: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"1\r2\n", b"1" * 21 + b"\n", "\ufeff1\n".encode()])
-def test_lines_that_need_a_closer_look_are_not_taken(content: bytes) -> None:
-    """None at all, a lone CR, a long line, or one that Arrow would read differently."""
+def test_lines_that_arrow_cannot_parse_are_not_taken(content: bytes) -> None:
+    """Nothing is taken of an empty content, a lone CR, a long line, or a line that Arrow would read differently."""
     assert _take(content) is None
 
 
-def test_quotes_without_a_need_are_taken_off() -> None:
-    """The cells come back without them; one line that needs its quotes keeps those of all."""
+def test_unnecessary_quotes_are_removed() -> None:
+    """Quotes are removed if no line needs them; one line that needs its quotes keeps those of all lines."""
     bare, quoted = _take(b'"a","b c"\n'), _take(b'"a","b,c"\n"d",e\n')
 
     assert bare
@@ -46,15 +46,15 @@ def test_quotes_without_a_need_are_taken_off() -> None:
 
 @pytest.mark.parametrize("content", [b'1,"a\nb",2\n', b'1,"a\n', b'1,"a"b\n'])
 def test_lines_that_are_not_records_have_no_cells(content: bytes) -> None:
-    """A record of two lines, or broken quotes."""
+    """Records of several lines and invalid quotes have no cells."""
     lines = _take(content)
 
     assert lines
     assert lines.cells(",") is None
 
 
-def test_a_line_that_is_not_whole_is_left_for_the_next_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A chunk may end anywhere."""
+def test_an_incomplete_line_is_left_for_the_next_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk that ends within a line yields the complete lines only."""
     monkeypatch.setattr(csv_lines, "CHUNK_BYTES", 6)
 
     first = _take(b"1,2\n3,4\n")
@@ -67,7 +67,7 @@ def test_a_line_that_is_not_whole_is_left_for_the_next_block(monkeypatch: pytest
 
 
 def test_lines_are_chosen_by_a_mask_or_a_pattern() -> None:
-    """Each keeps its number."""
+    """A chosen line keeps its line number."""
     lines = _take(b"a\nb\nab\n")
 
     assert lines
@@ -76,5 +76,5 @@ def test_lines_are_chosen_by_a_mask_or_a_pattern() -> None:
 
 
 def test_a_block_has_room_for_one_row() -> None:
-    """However long its answer is."""
+    """A block has at least one row, however long its response is."""
     assert block_rows(2**30, part=2) == 1

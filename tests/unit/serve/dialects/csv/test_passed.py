@@ -18,8 +18,8 @@ def test_lines_and_cells_are_merged_in_the_order_of_the_rows() -> None:
     assert [column.to_pylist() for column in columns] == [["a", 'b"', "c"], ["1", "2", "3"]]
 
 
-def test_rows_of_one_sort_need_no_merge() -> None:
-    """All lines, or all cells."""
+def test_rows_of_one_kind_need_no_merge() -> None:
+    """A table of lines only, or of cells only, is returned without a merge."""
     lines = take(io.BytesIO(b"a,1\n"), 0, 2, delimiter=",", max_bytes=9, max_rows=9)
 
     as_lines = PassedRows([], Cutter(2, ","), np.array([True]), lines).columns()

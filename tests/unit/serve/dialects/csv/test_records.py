@@ -1,4 +1,4 @@
-"""The records of a CSV by themselves: where they begin, how they are put into blocks, and what a number is."""
+"""The records of a CSV: their line numbers, blocks and limits, and the syntax of numbers."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ def _blocks(rows: Iterator[Record]) -> list[list[Record]]:
 
 
 def _cells(text: str, delimiter: str = ",", *, max_cell: int = 100) -> list[list[str]] | str:
-    """The cells of all records, or the code of what is wrong."""
+    """Return the cells of all records, or the code of the error."""
     try:
         return [record.cells for record in Records(io.StringIO(text, newline=""), delimiter, max_cell=max_cell)]
     except InvalidInput as error:
@@ -37,13 +37,13 @@ def _independent(text: str, delimiter: str) -> list[list[str]] | str:
 
 @given(text=st.text('a,"\n\r ', max_size=30), delimiter=st.sampled_from(",;\t"))
 def test_records_are_those_of_the_standard_library(text: str, delimiter: str) -> None:
-    """What is read is what an independent reader reads, blank lines left out, or refused where that one refuses."""
+    """Records equal those of an independent reader without blank lines; what that reader refuses is refused."""
     assert _cells(text, delimiter) == _independent(text, delimiter)
 
 
 @given(cells=st.lists(st.text("a\n\r", max_size=5), min_size=1, max_size=10))
 def test_a_record_begins_on_a_physical_line(cells: list[str]) -> None:
-    """Every line break before a record counts, in quotes or not, in blank lines or not."""
+    """All line breaks before a record are counted, also in quotes and blank lines."""
     text = "".join(f'\n"{cell}"\r\n' for cell in cells)
 
     found = [record.line for record in Records(io.StringIO(text, newline=""), ",", max_cell=100)]
@@ -54,7 +54,7 @@ def test_a_record_begins_on_a_physical_line(cells: list[str]) -> None:
 
 @given(lengths=st.lists(st.sampled_from([0, 1, BLOCK_CHARACTERS // 3, BLOCK_CHARACTERS, 2 * BLOCK_CHARACTERS])))
 def test_blocks_are_the_records_in_pieces(lengths: list[int]) -> None:
-    """Nothing is lost or doubled, no block is empty, and a block ends with the row that fills it."""
+    """No record is lost or repeated, no block is empty, and a block ends with the row that fills it."""
     rows = [Record([str(number)], number, length) for number, length in enumerate(lengths)]
 
     found = _blocks(iter(rows))
@@ -74,7 +74,7 @@ def test_a_block_has_so_many_rows_at_most(count: int) -> None:
 
 @pytest.mark.parametrize("text", ["{},b\n", 'b,"{}"\n', "b\n{}"], ids=["plain", "quoted", "last"])
 def test_a_cell_may_be_as_long_as_the_limit(text: str) -> None:
-    """The limit is the last length that passes, and no other reader of this process learns of it."""
+    """The limit is the greatest valid length, and it does not change other csv readers of the process."""
     before = csv.field_size_limit()
 
     assert isinstance(_cells(text.format("a" * 100)), list)
@@ -87,7 +87,7 @@ def test_a_cell_may_be_as_long_as_the_limit(text: str) -> None:
     end=st.sampled_from(["\n", "\r\n", "\r"]),
 )
 def test_large_rows_are_kept_in_their_places(pieces: list[str], end: str) -> None:
-    """Whatever is in a row that is too large, it is one record, and the rows after it are read."""
+    """A row that is too large is one record, whatever it contains, and the rows after it are read."""
     text = "".join(pieces).replace("\n", end)
     try:
         whole = list(Records(io.StringIO(text, newline=""), ",", max_cell=1_000))
@@ -104,8 +104,8 @@ def test_large_rows_are_kept_in_their_places(pieces: list[str], end: str) -> Non
     assert records.taken == len(text.encode())
 
 
-def test_a_row_of_nothing_but_quotes_is_given_up() -> None:
-    """Of such a row there is no shorter outline: it is refused before it fills the memory."""
+def test_a_large_row_of_quotes_only_is_refused() -> None:
+    """A large row of quotes cannot be shortened, so it is refused before it fills the memory."""
     records = Records(io.StringIO('"",' * 10_000), ",", max_cell=100, keeps_large=True)
 
     with pytest.raises(InvalidInput, match="too large"):
@@ -114,7 +114,7 @@ def test_a_row_of_nothing_but_quotes_is_given_up() -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", ""])
 def test_a_row_may_be_as_long_as_16_cells(end: str) -> None:
-    """All cells of a row together have a limit too, its line break counted."""
+    """All cells of a row together have a limit too, which includes the line break."""
     text = "abcd," * 400
 
     assert isinstance(_cells(text[: 1600 - len(end)] + end), list)
@@ -132,6 +132,6 @@ def test_a_larger_limit_than_the_standard_library_has_is_kept() -> None:
 
 
 @given(text=st.text("+-.eE01 x", max_size=12))
-def test_a_number_is_what_the_plain_expression_says(text: str) -> None:
-    """That nothing is tried twice changes how long it takes, and never what it finds."""
+def test_a_number_matches_the_simple_expression(text: str) -> None:
+    """The expression without backtracking matches the same texts as the simple one."""
     assert bool(NUMBER.fullmatch(text)) == bool(re.fullmatch(PLAIN, text))

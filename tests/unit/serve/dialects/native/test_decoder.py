@@ -15,7 +15,7 @@ from tests.support import tiny_models
 
 @pytest.fixture(scope="module")
 def decoder(tmp_path_factory: pytest.TempPathFactory) -> NativeDecoder:
-    """Of a small model."""
+    """Return the decoder of a small model."""
     store: Path = tmp_path_factory.mktemp("store")
     return NativeDecoder(tiny_models.make().publish(Store(store)), tiny_models.LIMITS)
 
@@ -25,7 +25,7 @@ def _body(*rows: Any, blanks: int = 0, **more: Any) -> bytes:
 
 
 def test_a_valid_body_needs_no_row_by_row_decoder(decoder: NativeDecoder) -> None:
-    """Its rows have native values in the model's order."""
+    """The rows of a valid body have native values in the model's order."""
     for decode in (decoder.decode, decoder.decode_short):
         rows = decode(_body([0.5, 1]))
         assert isinstance(rows, list)
@@ -33,7 +33,7 @@ def test_a_valid_body_needs_no_row_by_row_decoder(decoder: NativeDecoder) -> Non
 
 
 def test_a_body_that_the_fast_decoder_leaves_is_checked_row_by_row(decoder: NativeDecoder) -> None:
-    """An integer beyond what a float holds exactly, say."""
+    """An integer that a float cannot hold exactly is decoded row by row."""
     decoded = decoder.decode(_body([2**60, 1]))
 
     assert isinstance(decoded, Batch)
@@ -42,7 +42,7 @@ def test_a_body_that_the_fast_decoder_leaves_is_checked_row_by_row(decoder: Nati
 
 
 def test_invalid_rows_are_refused_or_reported(decoder: NativeDecoder) -> None:
-    """As the caller chooses."""
+    """`on_error` decides between an error and a list of faults."""
     body = _body([0.5, 1.0], ["x", 1.0])
 
     with pytest.raises(InvalidRows) as caught:
@@ -71,7 +71,7 @@ def test_long_work_is_left_to_a_thread(decoder: NativeDecoder, blanks: int, row:
     (b"[[0.5]]", "the body must be an object"),
 ])  # fmt: skip
 def test_a_body_of_another_shape_is_explained(decoder: NativeDecoder, body: bytes, message: str) -> None:
-    """With what a body looks like."""
+    """The error shows the expected form of a body."""
     with pytest.raises(InvalidInput, match=message) as caught:
         decoder.decode(body)
 

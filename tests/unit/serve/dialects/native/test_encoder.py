@@ -1,4 +1,4 @@
-"""Answers in bytes: what pydantic makes of the documented object."""
+"""Responses as bytes, equal to the documented object as pydantic writes it."""
 
 import json
 from pathlib import Path
@@ -44,10 +44,10 @@ def expected(manifest: Manifest, predictions: Predictions, errors: list[Any] | N
     with_probabilities=st.booleans(),
     reports=st.booleans(),
 )
-def test_an_answer_is_the_documented_object(
+def test_a_response_is_the_documented_object(
     manifests: list[Manifest], floats: list[float], with_probabilities: bool, reports: bool
 ) -> None:
-    """Byte for byte, whatever the labels and numbers; probabilities are left out where they are not wanted."""
+    """Byte for byte, whatever the labels and numbers; probabilities are left out if they are not requested."""
     for manifest in manifests:
         numbers = np.array(floats)
         values = (numbers > 0).astype(np.intp) if manifest.classes else numbers
@@ -62,7 +62,7 @@ def test_an_answer_is_the_documented_object(
 
 
 def test_a_row_without_a_prediction_is_null(manifests: list[Manifest]) -> None:
-    """Its label, its probabilities and its number are null, and its mistake is listed."""
+    """Its label, probabilities or number are null, and its fault is listed."""
     fault = Fault("no-answer", "no answer", np.array([1]))
     errors = [{"row": 1, "column": None, "code": "no-answer", "message": "no answer"}]
     spread = np.array([[1, 0], [np.nan, 0], [0, 1.0]])
@@ -77,8 +77,8 @@ def test_a_row_without_a_prediction_is_null(manifests: list[Manifest]) -> None:
     assert json.loads(NativeEncoder(manifests[-1]).encode(numbers, report=True))["predictions"] == [1.0, None, 2.0]
 
 
-def test_a_label_is_what_it_was(tmp_path: Path) -> None:
-    """Labels of several digits or with brackets in them are not mistaken for the list's own."""
+def test_a_label_is_written_unchanged(tmp_path: Path) -> None:
+    """Digits, commas and brackets in labels are not confused with the syntax of the list."""
     manifest = tiny_models.make(labels=("],[", "1,2")).publish(Store(tmp_path))
 
     answer = NativeEncoder(manifest).encode(Predictions(np.array([0, 1]), None, label_map(manifest.classes)))

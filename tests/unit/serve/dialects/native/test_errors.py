@@ -22,7 +22,7 @@ def _limits(*, max_errors: int = 20, show_values: bool = False) -> Limits:
 
 
 def test_errors_are_listed_by_row_and_column() -> None:
-    """In the order of the model's columns; an error of the row as a whole has no column."""
+    """Errors of a row have the order of the model's columns; an error of the whole row has no column."""
     listed = [(error.row, error.column, error.code) for error in all_errors(FAULTS, ["a", "b"])]
 
     assert listed == [(0, "a", "not-a-number"), (0, "b", "null"), (1, None, "wrong-length"), (2, "b", "null")]
@@ -37,8 +37,8 @@ def test_a_refusal_lists_the_first_errors_and_counts_all() -> None:
 
 
 @pytest.mark.parametrize("rows", [[["x" * 99, None]] * 3, [{"a": "x" * 99, "b": None}] * 3])
-def test_values_are_shown_where_that_is_allowed(rows: list[object]) -> None:
-    """Shortened, from vectors and from objects."""
+def test_values_are_shown_if_allowed(rows: list[object]) -> None:
+    """If configured, messages contain values of vectors and objects, shortened."""
     first, second, *_ = invalid_rows(FAULTS, rows, ["a", "b"], _limits(show_values=True)).errors
 
     assert first.message == f"no number, got '{'x' * 62}…"
@@ -46,5 +46,5 @@ def test_values_are_shown_where_that_is_allowed(rows: list[object]) -> None:
 
 
 def test_a_name_of_a_caller_is_short_and_printable() -> None:
-    """It stands in logs and terminals."""
+    """A name from a client is escaped and cut, because logs and terminals show it."""
     assert shortened("a\n" + "b" * 99) == "a\\n" + "b" * 60 + "…"

@@ -56,7 +56,7 @@ MIXED = Signature(
 SHORT = Signature(container="array", columns=(column("t", "text", "U", minimum=1, maximum=3),))
 SIGNATURES = {"numbers": NUMBERS, "single": SINGLE, "narrow": NARROW, "mixed": MIXED, "short": SHORT}
 
-# What a cell may be, good and bad, as it is written.
+# Literals of cells, valid and invalid.
 LITERALS = [
     "0",
     "1",
@@ -143,7 +143,7 @@ BLANKS = ["", "", "", " ", "\n", "\t ", "\r\n"]
 
 @st.composite
 def bodies(draw: st.DrawFn, signature: Signature) -> bytes:
-    """Bodies of which about half are right, the others wrong in one way or several."""
+    """Return a strategy of bodies, about half of them valid, the others invalid in one or several ways."""
     blank = st.sampled_from(BLANKS)
 
     def cell(of: Column) -> str:
@@ -179,7 +179,7 @@ def row_by_row(signature: Signature) -> NativeDecoder:
 
 
 def checked(signature: Signature, body: bytes) -> Table | None:
-    """Return what the row-by-row decoder reads; None where it refuses."""
+    """Return the table of the row-by-row decoder; None if it refuses the body."""
     try:
         return row_by_row(signature)._decode_row_by_row(body, report=False).data
     except InvalidInput:
@@ -187,7 +187,7 @@ def checked(signature: Signature, body: bytes) -> Table | None:
 
 
 def content(signature: Signature, table: Table) -> list[Any]:
-    """Return all in which two tables can differ for an estimator: shapes, dtypes, every bit, the types of objects."""
+    """Return everything in which tables can differ for an estimator: shapes, dtypes, all bits, types of objects."""
     arrays: list[Any] = [table]
     if isinstance(table, Columns):
         arrays = [frames.cast(of, array) for of, array in zip(signature.columns, table.arrays, strict=True)]
@@ -206,7 +206,7 @@ def fast(signature: Signature) -> Decode:
 
 
 def as_table(signature: Signature, rows: Any) -> Table:
-    """What a model is asked."""
+    """Return the table that a model gets."""
     return signature.assemble(rows) if isinstance(rows, list) else rows
 
 
@@ -233,7 +233,7 @@ def test_rows_are_those_of_the_row_by_row_decoder(name: str, data: st.DataObject
 @pytest.mark.parametrize("literal", LITERALS)
 @pytest.mark.parametrize("rows", [1, 40])
 def test_every_literal_is_decoded_alike(name: str, literal: str, rows: int) -> None:
-    """Each odd cell, in each kind of column, in a small and in a large body."""
+    """Unusual cells are decoded alike in each kind of column, in small and in large bodies."""
     signature = SIGNATURES[name]
     cells = [(json.dumps(of.known[0]) if of.known else GOOD[of.kind][0]) for of in signature.columns]
     for place in range(len(cells)):
@@ -257,7 +257,7 @@ def test_a_float_keeps_every_bit(number: float, digits: int) -> None:
 @pytest.mark.parametrize("by_name", [False, True])
 @pytest.mark.parametrize("rows", [1, 3, 40])
 def test_valid_bodies_are_decoded(name: str, by_name: bool, rows: int) -> None:
-    """Vectors or objects, few or many."""
+    """The fast decoder decodes valid vectors and objects, few or many."""
     signature = SIGNATURES[name]
     cells = {of.name: of.known[0] if of.known else json.loads(GOOD[of.kind][0]) for of in signature.columns}
     row = dict(reversed(cells.items())) if by_name else list(cells.values())
@@ -319,7 +319,7 @@ def test_a_model_that_no_schema_describes_exactly_has_no_fast_decoder() -> None:
 
 
 def test_a_table_does_not_share_the_memory_of_the_body() -> None:
-    """It may be written to, as any other table."""
+    """A decoded table can be modified without a change of the body."""
     body = f'{{"instances":[{",".join(["[1,2,3,4]"] * 40)}]}}'.encode() + b" " * 1024
 
     table = fast(NUMBERS)(body)
@@ -331,7 +331,7 @@ def test_a_table_does_not_share_the_memory_of_the_body() -> None:
 
 @pytest.mark.parametrize("rows", ["[],[1]", "[]", "[1],[]"])
 def test_an_empty_row_of_one_column_is_not_valid(rows: str) -> None:
-    """Where a row has one value, one without any has the same brackets and commas."""
+    """For a model of one column an empty row has the brackets and commas of a valid row, and is still refused."""
     signature = Signature(container="array", columns=(column("a", "float", "float64"),))
     decode = fast_decoder(signature, max_depth=9, max_rows=9, max_digits=9)
     assert decode

@@ -28,7 +28,7 @@ def _faults(value: object, decoder: RowDecoder = DECODER) -> list[tuple[str, str
 
 @pytest.mark.parametrize("row", [[0.5, 1, "x"], {"b": 1, "a": 0.5, "c": "x"}, {"a": 0.5, "b": 1}])
 def test_rows_are_vectors_or_objects(row: Any) -> None:
-    """In any order of names; a column that the model ignores may be missing."""
+    """Names may have any order, and columns that the model ignores may be missing."""
     batch = DECODER.check([row, row])
 
     assert batch.good.all()
@@ -48,8 +48,8 @@ def test_rows_are_vectors_or_objects(row: Any) -> None:
         ([[1] * 65], "too-many-features"),
     ],
 )
-def test_instances_that_are_no_rows_are_refused(value: object, code: str) -> None:
-    """The whole request is refused, with a code of its own."""
+def test_invalid_instances_are_refused(value: object, code: str) -> None:
+    """The whole request is refused with a separate code."""
     with pytest.raises(InvalidInput) as caught:
         DECODER.check(value)
 
@@ -57,7 +57,7 @@ def test_instances_that_are_no_rows_are_refused(value: object, code: str) -> Non
 
 
 def test_rows_with_a_fault_of_their_own_keep_the_others_in_place() -> None:
-    """A fault of a value counts rows from the first that was sent."""
+    """The row numbers of faults of values include the rows that are refused as a whole."""
     assert _faults([[1], [1, "x", "x"], 5, [1, 2, "x"]]) == [
         ("wrong-length", None, [0]),
         ("not-a-row", None, [2]),
@@ -71,14 +71,14 @@ def test_rows_with_a_fault_of_their_own_keep_the_others_in_place() -> None:
 
 
 def test_unknown_names_may_be_ignored() -> None:
-    """If the model was published so."""
+    """Unknown names are no fault if the model was published with unknown_names="ignore"."""
     decoder = RowDecoder(SIGNATURE.model_copy(update={"unknown_names": "ignore"}), LIMITS)
 
     assert _faults([{"a": 1, "b": 2, "x": 1}], decoder) == []
 
 
 def test_a_float_for_an_integer_is_read_again_with_its_text() -> None:
-    """The float alone does not tell which integer was meant."""
+    """A float may be rounded, so an integer column asks for a second parse that keeps the text of numbers."""
     with pytest.raises(MaybeRounded):
         DECODER.check([[1, 5.0, "x"]])
     assert _faults([[1, FloatLiteral("5.0"), "x"], [1, FloatLiteral("5.5"), "x"]]) == [("not-an-integer", "b", [1])]

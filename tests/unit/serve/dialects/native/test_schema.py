@@ -12,7 +12,7 @@ from tests.support import tiny_models
 
 @pytest.fixture(scope="module")
 def decoder(tmp_path_factory: pytest.TempPathFactory) -> NativeDecoder:
-    """Of a small model."""
+    """Return the decoder of a small model."""
     store: Path = tmp_path_factory.mktemp("store")
     return NativeDecoder(tiny_models.make().publish(Store(store)), tiny_models.LIMITS)
 
@@ -30,13 +30,13 @@ def test_the_schema_describes_vectors_and_objects(decoder: NativeDecoder) -> Non
     assert schema["additionalProperties"] is False
 
 
-def test_its_examples_are_valid(decoder: NativeDecoder) -> None:
-    """As vectors and as objects."""
+def test_the_examples_of_the_schema_are_valid(decoder: NativeDecoder) -> None:
+    """Examples are valid requests as vectors and as objects."""
     for example in decoder.request.model_json_schema()["properties"]["instances"]["examples"]:
         assert decoder.request.model_validate({"instances": example}).instances.good.all()
 
 
-def test_a_body_has_instances_and_nothing_else(decoder: NativeDecoder) -> None:
+def test_a_body_has_no_other_key_than_instances(decoder: NativeDecoder) -> None:
     """Pydantic refuses other keys."""
     with pytest.raises(ValidationError, match="extra_forbidden"):
         decoder.request.model_validate({"instances": [[1.0]], "model": "x"})
