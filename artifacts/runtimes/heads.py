@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from artifacts.predictions import Predictions
-from artifacts.runtimes.compiled import compiled
 from artifacts.runtimes.links import Link, Scores, decide
+from artifacts.runtimes.sklearn_trees import compiled
 from artifacts.runtimes.steps import Matrix
 
 

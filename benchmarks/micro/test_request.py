@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from artifacts import Batch, Store
 from benchmarks.in_process import MODELS, App, body
 from serve.dialects.native.encoder import NativeEncoder
-from serve.dialects.native.fast import Rows
+from serve.dialects.native.fast_decoder import Rows
 from serve.inference.calls import Call
 from serve.inference.registry import LoadedModel
 

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from artifacts.signature import Columns, Signature, Table, concatenated
-from serve.dialects.native.fast import Rows
+from serve.dialects.native.fast_decoder import Rows
 from serve.inference.registry import LoadedModel
 
 

@@ -16,7 +16,7 @@ from artifacts.kinds.numbers import EXACT, NumberKind
 from artifacts.number_formats import NUMBER
 from artifacts.values import Array, Check
 from serve.dialects import arrays
-from serve.dialects.csv.passed import Cutter
+from serve.dialects.csv.pass_through import Cutter
 
 Good: TypeAlias = NDArray[np.bool_]
 Cast: TypeAlias = tuple[pa.DataType, Callable[[pa.Array], tuple[Array, Good]]]

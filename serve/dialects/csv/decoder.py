@@ -21,7 +21,7 @@ from serve.dialects.csv.encoding import MARK, check_text
 from serve.dialects.csv.header import check_names, delimiters, misnamed, required_names
 from serve.dialects.csv.lines import Lines, block_rows, take
 from serve.dialects.csv.options import FORMULA_SIGNS, CsvOptions
-from serve.dialects.csv.passed import Cutter, PassedRows
+from serve.dialects.csv.pass_through import Cutter, PassedRows
 from serve.dialects.csv.records import Record, Records, next_block
 from serve.errors import InvalidInput
 

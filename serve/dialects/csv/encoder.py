@@ -15,7 +15,7 @@ from artifacts.number_formats import NUMBER
 from serve.dialects import arrays
 from serve.dialects.blocks import Block
 from serve.dialects.csv.options import FORMULA_BLANKS, FORMULA_SIGNS
-from serve.dialects.csv.passed import PassedRows
+from serve.dialects.csv.pass_through import PassedRows
 
 # Python before 3.13 quotes a cell only for the characters of its line terminator, and a bare \r would end the row for
 # some readers. The NUL, which no cell has, separates the end of a row from a \r\n in a cell.

@@ -8,9 +8,9 @@ from artifacts.manifest import Manifest
 from artifacts.signature import Batch
 from artifacts.values import Fault
 from serve.dialects.native.errors import invalid_rows
-from serve.dialects.native.fast import Rows, fast_decoder
+from serve.dialects.native.fast_decoder import Rows, fast_decoder
 from serve.dialects.native.limits import Limits
-from serve.dialects.native.rows import MaybeRounded, RowDecoder
+from serve.dialects.native.row_decoder import MaybeRounded, RowDecoder
 from serve.dialects.native.schema import request_model
 from serve.errors import InvalidInput, InvalidRows
 from serve.http.json_body import parse, parse_exactly

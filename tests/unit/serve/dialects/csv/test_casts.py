@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from artifacts import Column, Signature
 from artifacts.kinds import kind_of
 from serve.dialects.csv.casts import ColumnReader, are_few, cast_of
-from serve.dialects.csv.passed import Cutter
+from serve.dialects.csv.pass_through import Cutter
 from tests.support.csv_columns import COLUMNS, OPTIONS, SIGNATURE, cells
 
 

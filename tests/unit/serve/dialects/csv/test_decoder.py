@@ -27,7 +27,7 @@ from serve.dialects.csv import records as csv_records
 from serve.dialects.csv.decoder import CsvDecoder
 from serve.dialects.csv.encoder import CsvEncoder
 from serve.dialects.csv.options import CsvOptions
-from serve.dialects.csv.passed import PassedRows
+from serve.dialects.csv.pass_through import PassedRows
 from serve.dialects.ndjson import NdjsonEncoder
 from serve.errors import InvalidInput
 from tests.support.bodies import HEADER, LINE, table

@@ -13,7 +13,7 @@ from artifacts.signature import Batch
 from artifacts.values import Fault
 from serve.dialects.blocks import Block, encode
 from serve.dialects.csv.encoder import CsvEncoder
-from serve.dialects.csv.passed import Cutter, PassedRows
+from serve.dialects.csv.pass_through import Cutter, PassedRows
 
 LABELS = ("a;b", "+1", "=x")
 

@@ -15,7 +15,7 @@ from artifacts.columns import Category, Column
 from artifacts.manifest import Manifest
 from artifacts.signature import Columns, Signature, Table
 from serve.dialects.native.decoder import NativeDecoder
-from serve.dialects.native.fast import Decode, fast_decoder
+from serve.dialects.native.fast_decoder import Decode, fast_decoder
 from serve.errors import InvalidInput
 from tests.support.tiny_models import LIMITS
 

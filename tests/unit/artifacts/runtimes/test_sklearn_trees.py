@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.runtimes.compiled import compiled
+from artifacts.runtimes.sklearn_trees import compiled
 
 # A scikit-learn of a few lines: each package leaves a trace if it is imported.
 FILES = {

@@ -9,7 +9,7 @@ from artifacts.kinds import kind_of
 from artifacts.signature import Batch, Signature
 from artifacts.values import Fault
 from serve.dialects.native.errors import shortened
-from serve.dialects.native.fast import picker
+from serve.dialects.native.fast_decoder import picker
 from serve.dialects.native.limits import Limits
 from serve.errors import InvalidInput
 

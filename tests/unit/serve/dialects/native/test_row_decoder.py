@@ -7,7 +7,7 @@ import pytest
 
 from artifacts import Column, Signature
 from artifacts.number_formats import FloatLiteral
-from serve.dialects.native.rows import MaybeRounded, RowDecoder
+from serve.dialects.native.row_decoder import MaybeRounded, RowDecoder
 from serve.errors import InvalidInput
 from tests.support.tiny_models import LIMITS
 

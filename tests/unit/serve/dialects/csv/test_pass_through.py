@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from serve.dialects.csv.lines import take
-from serve.dialects.csv.passed import Cutter, PassedRows
+from serve.dialects.csv.pass_through import Cutter, PassedRows
 
 
 def test_lines_and_cells_are_merged_in_the_order_of_the_rows() -> None:
