@@ -1,5 +1,6 @@
 """The rules of the project about its own code and documentation."""
 
+import ast
 import re
 import shutil
 import tomllib
@@ -43,6 +44,16 @@ PUBLIC = {
 }
 DOCS = {"/", "/docs", "/redoc", "/openapi.json", "/docs/assets"}
 FORMATS = ROOT / "tests" / "formats"
+PACKAGES = ("artifacts", "serve", "train")
+MODULES = [path.relative_to(ROOT) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+# Shorter modules are tested by the tests of what uses them.
+MOST_LINES_WITHOUT_TESTS = 40
+# Words of a private language: docs/architecture.md has the terms to use instead.
+PHRASES = (
+    r"[Tt]old|[Tt]ells?|[Ww]hoever|(?:[Nn]o|[Ss]ome)body|(?:is|are) none\b(?! of)|is not one\b(?! of)|counts? no more|"
+    r"does not count|held against|beside|shall|as ever|plainly|says? nothing|let go|[Ww]hat becomes of|the careful way|"
+    r"the quick way"
+)
 
 
 @pytest.fixture
@@ -273,3 +284,52 @@ def test_every_estimator_that_scikit_learn_lists_is_in_the_table() -> None:
 
     assert listed <= results.keys()
     assert "wrong" not in results.values()
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """Yield the string literals of a module that are not docstrings: messages, descriptions, help."""
+    tree = ast.parse(path.read_text())
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_messages_are_plain_english(module: Path) -> None:
+    """No phrase of the list stands in an error message, a setting's description or `--help`."""
+    found = [text for text in _texts(ROOT / module) if re.search(rf"\b(?:{PHRASES})\b", text)]
+
+    assert found == []
+
+
+def test_every_module_has_its_unit_tests() -> None:
+    """The tests of `serve/a/b.py` are `tests/unit/serve/a/test_b.py`; those of a package are named after it."""
+    missing = []
+    for module in MODULES:
+        package = module.name == "__init__.py"
+        name = module.parent.name if package else module.stem.strip("_")
+        test = ROOT / "tests" / "unit" / module.parent / f"test_{name}.py"
+        is_migration = module.parent.name == "versions"
+        lines = (ROOT / module).read_text().count("\n")
+        if lines > MOST_LINES_WITHOUT_TESTS and not is_migration and not test.exists():
+            missing.append(str(module))
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_architecture_lists_the_modules_that_exist(package: str) -> None:
+    """docs/architecture.md names every module of a package, and no module that is gone."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    section = re.search(rf"^{package}/ .*?(?=^\S|^```)", text, re.MULTILINE | re.DOTALL)
+    assert section is not None
+    named = set(re.findall(r"\b(\w+\.py)\b", section[0]))
+    modules = {module.name for module in MODULES if module.parts[0] == package and module.parent.name != "versions"}
+
+    assert modules - {"__init__.py"} == named
