@@ -58,7 +58,7 @@ def test_a_csv_row_that_ends_the_model_is_an_error_row(api: Api) -> None:
 
     assert answer.status_code == 200
     _, bad, good = answer.text.splitlines()
-    assert "no answer" in bad
+    assert "no prediction" in bad
     assert "short" in good
     assert api.server.worker == worker
 
