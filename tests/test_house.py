@@ -246,11 +246,19 @@ def test_every_make_target_of_the_documents_exists() -> None:
     assert named <= targets
 
 
+def _anchors(path: Path) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
 def test_every_link_between_the_documents_leads_somewhere() -> None:
-    """Relative links in Markdown point to existing files."""
+    """Relative links in Markdown point to files that exist, and to headings that they have."""
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", path.read_text()):
+            file = path.parent / target if target else path
+            assert file.exists(), f"{path.name}: {target}"
+            assert not anchor or anchor in _anchors(file), f"{path.name}: {target}#{anchor}"
 
 
 @pytest.mark.parametrize("folder", sorted(FORMATS.glob("*/*/")), ids=lambda folder: "-".join(folder.parts[-2:]))
