@@ -105,7 +105,7 @@ class Path:
     One path of the endpoint and its policy.
 
     Attributes:
-        pattern: Matches the path; its group, if it has one, is the model.
+        pattern: Matches the path; its groups are the parameters of the path: the model and the version.
         route: What documents it; logs, metrics and messages name its path.
         permission: What a caller needs.
         rate: The limit that each request is counted under.
@@ -118,7 +118,7 @@ class Path:
 
 
 def _path(route: APIRoute) -> Path:
-    pattern = re.compile("([^/]+)".join(map(re.escape, route.path.split("{model}"))))
+    pattern = re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(route.path)))
     return Path(pattern, route, Permission.PREDICT, lambda rates: rates.predict)
 
 
@@ -239,8 +239,9 @@ class PredictEndpoint:
         if self._generation != registry.generation or len(self._targets) >= _MOST_TARGETS:
             self._generation, self._targets = registry.generation, {}
         options = _options(key[1]) if key[1] else _DEFAULTS
-        named = path.pattern.fullmatch(key[0])
-        model = registry.get(named[1] if named and path.pattern.groups else None, options.version)
+        match = path.pattern.fullmatch(key[0])
+        named = match.groupdict() if match else {}
+        model = registry.get(named.get("model"), named.get("version", options.version))
         encoder = NativeEncoder(model.bundle.manifest, failed_champion=model.failed_champion)
         queue = self._services.inference.queue(model)
         target = _Target(model, queue, encoder, options.probabilities, options.on_error == "report")
