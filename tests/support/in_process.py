@@ -67,6 +67,7 @@ class InProcess:
 
 def served(state: Path, test: Callable[[InProcess], Awaitable[T]], *models: ServedModel, **settings: Any) -> T:
     """Run a test with an app that has these models and settings, and a new database in this folder."""
+    assert settings.keys() <= Settings.model_fields.keys()
 
     async def run() -> T:
         registry = Registry()

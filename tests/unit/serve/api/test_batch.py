@@ -123,7 +123,7 @@ def test_an_upload_that_begins_within_the_quota_of_rows_is_finished(tmp_path: Pa
         assert answers[0].text.count(",short,") == 20_000
         return [answer.status_code for answer in answers]
 
-    assert served(tmp_path, test, tiny, rate_rows="15000/hour") == [200, 429]
+    assert served(tmp_path, test, tiny, rates="rows=15000/hour") == [200, 429]
 
 
 def test_every_row_of_the_first_block_is_counted(tmp_path: Path, tiny: ServedModel) -> None:
@@ -132,7 +132,7 @@ def test_every_row_of_the_first_block_is_counted(tmp_path: Path, tiny: ServedMod
     async def test(app: InProcess) -> str:
         return (await post(app)).headers["ratelimit"]
 
-    assert '"rows";r=7;' in served(tmp_path, test, tiny, rate_rows="10/hour")
+    assert '"rows";r=7;' in served(tmp_path, test, tiny, rates="rows=10/hour")
 
 
 @pytest.mark.parametrize(("device", "mode", "status"), [("/dev/full", "wb", 507), ("/dev/null", "rb", 500)])

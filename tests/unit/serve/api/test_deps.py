@@ -44,7 +44,7 @@ def test_a_request_needs_exactly_one_valid_token(tmp_path: Path) -> None:
 
 def test_a_missing_scope_is_named_and_the_request_counted(tmp_path: Path) -> None:
     """A caller without permission cannot send more requests than one with permission."""
-    answer = call(tmp_path, "GET", "/models", Permission.PREDICT, rate_read="5/minute")
+    answer = call(tmp_path, "GET", "/models", Permission.PREDICT, rates="read=5/minute")
 
     assert (answer.status_code, slug(answer)) == (403, "scope-missing")
     assert "models:read" in answer.headers["www-authenticate"]
@@ -58,7 +58,7 @@ def test_a_request_is_counted_against_the_limit_of_its_route(tmp_path: Path) -> 
         token, other = app.token(), app.token(name="bob")
         return [(await app.call("GET", "/me", each)).status_code for each in (token, token, token, other)]
 
-    assert served(tmp_path, test, rate_read="2/minute") == [200, 200, 429, 200]
+    assert served(tmp_path, test, rates="read=2/minute") == [200, 200, 429, 200]
 
 
 def test_logins_are_counted_by_address(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_logins_are_counted_by_address(tmp_path: Path) -> None:
         form = {"username": "ada", "password": "wrong horse"}
         return [(await app.client.post(f"{PREFIX}/token", data=form)).status_code for _ in range(3)]
 
-    assert served(tmp_path, test, rate_login="2/minute") == [401, 401, 429]
+    assert served(tmp_path, test, rates="login=2/minute") == [401, 401, 429]
 
 
 def test_only_an_authenticated_caller_learns_that_a_path_does_not_exist(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_metrics_need_their_scope_unless_they_are_open(
         headers = {"Authorization": f"Bearer {app.token(*permissions)}"} if permissions else {}
         return (await app.client.get("/metrics", headers=headers)).status_code
 
-    assert served(tmp_path, test, open_metrics=is_open) == status
+    assert served(tmp_path, test, expose="metrics" if is_open else "none") == status
 
 
 def test_a_repeated_query_parameter_is_refused(tmp_path: Path) -> None:
