@@ -63,6 +63,7 @@ class Protocol(RequestParser):
         self._wire: asyncio.Transport
         self._unwanted = 0
         self._is_closing = False
+        self._running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -79,9 +80,16 @@ class Protocol(RequestParser):
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
         self._reaper.remove(self)
-        for cycle, _ in self.pipeline:
-            cycle.disconnected = True
+        # uvicorn only marks the newest request; the running one may be an earlier one, which others were sent after.
+        for cycle in (self._running, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def write_whole(self, scope: object, head: bytes, body: bytes) -> bool:
         """

@@ -323,6 +323,20 @@ def test_a_lost_connection_disconnects_the_requests_that_wait() -> None:
     assert connected(test) == (True, 1, 0)
 
 
+def test_a_lost_connection_disconnects_the_running_request_before_others() -> None:
+    """The request that runs while others wait learns it too, and its response is not written."""
+
+    async def test(client: Client) -> bytes:
+        client.app.go.clear()
+        await client.send(GET + GET)
+        client.protocol.connection_lost(None)
+        client.app.go.set()
+        await client.settle()
+        return client.written
+
+    assert connected(test) == b""
+
+
 def test_a_lost_connection_disconnects_its_request() -> None:
     """The app learns it when it reads the body, and nothing is written."""
 
