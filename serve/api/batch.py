@@ -19,7 +19,7 @@ from serve.api.deps import PREFIX, Batcher, Services, ServicesDep
 from serve.api.form import file_of
 from serve.api.media import CSV, NDJSON, preferred_media, require_media
 from serve.auth.principals import Principal
-from serve.errors import DeadlineExceeded, ProtocolTooOld, StorageFull
+from serve.errors import DeadlineExceeded, ProtocolTooOld, RateExceeded, StorageFull
 from serve.inference.calls import Call
 from serve.inference.faults import complete, overdue_predictions
 from serve.inference.registry import LoadedModel
@@ -94,7 +94,11 @@ async def _predict_csv(
         raise ProtocolTooOld
     quota = services.rates.rows
     if quota:
-        quota.check(caller.name)
+        try:
+            quota.check(caller.name)
+        except RateExceeded:
+            rates.note(context_of(request.scope), quota, caller.name)
+            raise
     model = services.registry.get(name, options.version)
     media = preferred_media(request, CSV, NDJSON)
     file = await _spool(request)

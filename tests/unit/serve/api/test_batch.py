@@ -116,11 +116,12 @@ def test_http_1_0_is_too_old_for_a_stream(tmp_path: Path, tiny: ServedModel) -> 
 
 
 def test_an_upload_that_begins_within_the_quota_of_rows_is_finished(tmp_path: Path, tiny: ServedModel) -> None:
-    """The next one is refused."""
+    """The next one is refused; its headers name the limit of rows."""
 
     async def test(app: InProcess) -> list[int]:
         answers = [await post(app, HEADER + BLOCK + BLOCK), await post(app)]
         assert answers[0].text.count(",short,") == 20_000
+        assert '"rows";r=0;' in answers[1].headers["ratelimit"]
         return [answer.status_code for answer in answers]
 
     assert served(tmp_path, test, tiny, rates="rows=15000/hour") == [200, 429]
