@@ -1,6 +1,7 @@
 """Tokens, sessions, keys and revocations are joined as the settings say."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,13 @@ OIDC = {"oidc_issuer": "https://issuer.example", "oidc_audience": "sepal"}
 
 
 @pytest.fixture
-def engine(settings: Settings) -> Engine:
+def engine(settings: Settings) -> Iterator[Engine]:
     """An empty database."""
     settings.state.mkdir()
     database.prepare(settings.database)
-    return database.connect(settings.database)
+    engine = database.connect(settings.database)
+    yield engine
+    engine.dispose()
 
 
 def test_the_lockout_of_an_address_follows_from_that_of_a_name(settings: Settings, engine: Engine) -> None:
