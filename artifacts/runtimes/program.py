@@ -57,8 +57,8 @@ class Program:
         Raises:
             ValueError: A number became infinite; scikit-learn refuses such a batch as well.
         """
-        if self._single_row and len(table) == 1 and probabilities:
-            of_one = self._single_row(np.asarray(table))
+        if self._single_row and len(table) == 1:
+            of_one = self._single_row(np.asarray(table), probabilities)
             if of_one is not None:
                 return of_one
         with np.errstate(all="ignore"):

@@ -36,7 +36,7 @@ class NativeEncoder:
         self._head = to_json(self._known)[:-1] + b',"predictions":['
         self._classes = b'],"classes":' + to_json(manifest.classes) if manifest.classes else b"]"
         # All of an answer to one row but its probabilities.
-        self._single = [b'%b%b%b,"probabilities":' % (self._head, label, self._classes) for label in self._each]
+        self._single = [b"%b%b%b" % (self._head, label, self._classes) for label in self._each]
 
     def encode(self, predictions: Predictions, *, probabilities: bool = True, report: bool = False) -> bytes:
         """
@@ -51,8 +51,13 @@ class NativeEncoder:
         if predictions.faults:
             return self._with_nulls(predictions, spread, report=report)
         values = predictions.values
-        if len(values) == 1 and spread is not None and not report:
-            return b"%b%b}" % (self._single[values.item()], orjson.dumps(spread.tolist()))
+        if len(values) == 1 and self._single and not report:
+            single = self._single[values.item()]
+            return (
+                b"%b}" % single
+                if spread is None
+                else b'%b,"probabilities":%b}' % (single, orjson.dumps(spread.tolist()))
+            )
         words = b",".join(self._words(values))
         tail = b',"errors":[]}' if report else b"}"
         if spread is None:

@@ -30,9 +30,12 @@ def test_a_single_row_gets_the_bits_of_the_program(row: np.ndarray, classes: int
     with np.errstate(all="ignore"):
         expected = last(STEP(row), probabilities=True)
 
-    found = predict(row)
+    found, label = predict(row, True), predict(row, False)
 
     assert found is not None
+    assert label is not None
+    assert label.probabilities is None
+    assert label.values.tolist() == found.values.tolist()
     assert expected.probabilities is not None
     assert found.values.tolist() == expected.values.tolist()
     assert found.probabilities is not None
@@ -45,7 +48,7 @@ def test_a_row_that_may_overflow_is_left_to_the_program(value: float) -> None:
     predict = single_row(STEP, head(3))
     assert predict is not None
 
-    assert predict(np.array([[1.0, 2.0, value, 4.0]])) is None
+    assert predict(np.array([[1.0, 2.0, value, 4.0]]), True) is None
 
 
 @pytest.mark.parametrize(
