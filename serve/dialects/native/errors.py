@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from artifacts.text import printable
+from artifacts.text import shorten
 from artifacts.values import Fault
 from serve.dialects.native.limits import Limits
 from serve.errors import InputError, InvalidRows
 
-_LONGEST = 64
+# Characters of a caller's text that an error shows.
+LONGEST = 64
 
 
 def all_errors(faults: Sequence[Fault], names: Sequence[str]) -> list[InputError]:
@@ -36,11 +37,6 @@ def invalid_rows(faults: Sequence[Fault], sent: Sequence[Any], names: Sequence[s
     return InvalidRows(listed, total=total, code=codes.pop() if len(codes) == 1 else "invalid-instances")
 
 
-def shortened(text: str) -> str:
-    """Return a text of a caller as an error may show it."""
-    return _cut(printable(text[: _LONGEST + 1]))
-
-
 def _listed(faults: Sequence[Fault], names: Sequence[str], *, sent: Any, most: int | None) -> list[InputError]:
     place = {name: index for index, name in enumerate(names)}
     where = [place.get(fault.column or "", -1) for fault in faults]
@@ -56,10 +52,6 @@ def _listed(faults: Sequence[Fault], names: Sequence[str], *, sent: Any, most: i
             value = sent[row][column if isinstance(sent[row], list) else fault.column]
             # In JSON, but a text in Python's quotes.
             shown = repr(value) if isinstance(value, str) else json.dumps(value, default=repr)
-            message += f", got {_cut(shown)}"
+            message += f", got {shorten(shown, longest=LONGEST)}"
         listed.append(InputError(row, fault.column, fault.code, message))
     return listed
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

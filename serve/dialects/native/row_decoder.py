@@ -7,8 +7,9 @@ import numpy as np
 
 from artifacts.kinds import kind_of
 from artifacts.signature import Batch, Signature
+from artifacts.text import shorten
 from artifacts.values import Fault
-from serve.dialects.native.errors import shortened
+from serve.dialects.native.errors import LONGEST
 from serve.dialects.native.fast_decoder import picker
 from serve.dialects.native.limits import Limits
 from serve.errors import InvalidInput
@@ -121,7 +122,9 @@ class RowDecoder:
         unknown = [] if self._ignores_unknown else [name for name in row if name not in self._known]
         if unknown:
             more = f", nor are {len(unknown) - 1} others" if len(unknown) > 1 else ""
-            faults.append(_RowFault("unknown-column", f"not a column of this model{more}", shortened(unknown[0])))
+            faults.append(
+                _RowFault("unknown-column", f"not a column of this model{more}", shorten(unknown[0], longest=LONGEST))
+            )
         return faults
 
 

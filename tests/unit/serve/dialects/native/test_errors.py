@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from artifacts.text import shorten
 from artifacts.values import Fault
-from serve.dialects.native.errors import all_errors, invalid_rows, shortened
+from serve.dialects.native.errors import LONGEST, all_errors, invalid_rows
 from serve.dialects.native.limits import Limits
 
 FAULTS = (
@@ -47,4 +48,4 @@ def test_values_are_shown_if_allowed(rows: list[object]) -> None:
 
 def test_a_name_of_a_caller_is_short_and_printable() -> None:
     """A name from a client is escaped and cut, because logs and terminals show it."""
-    assert shortened("a\n" + "b" * 99) == "a\\n" + "b" * 60 + "…"
+    assert shorten("a\n" + "b" * 99, longest=LONGEST) == "a\\n" + "b" * 60 + "…"
