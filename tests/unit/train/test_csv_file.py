@@ -1,27 +1,13 @@
 """A CSV file becomes a table, or is refused with the line."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from artifacts.manifest import NAME
+from tests.support.csv_files import Write
 from train.csv_file import model_name, read_csv
 from train.errors import TableUnreadable
-
-Write = Callable[[str | bytes], Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Return a function that writes a file and returns its path."""
-
-    def write(content: str | bytes) -> Path:
-        path = tmp_path / "rows.csv"
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

@@ -1,13 +1,13 @@
 """Following the imports of the publisher's own modules."""
 
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from artifacts import own_code
+from tests.support.own_modules import importable, write
 from train.errors import NotPublishable
 from train.import_search import ImportSearch, installed_owners
 
@@ -15,19 +15,8 @@ from train.import_search import ImportSearch, installed_owners
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder that is on the path; what is imported from it is forgotten."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", None)):
-            del sys.modules[name]
-
-
-def write(folder: Path, files: Mapping[str, str]) -> None:
-    """Write files with their folders."""
-    for name, source in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(source)
+    with importable(tmp_path, monkeypatch) as found:
+        yield found
 
 
 def test_a_needed_module_is_added_with_its_imports(folder: Path) -> None:

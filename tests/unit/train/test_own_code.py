@@ -3,7 +3,7 @@
 import importlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from artifacts import Store, own_code
 from tests.support import tiny_models
+from tests.support.own_modules import importable, write
 from tests.support.server import ROOT
 from train import publish
 from train.errors import NotPublishable
@@ -24,20 +25,9 @@ from train.own_code import collect, pickled
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of a notebook: the working directory, and on the path; what is imported from it is forgotten."""
-    before = set(sys.modules)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", None)):
-            del sys.modules[name]
-
-
-def write(folder: Path, files: Mapping[str, str]) -> None:
-    """Put files there, with the folders that they are in."""
-    for name, source in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(source)
+    with importable(tmp_path, monkeypatch) as found:
+        yield found
 
 
 def function_of(module: str, name: str = "clean") -> Any:

@@ -1,31 +1,16 @@
 """The columns of a table: their values, nulls and kinds."""
 
 import io
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from tests.support.csv_files import Write
 from train.cells import NULLS, CellRules
 from train.csv_file import read_csv
 from train.errors import ColumnMissing
 from train.tables import column_kind
-
-Write = Callable[[str | bytes], Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Return a function that writes a file and returns its path."""
-
-    def write(content: str | bytes) -> Path:
-        path = tmp_path / "rows.csv"
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
 
 
 def test_nulls_are_listed(write: Write) -> None:
