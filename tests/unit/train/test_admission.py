@@ -42,7 +42,7 @@ class Descending(LogisticRegression):  # type: ignore[misc]  # scikit-learn has 
 
 
 def booster(**known: Any) -> Any:
-    """A small one that says nothing."""
+    """A small one without output."""
     return LGBMClassifier(n_estimators=2, verbose=-1, n_jobs=1, **known)
 
 
@@ -180,7 +180,7 @@ def test_a_target_that_does_not_fit_is_refused(y: Any, advice: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"),
+    ("labels", "output"),
     [
         (None, [0, 1]),
         (["short", "long"], ["short", "long"]),
@@ -194,11 +194,11 @@ def test_a_target_that_does_not_fit_is_refused(y: Any, advice: str) -> None:
     ],
     ids=str,
 )
-def test_labels_are_one_per_class(labels: Any, told: list[Any]) -> None:
+def test_labels_are_one_per_class(labels: Any, output: list[Any]) -> None:
     """Labels are in ascending order of the classes or by class; without labels, callers get the class."""
     lines = labels_of(np.array([0, 1]), labels)
 
-    assert [(line.value, repr(line.label)) for line in lines] == list(zip([0, 1], map(repr, told), strict=True))
+    assert [(line.value, repr(line.label)) for line in lines] == list(zip([0, 1], map(repr, output), strict=True))
 
 
 @pytest.mark.parametrize(

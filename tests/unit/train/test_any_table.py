@@ -200,7 +200,7 @@ def test_the_printed_curl_works(name: str, api: Api, reports: dict[str, str]) ->
     command = shlex.split(reports[name].splitlines()[-1].replace("$(make -s token)", api.headers["Authorization"][7:]))
     base = str(api.server.client.base_url).rstrip("/")
 
-    told = subprocess.run(
+    output = subprocess.run(
         [part.replace("http://127.0.0.1:8000", base) for part in command],
         check=True,
         capture_output=True,
@@ -208,8 +208,8 @@ def test_the_printed_curl_works(name: str, api: Api, reports: dict[str, str]) ->
         timeout=30,
     )
 
-    assert told.stdout.count("heavy") + told.stdout.count("light") >= ROWS
-    assert not [line for line in told.stdout.splitlines() if "expected" in line]
+    assert output.stdout.count("heavy") + output.stdout.count("light") >= ROWS
+    assert not [line for line in output.stdout.splitlines() if "expected" in line]
 
 
 def test_types_come_from_the_rows_with_a_target(api: Api) -> None:

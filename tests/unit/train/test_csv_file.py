@@ -30,7 +30,7 @@ def test_the_delimiter_is_the_one_that_yields_what_is_sought(write: Write) -> No
 
 
 def test_the_delimiter_is_the_one_that_the_rows_have(write: Write) -> None:
-    """A header alone may mislead: its rows tell the delimiter."""
+    """A header alone may mislead: the rows decide the delimiter."""
     assert read_csv(write("a, b, c;d\n1;2\n")).frame.columns.tolist() == ["a, b, c", "d"]
 
 

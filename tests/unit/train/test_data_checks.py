@@ -16,7 +16,7 @@ ROWS = 40
 SHUFFLED = np.random.default_rng(0).permutation(ROWS)
 
 
-def told(**columns: Any) -> list[tuple[str, str]]:
+def output(**columns: Any) -> list[tuple[str, str]]:
     """What is said of these columns, and the advice."""
     frame = pd.DataFrame({"other": np.linspace(0, 1, ROWS), **columns})
     return [(warning.what, warning.advice) for warning in unusable_columns(frame)]
@@ -36,7 +36,7 @@ def told(**columns: Any) -> list[tuple[str, str]]:
 )
 def test_ids_are_left_out(name: str, values: Any) -> None:
     """Numbers that count the rows, numbers of such a name, and codes of one word, of which no two are alike."""
-    [(what, advice)] = told(**{name: values})
+    [(what, advice)] = output(**{name: values})
 
     assert what == f"column {name!r} identifies rows, as an id does, and is left out"
     assert advice == f"if it is not an id: --keep {name}"
@@ -56,7 +56,7 @@ def test_ids_are_left_out(name: str, values: Any) -> None:
 )
 def test_what_differs_is_not_an_id_for_that(values: Any) -> None:
     """Measures and sentences may all be different and still mean something."""
-    assert told(measure=values) == []
+    assert output(measure=values) == []
 
 
 def test_few_rows_have_no_ids() -> None:
@@ -75,17 +75,17 @@ def test_few_rows_have_no_ids() -> None:
 )
 def test_constant_columns_are_left_out(values: Any, what: str) -> None:
     """A column with one value, or none, is left out; callers need not send it."""
-    assert told(same=values) == [(f"column 'same' {what}, and is left out", "callers need not send it")]
+    assert output(same=values) == [(f"column 'same' {what}, and is left out", "callers need not send it")]
 
 
 def test_one_value_and_nulls_differ() -> None:
     """That something is missing may mean something."""
-    assert told(sometimes=np.where(SHUFFLED > 10, 1.0, np.nan)) == []
+    assert output(sometimes=np.where(SHUFFLED > 10, 1.0, np.nan)) == []
 
 
 def test_dates_are_left_out() -> None:
     """The advice is to derive numbers, or to hold back the latest rows; names are quoted for the shell."""
-    [(what, advice)] = told(**{"day of sale": [f"2026-01-{1 + row % 28:02}" for row in range(ROWS)]})
+    [(what, advice)] = output(**{"day of sale": [f"2026-01-{1 + row % 28:02}" for row in range(ROWS)]})
 
     assert what == "column 'day of sale' holds dates, and is left out"
     assert advice.endswith("--time-column 'day of sale'")
@@ -93,7 +93,7 @@ def test_dates_are_left_out() -> None:
 
 def test_what_has_no_name_is_left_out() -> None:
     """The index that pandas writes could not be sent."""
-    [(what, _)] = told(**{"Unnamed: 0": SHUFFLED * 7.5})
+    [(what, _)] = output(**{"Unnamed: 0": SHUFFLED * 7.5})
 
     assert what.startswith("column 'Unnamed: 0' has no name, so that callers cannot send it")
 

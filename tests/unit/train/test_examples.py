@@ -15,7 +15,7 @@ CHANCE = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "output",
     [
         CHANCE.permutation(np.repeat(["rare", "common", "most"], [40, 60, 900])).astype(object),
         CHANCE.permutation(1000).astype(float).astype(object),
@@ -23,15 +23,15 @@ CHANCE = np.random.default_rng(0)
     ],
     ids=["texts", "numbers", "booleans"],
 )
-def test_examples_are_spread_over_the_predictions(told: Any) -> None:
+def test_examples_are_spread_over_the_predictions(output: Any) -> None:
     """Of many rows 32 are kept, with the least and the greatest prediction and every frequent class."""
-    table: list[list[Any]] = [list(range(len(told))), [f"row {place}" for place in range(len(told))]]
+    table: list[list[Any]] = [list(range(len(output))), [f"row {place}" for place in range(len(output))]]
 
-    places, rows = choose(table, Predictions(told, None))
+    places, rows = choose(table, Predictions(output, None))
 
     assert len(places) == EXAMPLES
     assert rows == [f"row {place}" for place in places]
-    assert set(told) <= set(told[places]) or {told.min(), told.max()} <= set(told[places])
+    assert set(output) <= set(output[places]) or {output.min(), output.max()} <= set(output[places])
 
 
 def test_few_rows_are_all_examples() -> None:

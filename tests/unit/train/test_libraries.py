@@ -82,7 +82,7 @@ def test_an_unfitted_catboost_model_is_refused(store: Store) -> None:
 @pytest.mark.parametrize("made", ["pandas", "pyarrow"])
 @pytest.mark.parametrize(("dtype", "classes"), [("Int64", (0, 1)), ("boolean", (False, True))])
 def test_a_target_of_pandas_own_dtypes_is_published(store: Store, dtype: str, classes: tuple[Any], made: str) -> None:
-    """scikit-learn makes floats of it; callers are told what stood in y."""
+    """scikit-learn converts it to floats; callers get the values of y."""
     arrow = {"Int64": "int64[pyarrow]", "boolean": "bool[pyarrow]"}[dtype]
     y = LONG.astype(pd.api.types.pandas_dtype(arrow if made == "pyarrow" else dtype))
     estimator = LogisticRegression().fit(X, y)

@@ -43,21 +43,21 @@ def digest(root: Path, version: int) -> str:
 
 def test_the_command_publishes_a_champion(trained: tuple[Path, CompletedProcess[str]]) -> None:
     """Training iris leaves one version that loads and is the champion."""
-    root, told = trained
+    root, output = trained
 
-    assert (told.returncode, told.stderr) == (0, "")
+    assert (output.returncode, output.stderr) == (0, "")
     assert Store(root).aliases("iris") == {CHAMPION: 1}
     assert Store(root).load("iris", 1).manifest.classes == ("setosa", "versicolor", "virginica")
 
 
 def test_the_summary_goes_to_stdout(trained: tuple[Path, CompletedProcess[str]]) -> None:
     """Rows, a score a fold, the held-back scores, the confusion, and at last where the version lies."""
-    root, told = trained
+    root, output = trained
 
-    lines = told.stdout.splitlines()
+    lines = output.stdout.splitlines()
     assert lines[0] == "iris: 150 rows, 4 columns, 30 rows held back"
     assert sum("accuracy, fold" in line for line in lines) == 5
-    assert all(word in told.stdout for word in ("balanced_accuracy, held back", "log_loss, held back", "virginica"))
+    assert all(word in output.stdout for word in ("balanced_accuracy, held back", "log_loss, held back", "virginica"))
     assert lines[-1].startswith(f"published iris version 1 in {root}, signed with key ")
     assert lines[-1].endswith("; live when the server is next started")
 
@@ -86,12 +86,12 @@ def test_the_same_training_gives_the_same_bytes(trained: tuple[Path, CompletedPr
 
 
 def test_without_promotion_the_champion_stays(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """--no-promote publishes a version that nobody asks yet; --folds says how many parts judge."""
+    """--no-promote publishes a version that is not served yet; --folds sets the number of folds."""
     assert main(["iris", "--no-promote", "--folds", "2"]) == 0
 
-    told = capsys.readouterr().out
-    assert "; not promoted: python -m artifacts promote iris@1 makes it the champion" in told
-    assert told.count("accuracy, fold") == 2
+    output = capsys.readouterr().out
+    assert "; not promoted: python -m artifacts promote iris@1 makes it the champion" in output
+    assert output.count("accuracy, fold") == 2
     assert Store(root).versions("iris") == [1]
     assert Store(root).aliases("iris") == {}
 
@@ -99,7 +99,7 @@ def test_without_promotion_the_champion_stays(root: Path, capsys: pytest.Capture
 def test_if_empty_leaves_a_store_with_a_model_alone(
     trained: tuple[Path, CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """--if-empty says nothing and does nothing where there is a model."""
+    """--if-empty prints nothing and does nothing if there is a model."""
     monkeypatch.setenv("SEPAL_ARTIFACTS", str(trained[0]))
 
     assert main(["iris", "--if-empty"]) == 0
@@ -131,11 +131,11 @@ def test_the_other_recipes_publish_too(
     """Each is good enough for its own threshold; of a regression there are errors and no confusion."""
     assert main([name, "--folds", "2"]) == 0
 
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     manifest = Store(root).manifest(name, 1)
     assert list(manifest.scores) == [*measures[:-1], f"{measures[-1]}_mean", f"{measures[-1]}_std"]
-    assert ("Confusion" in told) == (manifest.task == "classification") == (name != "diabetes")
-    assert told.count(f"{measures[0]}, fold") == 2
+    assert ("Confusion" in output) == (manifest.task == "classification") == (name != "diabetes")
+    assert output.count(f"{measures[0]}, fold") == 2
     assert manifest.signature.csv_nulls == nulls
     assert manifest.training is not None
     assert manifest.training.source == all_recipes()[name].source
@@ -146,8 +146,8 @@ def test_more_folds_than_rows_are_explained(root: Path, capsys: pytest.CaptureFi
     """Where a class has too few rows for the folds, the command ends with code 1 and says so."""
     assert main(["iris", "--folds", "41"]) == 1
 
-    told = " ".join(capsys.readouterr().err.split())
-    assert "not published: the rarest class (or the table) has 40 rows to learn from, too few for 41 folds" in told
+    output = " ".join(capsys.readouterr().err.split())
+    assert "not published: the rarest class (or the table) has 40 rows to learn from, too few for 41 folds" in output
     assert not root.exists()
 
 
@@ -173,9 +173,9 @@ def test_below_its_threshold_the_exit_code_is_1(
     """The command says what was reached and what was demanded, after the scores, and fails."""
     assert main(["iris", "--folds", "2"]) == 1
 
-    told = capsys.readouterr()
-    assert "accuracy, held back" in told.out
-    assert "not published: accuracy on held-back rows is 0.9667" in told.err
+    output = capsys.readouterr()
+    assert "accuracy, held back" in output.out
+    assert "not published: accuracy on held-back rows is 0.9667" in output.err
     assert not root.exists()
 
 

@@ -30,9 +30,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store into which a user's command has put the penguins, their CSV as it is."""
     root = tmp_path_factory.mktemp("penguins")
-    told = run("train", "--csv", str(PENGUINS), "--target", "species", env=environment(artifacts=root))
-    (root.parent / f"{root.name}.txt").write_text(told.stdout)
-    assert (told.returncode, told.stderr) == (0, "")
+    output = run("train", "--csv", str(PENGUINS), "--target", "species", env=environment(artifacts=root))
+    (root.parent / f"{root.name}.txt").write_text(output.stdout)
+    assert (output.returncode, output.stderr) == (0, "")
     return root
 
 
@@ -47,9 +47,9 @@ def api(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """What a command that fails says, on stderr, in one line."""
     assert main(list(arguments)) == 1
-    told = " ".join(capsys.readouterr().err.split())
-    assert told.startswith("not published: ")
-    return told
+    output = " ".join(capsys.readouterr().err.split())
+    assert output.startswith("not published: ")
+    return output
 
 
 def test_the_command_prints_what_it_found(store: Path) -> None:
@@ -124,8 +124,8 @@ def test_warnings_are_printed_before_fitting(root: Path, misleading: Path, capsy
     """Each has advice; callers need not send what is left out."""
     assert main(["--csv", str(misleading), "--target", "sold", "--folds", "2", "--no-promote", "--no-examples"]) == 0
 
-    told = capsys.readouterr().out
-    warnings = [line.removeprefix("warning: ").split(" (")[0] for line in told.splitlines() if "warning: " in line]
+    output = capsys.readouterr().out
+    warnings = [line.removeprefix("warning: ").split(" (")[0] for line in output.splitlines() if "warning: " in line]
     assert warnings == [
         "rows without 'sold' are left out: 1 of 90",
         "class 'perhaps' is left out: with 2 of 89 rows it is too rare to fit and to evaluate on",
@@ -137,10 +137,10 @@ def test_warnings_are_printed_before_fitting(root: Path, misleading: Path, capsy
         "column 'state' alone predicts 'sold' with a score of 1.0000",
     ]
     for advice in ("--keep invoice", "--time-column day", "callers need not send it", "--null '?'", "--drop state"):
-        assert f"{advice})\n" in told
-    assert told.index("warning") < told.index("fold 1") < told.index("published sales-2026 version 1 in ")
-    assert "; not promoted: " in told
-    assert "curl" not in told, "no server would answer it"
+        assert f"{advice})\n" in output
+    assert output.index("warning") < output.index("fold 1") < output.index("published sales-2026 version 1 in ")
+    assert "; not promoted: " in output
+    assert "curl" not in output, "no server would answer it"
     columns = Store(root).manifest("sales-2026", 1).signature.columns
     assert [(column.name, column.kind) for column in columns] == [
         ("visits", "category"),
@@ -171,9 +171,9 @@ def test_numbers_are_predicted(root: Path, tmp_path: Path, capsys: pytest.Captur
     arguments = ["--csv", str(tmp_path / "diabetes.csv"), "--target", "target", "--folds", "2"]
 
     assert main(arguments) == 0
-    told = capsys.readouterr().out
-    assert "  regression: 'target' holds 214 distinct integers" in told.splitlines()
-    assert "warning: column 'Unnamed: 0' has no name" in told
+    output = capsys.readouterr().out
+    assert "  regression: 'target' holds 214 distinct integers" in output.splitlines()
+    assert "warning: column 'Unnamed: 0' has no name" in output
     assert Store(root).manifest("diabetes", 1).scores["r2"] > 0.2
 
     assert "too few to hold back one row of each of 62 classes" in refused(
@@ -206,10 +206,10 @@ def test_a_broken_file_is_reported_in_one_line(tmp_path: Path) -> None:
     """A file that is not a CSV ends the command with code 1."""
     (tmp_path / "rows.csv").write_text("size,kind\n1,a\n2\n")
 
-    told = run("train", "--csv", str(tmp_path / "rows.csv"), "--target", "kind", env=environment(artifacts=tmp_path))
+    output = run("train", "--csv", str(tmp_path / "rows.csv"), "--target", "kind", env=environment(artifacts=tmp_path))
 
-    assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr == (
+    assert (output.returncode, output.stdout) == (1, "")
+    assert output.stderr == (
         "not published: rows.csv has 1 cells on line 3, and its header has 2: add the missing cells, or quote cells "
         "that contain the delimiter\n"
     )

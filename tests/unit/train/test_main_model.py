@@ -78,11 +78,11 @@ def test_a_model_from_a_file_is_served(tmp_path: Path, brought: list[str]) -> No
     """Published by the command, it predicts fractions too, though its sample has none."""
     env = environment(artifacts=tmp_path / "store", state=tmp_path / "state", log_format="json")
 
-    told = run("train", *brought, "--target", "species", "--yes", env=env)
+    output = run("train", *brought, "--target", "species", "--yes", env=env)
 
-    assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout.startswith(LOAD_WARNING)
-    assert "Scores on the sample, which the model may have been fitted on" in told.stdout
+    assert (output.returncode, output.stderr) == (0, "")
+    assert output.stdout.startswith(LOAD_WARNING)
+    assert "Scores on the sample, which the model may have been fitted on" in output.stdout
     with Server(env) as server:
         body = IRIS.data.to_csv(index=False).encode()
         answer = Api(server, server.bearer()).post_csv(body)
@@ -145,11 +145,11 @@ def test_a_file_is_not_loaded_without_confirmation(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("a\n1\n")
     arguments = ["--model", str(tmp_path / "model.joblib"), "--sample", str(tmp_path / "rows.csv"), "--name", "m"]
 
-    told: CompletedProcess[str] = run("train", *arguments, env=environment(artifacts=tmp_path / "store"))
+    output: CompletedProcess[str] = run("train", *arguments, env=environment(artifacts=tmp_path / "store"))
 
-    assert told.returncode == 1
-    assert told.stdout.startswith(LOAD_WARNING)
-    assert told.stderr == (
+    assert output.returncode == 1
+    assert output.stdout.startswith(LOAD_WARNING)
+    assert output.stderr == (
         "not published: loading model.joblib must be confirmed, and there is no terminal: confirm it with --yes\n"
     )
     assert not (tmp_path / "sentinel").exists()
@@ -182,10 +182,10 @@ def test_another_scikit_learn_is_refused(root: Path, brought: list[str], capsys:
 
     assert main([*brought, "--yes"]) == 1
 
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert (
         f"fitted by scikit-learn {'0' * len(here)}, and the installed version is {here}: fit it again with this one"
-        in told
+        in output
     )
     assert not root.exists()
 
@@ -201,9 +201,9 @@ def test_a_missing_file_is_reported_before_the_question(
     Path(brought[1]).unlink()
     assert main([*brought, "--yes"]) == 1
 
-    told = capsys.readouterr()
-    assert "model.joblib" in told.err
-    assert told.out == ""
+    output = capsys.readouterr()
+    assert "model.joblib" in output.err
+    assert output.out == ""
 
 
 def test_facts_from_a_sample_are_marked(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_facts_from_a_sample_are_marked(tmp_path: Path) -> None:
     env = environment(artifacts=tmp_path / "store", state=tmp_path / "state", log_format="json")
     arguments = ["--model", str(tmp_path / "model.joblib"), "--sample", str(tmp_path / "rows.csv"), "--name", "late"]
 
-    told = run("train", *arguments, "--target", "late", "--unknown", "refuse", "--yes", env=env)
+    output = run("train", *arguments, "--target", "late", "--unknown", "refuse", "--yes", env=env)
     shown = run("artifacts", "show", "late", env=env).stdout
     page = Page((tmp_path / "store" / "late" / "1" / "card.html").read_bytes()).text
     with Server(env) as server:
@@ -229,7 +229,7 @@ def test_facts_from_a_sample_are_marked(tmp_path: Path) -> None:
         other = api.predict([[30.0, "Oslo"]]).json()["errors"][0]["message"]
         columns = api.get("/api/v1/models/late").json()["versions"][0]["columns"]
 
-    assert (told.returncode, told.stderr) == (0, "")
+    assert (output.returncode, output.stderr) == (0, "")
     assert "learned     from an unknown number of rows; columns are described by a sample of 50 rows" in shown
     assert "age   float (float64), in the sample 11 to 70" in shown
     assert "Fitted onnot known Described bya sample of 50 rows" in page
@@ -246,7 +246,7 @@ def test_facts_from_a_sample_are_marked(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with models that use a function of one's own, its module, and a sample."""
+    """A folder with models that use the publisher's own function, its module, and a sample."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "petals.py").write_text(FEATURES)
     (folder / "lengths.py").write_text("FACTOR = 2\n")
@@ -284,9 +284,9 @@ def test_code_is_named_on_the_command_line(root: Path, own: Path) -> None:
     """A model that was fitted elsewhere brings its module, and what that imports, by --code."""
     arguments = ["--model", str(own / "model.joblib"), "--sample", str(own / "rows.csv"), "--name", "own", "--yes"]
 
-    told = run("train", *arguments, "--code", str(own / "petals.py"), env=environment(artifacts=root))
+    output = run("train", *arguments, "--code", str(own / "petals.py"), env=environment(artifacts=root))
 
-    assert (told.returncode, told.stderr) == (0, "")
+    assert (output.returncode, output.stderr) == (0, "")
     assert Store(root).manifest("own", 1).code == ("petals.py", "lengths.py")
     verified = run("artifacts", "verify", env=environment(artifacts=root))
     assert verified.stdout.startswith("own@1  ok")

@@ -29,7 +29,7 @@ ENCODED = make_column_transformer((OneHotEncoder(), ["colour", "zip"]), remainde
 
 
 class Nameless(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A first step of one's own, which keeps nothing of the columns."""
+    """A first step of the publisher's own, which stores nothing about the columns."""
 
     def fit(self, *_: Any) -> "Nameless":
         self.fitted_ = True
@@ -103,9 +103,9 @@ def test_a_category_that_the_model_does_not_know_is_named_with_its_row(
     """Otherwise an unknown pandas category would silently become a null."""
     assert _bring(tmp_path, model, X.assign(colour=X["colour"].where(X.index != 2, "pink"))) == 1
 
-    told = capsys.readouterr().err
-    assert told.startswith("not published: ")
-    assert reason in told
+    output = capsys.readouterr().err
+    assert output.startswith("not published: ")
+    assert reason in output
     assert not root.exists()
 
 
@@ -119,25 +119,25 @@ def test_a_null_that_the_model_refuses_is_named_with_its_row(
     files = ["--model", str(tmp_path / "model.joblib"), "--sample", str(tmp_path / "rows.csv")]
     assert main([*files, "--name", "brought", "--target", "y", "--yes"]) == 1
 
-    told = capsys.readouterr().err
-    assert told.startswith("not published: the model cannot predict row 10 of rows.csv, which has no value in 'size':")
-    assert "contains NaN" in told
-    assert "Remove such rows from the sample" in told
+    err = capsys.readouterr().err
+    assert err.startswith("not published: the model cannot predict row 10 of rows.csv, which has no value in 'size':")
+    assert "contains NaN" in err
+    assert "Remove such rows from the sample" in err
 
 
 @pytest.mark.usefixtures("root")
 def test_a_first_step_without_names_gets_the_whole_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It gets the columns of the file in their order, and reports what is missing itself."""
     assert _bring(tmp_path, "nameless", X) == 1
-    assert "takes one column of texts" not in (told := capsys.readouterr().err)
-    assert "the file is then published with the model" in told
+    assert "takes one column of texts" not in (output := capsys.readouterr().err)
+    assert "the file is then published with the model" in output
 
     table = X.rename(columns={"size": "length"}).assign(y=Y)
     table.to_csv(tmp_path / "rows.csv", index=False)
     files = ["--model", str(tmp_path / "model.joblib"), "--sample", str(tmp_path / "rows.csv")]
     assert main([*files, "--name", "brought", "--target", "y", "--yes"]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("not published: the model cannot predict the rows of rows.csv, such as row 1 of rows.csv:")
+    output = capsys.readouterr().err
+    assert output.startswith("not published: the model cannot predict the rows of rows.csv, such as row 1 of rows.csv:")
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def _install(folder: Path, name: str, *, editable: Path | None = None, top_level
     (about / "RECORD").write_text(f"{about.name}/METADATA,,\n_{name}.pth,,\n")
 
 
-@pytest.mark.parametrize("top_level", ["mine", None], ids=["tells its modules", "tells a folder"])
+@pytest.mark.parametrize("top_level", ["mine", None], ids=["lists its modules", "lists a folder"])
 def test_an_editable_install_is_not_collected(
     folder: Path, monkeypatch: pytest.MonkeyPatch, top_level: str | None
 ) -> None:

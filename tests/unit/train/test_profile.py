@@ -20,7 +20,7 @@ from train.profile import BINS, CATEGORY_SHARE, MOST_CATEGORIES, profile_column,
 floats = st.floats(allow_nan=True, allow_infinity=False)
 
 
-def told(values: Any, **more: Any) -> Column:
+def output(values: Any, **more: Any) -> Column:
     """The profile of a column called length."""
     series = pd.Series(values)
     return profile_column(series, name="length", dtype=str(series.dtype), **more)
@@ -29,7 +29,7 @@ def told(values: Any, **more: Any) -> Column:
 def spread_of(values: Any) -> Distribution:
     """The spread of a column."""
     series = pd.Series(values)
-    return profile_spread(series, told(series))
+    return profile_spread(series, output(series))
 
 
 def objects(*values: Any) -> "pd.Series[Any]":
@@ -65,7 +65,7 @@ def objects(*values: Any) -> "pd.Series[Any]":
 )
 def test_a_column_is_described_exactly(values: Any, expected: tuple[object, ...]) -> None:
     """Kind, dtype, nulls, range and a first example are those of the data, integers to the last digit."""
-    column = told(values)
+    column = output(values)
 
     found = (column.kind, column.dtype, column.nullable, column.minimum, column.maximum, column.example)
     assert list(map(repr, found[: len(expected)])) == list(map(repr, expected))
@@ -85,7 +85,7 @@ def test_a_column_is_described_exactly(values: Any, expected: tuple[object, ...]
 @pytest.mark.parametrize("dtype", ["str", "string", "object"])
 def test_texts_that_come_back_are_categories(distinct: int, each: float, kind: str, dtype: str) -> None:
     """Up to a hundred different texts, each twice on average, are categories; more, or rarer ones, are text."""
-    column = told(pd.Series([f"t{place}" for place in range(distinct)] * int(each), dtype=dtype))
+    column = output(pd.Series([f"t{place}" for place in range(distinct)] * int(each), dtype=dtype))
 
     assert column.kind == kind
     assert len(column.categories) == (distinct if kind == "category" else 0)
@@ -93,7 +93,7 @@ def test_texts_that_come_back_are_categories(distinct: int, each: float, kind: s
 
 def test_the_input_of_a_vectorizer_is_text() -> None:
     """Even few distinct texts are not categories if most_categories is 0."""
-    assert told(["a", "b"] * 9, most_categories=0).kind == "text"
+    assert output(["a", "b"] * 9, most_categories=0).kind == "text"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_input_of_a_vectorizer_is_text() -> None:
 )
 def test_categories_are_counted(values: Any, categories: list[tuple[Any, int]], levels: str) -> None:
     """Texts are listed in their own order, the levels of pandas in theirs, including levels without rows."""
-    column = told(values)
+    column = output(values)
 
     assert [(repr(one.value), one.count) for one in column.categories] == [(repr(v), count) for v, count in categories]
     assert (column.levels, column.ordered, column.unknown) == (levels, False, "refuse")
@@ -121,7 +121,7 @@ def test_categories_are_counted(values: Any, categories: list[tuple[Any, int]], 
 
 def test_unknown_categories_may_pass_and_order_is_kept() -> None:
     """Pandas decides whether levels are ordered, and the publisher how unknown ones are handled."""
-    column = told(pd.Categorical(["b"], categories=["b", "a"], ordered=True), unknown="pass")
+    column = output(pd.Categorical(["b"], categories=["b", "a"], ordered=True), unknown="pass")
 
     assert (column.ordered, column.unknown) == (True, "pass")
 
@@ -164,7 +164,7 @@ def test_unknown_categories_may_pass_and_order_is_kept() -> None:
 def test_a_column_that_callers_cannot_send_is_refused(values: Any, advice: str) -> None:
     """The message has the column, what it holds, and advice."""
     with pytest.raises(NotPublishable, match=f"^column 'length' (has dtype )?{advice.removeprefix('dtype ')}"):
-        told(values)
+        output(values)
 
 
 @settings(deadline=None)

@@ -67,12 +67,12 @@ def assert_same(bundle: Bundle, estimator: Any, X: Any) -> None:
     """Rows that come as values, as a server gets them, are answered as the estimator answers X."""
     signature = bundle.manifest.signature
     batch = signature.check(as_rows(X).values())
-    answer, told = bundle.predict(batch.data), estimator.predict(X).ravel().tolist()
+    answer, output = bundle.predict(batch.data), estimator.predict(X).ravel().tolist()
     assert batch.faults == ()
     if bundle.labels is None:
-        assert answer.labels.tolist() == pytest.approx(told, rel=1e-9, abs=1e-9)
+        assert answer.labels.tolist() == pytest.approx(output, rel=1e-9, abs=1e-9)
         return
-    assert list(map(repr, answer.labels)) == list(map(repr, told))
+    assert list(map(repr, answer.labels)) == list(map(repr, output))
     assert bundle.has_probabilities == hasattr(estimator, "predict_proba")
     if bundle.has_probabilities:
         assert answer.probabilities == pytest.approx(estimator.predict_proba(X), rel=0, abs=1e-9)
@@ -220,8 +220,8 @@ def test_labels_are_returned_instead_of_classes(store: Store) -> None:
     """A version that is not promoted leaves the champion unchanged."""
     publish(FITTED, X, name="model", labels={1: "long", 0: "short"}, promote=False, store=store)
 
-    told = store.load("model", 1).predict(X.to_numpy()).labels.tolist()
-    assert told == np.where(FITTED.predict(X), "long", "short").tolist()
+    output = store.load("model", 1).predict(X.to_numpy()).labels.tolist()
+    assert output == np.where(FITTED.predict(X), "long", "short").tolist()
     assert store.aliases("model") == {}
 
 

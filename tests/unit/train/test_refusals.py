@@ -144,7 +144,7 @@ def test_a_class_of_a_script_is_refused(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
 
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, script],
         env={**environment(artifacts=tmp_path), "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -152,9 +152,9 @@ def test_a_class_of_a_script_is_refused(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert (told.returncode, told.stderr) == (0, "")
-    assert "the model uses Own, defined in the running notebook or script" in told.stdout
-    assert "move it to a file next to the notebook or script, such as features.py" in told.stdout
+    assert (output.returncode, output.stderr) == (0, "")
+    assert "the model uses Own, defined in the running notebook or script" in output.stdout
+    assert "move it to a file next to the notebook or script, such as features.py" in output.stdout
     assert Store(tmp_path).models() == []
 
 

@@ -66,14 +66,14 @@ CHANCE = np.random.default_rng(1)
 def test_sent_values_get_the_predictions_of_training(estimator: Any, X: Any, y: Any) -> None:
     """Sent as in JSON, the rows get the estimator's own classes and numbers, exactly or within the tolerance."""
     estimator.fit(X, y)
-    told = estimator.predict(X).ravel().tolist()
+    output = estimator.predict(X).ravel().tolist()
 
     _, answers = prove_round_trip(*model_of(estimator, X))
 
     if task_of(estimator) == "classification":
-        assert list(map(repr, answers.labels)) == list(map(repr, told))
+        assert list(map(repr, answers.labels)) == list(map(repr, output))
     else:
-        assert answers.labels.tolist() == pytest.approx(told, rel=1e-9, abs=0)
+        assert answers.labels.tolist() == pytest.approx(output, rel=1e-9, abs=0)
     if hasattr(estimator, "predict_proba"):
         assert answers.probabilities == pytest.approx(estimator.predict_proba(X), rel=0, abs=1e-9)
 
@@ -105,7 +105,7 @@ def test_sums_in_single_precision_need_a_tolerance_and_say_so() -> None:
 
 
 class Neighbourly(LinearRegression):  # type: ignore[misc]  # scikit-learn has no types
-    """Predicts the mean of whoever comes along."""
+    """Predicts the mean of the rows of a call."""
 
     def predict(self, X: Any) -> Any:
         return np.full(len(X), super().predict(X).mean())

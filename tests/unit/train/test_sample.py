@@ -163,11 +163,11 @@ def test_scores_have_the_prefix_of_the_sample() -> None:
     """They are kept apart from scores on held-back rows; without a target there are none."""
     model = LinearRegression().fit(X, X["width"])
 
-    told = scores(
+    output = scores(
         model,
         sample_of(model, table(**{"sepal length": X["sepal length"]}, width=X["width"], y=X["width"]), target="y"),
     )
 
-    assert told["sample_r2"] == pytest.approx(1)
-    assert all(name.startswith("sample_") for name in told)
+    assert output["sample_r2"] == pytest.approx(1)
+    assert all(name.startswith("sample_") for name in output)
     assert scores(model, sample_of(model, table(**X))) == {}

@@ -28,13 +28,13 @@ def _doubts(estimator: object, y: "pd.Series[float]", *, rows: int = 100) -> lis
 ])  # fmt: skip
 def test_a_model_no_better_than_a_guess_is_a_warning(estimator: object, y: "pd.Series[float]", words: str) -> None:
     """A model of noise is reported."""
-    [told] = _doubts(estimator, y)
+    [output] = _doubts(estimator, y)
 
-    assert told.startswith(f"the model is no better than a guess: {words}")
+    assert output.startswith(f"the model is no better than a guess: {words}")
 
 
 def test_few_held_back_rows_are_a_warning() -> None:
     """Scores of two held-back rows are reported as unreliable."""
-    told = _doubts(LinearRegression(), pd.Series(DRAW.normal(size=12)), rows=12)
+    output = _doubts(LinearRegression(), pd.Series(DRAW.normal(size=12)), rows=12)
 
-    assert "the scores are those of 3 held-back rows, too few to say much" in told
+    assert "the scores are those of 3 held-back rows, too few to say much" in output

@@ -16,8 +16,8 @@ def test_a_user_is_added_changed_and_removed(command: Command) -> None:
     assert command("users remove ada")[:2] == (0, "removed ada\n")
     assert command("users list")[1] == ""
 
-    told = [json.loads(line) for line in command("audit --last 50 --user ada")[1].splitlines()]
-    assert [line["event"] for line in told] == [
+    output = [json.loads(line) for line in command("audit --last 50 --user ada")[1].splitlines()]
+    assert [line["event"] for line in output] == [
         "user-added",
         "user-changed",
         "user-disabled",
@@ -25,6 +25,6 @@ def test_a_user_is_added_changed_and_removed(command: Command) -> None:
         "password-changed",
         "user-removed",
     ]
-    assert {line["who"].partition(":")[0] for line in told} == {"os"}
-    assert "horse" not in str(told)
+    assert {line["who"].partition(":")[0] for line in output} == {"os"}
+    assert "horse" not in str(output)
     assert len(command("audit --last 2")[1].splitlines()) == 2

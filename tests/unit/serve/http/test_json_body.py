@@ -48,10 +48,10 @@ def test_depth_is_counted_exactly(value: Any) -> None:
     assert _code(body, max_depth=_depth(value) - 1) == "json-depth"
 
 
-@given(key=texts, first=documents, second=documents, beside=documents)
-@example(key="", first={"a": 1}, second=[], beside={"b": 1})
-@example(key="a", first=1, second={"b": {"c": 1}}, beside=None)
-def test_a_key_twice_is_found(key: str, first: Any, second: Any, beside: Any) -> None:
+@given(key=texts, first=documents, second=documents, other=documents)
+@example(key="", first={"a": 1}, second=[], other={"b": 1})
+@example(key="a", first=1, second={"b": {"c": 1}}, other=None)
+def test_a_key_twice_is_found(key: str, first: Any, second: Any, other: Any) -> None:
     """A key that comes twice is refused, whatever its values, its spelling and its neighbours."""
     name, escaped = (
         json.dumps(key),
@@ -60,7 +60,7 @@ def test_a_key_twice_is_found(key: str, first: Any, second: Any, beside: Any) ->
     again = escaped if json.loads(escaped) == key else name
     twice = f"{{{name}: {json.dumps(first)}, {again}: {json.dumps(second)}}}"
 
-    assert _code(f"[{json.dumps(beside)}, {twice}]".encode()) == "duplicate-key"
+    assert _code(f"[{json.dumps(other)}, {twice}]".encode()) == "duplicate-key"
 
 
 @given(body=st.binary(max_size=40) | st.text('[]{}:,"\\ 1aNe-.', max_size=30).map(str.encode))

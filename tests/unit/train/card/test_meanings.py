@@ -33,7 +33,7 @@ def test_a_score_is_explained(score: str, value: float, said: str) -> None:
 
 @pytest.mark.parametrize("evaluation", [None, Evaluation(20, {"accuracy": 0.8}, np.array([[1]]))])
 def test_a_score_of_other_rows_is_not_compared(evaluation: Evaluation | None) -> None:
-    """What was not measured on the held-back rows is not held against their chance."""
+    """Scores that were not measured on the held-back rows are not compared with chance."""
     assert meaning("accuracy", 0.9, evaluation) == "The share of rows that are predicted correctly: 90.0%."
 
 

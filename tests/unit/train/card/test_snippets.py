@@ -131,10 +131,10 @@ def test_the_commands_of_a_card_work(api: Api, store: Path, tmp_path: Path) -> N
     here = f"http://127.0.0.1:{api.server.port}/"
     token = api.headers["Authorization"].removeprefix("Bearer ")
     _, _, command, program, table = (text.replace("http://127.0.0.1:8000/", here) for text in page.code[:5])
-    told = page.text.partition("It returns ")[2].partition(",")[0]
+    output = page.text.partition("It returns ")[2].partition(",")[0]
 
     (tmp_path / "ask.py").write_text(program)
 
-    assert json.loads(shell(command, tmp_path, TOKEN=token))["predictions"] == [told]
-    assert shell("python ask.py", tmp_path, TOKEN=token).strip() == f"['{told}']"
-    assert [row["prediction"] for row in csv.DictReader(io.StringIO(shell(table, tmp_path, TOKEN=token)))] == [told]
+    assert json.loads(shell(command, tmp_path, TOKEN=token))["predictions"] == [output]
+    assert shell("python ask.py", tmp_path, TOKEN=token).strip() == f"['{output}']"
+    assert [row["prediction"] for row in csv.DictReader(io.StringIO(shell(table, tmp_path, TOKEN=token)))] == [output]

@@ -26,7 +26,7 @@ OLD = (KNOWN["id"] > 4 * 10**17).astype(int)
 
 
 def served(estimator: Any, X: pd.DataFrame, y: Any, rows: pd.DataFrame, store: Store, **more: Any) -> Any:
-    """What a server would say of rows, and of whoever answers the offline answer."""
+    """The predictions of a server for rows, and those of the estimator offline."""
     publish(estimator.fit(X, y), X, y, name="model", store=store, **more)
     loaded = store.load("model", 1)
     table = loaded.manifest.signature.assemble(
@@ -62,9 +62,9 @@ def test_a_long_id_is_not_taken_for_its_neighbour(make: Any, tmp_path: Any) -> N
     model = make()
     rows = pd.DataFrame({"id": [IDS[7] + 1, IDS[7], IDS[0] - 1], "weight": 0.25})
 
-    told = served(model, KNOWN, OLD, rows, Store(tmp_path))
+    output = served(model, KNOWN, OLD, rows, Store(tmp_path))
 
-    assert told == pytest.approx(model.predict_proba(rows), abs=1e-9)
+    assert output == pytest.approx(model.predict_proba(rows), abs=1e-9)
 
 
 def test_an_encoder_that_refuses_an_unknown_id_still_does(tmp_path: Any) -> None:
@@ -81,9 +81,9 @@ def test_a_long_integer_is_rounded_once(tmp_path: Any) -> None:
     model = DecisionTreeClassifier()
     rows = pd.DataFrame({"a": [2**60 + 2**36 + 1, 2**60 + 2**36 - 1], "b": [1, 1]})
 
-    told = served(model, X, (X["a"] > 2**60).astype(int), rows, Store(tmp_path))
+    output = served(model, X, (X["a"] > 2**60).astype(int), rows, Store(tmp_path))
 
-    assert told.tolist() == model.predict_proba(rows).tolist()
+    assert output.tolist() == model.predict_proba(rows).tolist()
 
 
 def test_a_custom_missing_value_is_not_a_number(tmp_path: Any) -> None:
@@ -92,9 +92,9 @@ def test_a_custom_missing_value_is_not_a_number(tmp_path: Any) -> None:
     model = XGBClassifier(n_estimators=8, max_depth=3, missing=-999.0)
     rows = pd.DataFrame({"age": [-999, 40], "pay": [5000, -999]})
 
-    told = served(model, X, (X["age"] + X["pay"] / 100 > 90).astype(int), rows, Store(tmp_path), tolerance=1e-6)
+    output = served(model, X, (X["age"] + X["pay"] / 100 > 90).astype(int), rows, Store(tmp_path), tolerance=1e-6)
 
-    assert told == pytest.approx(model.predict_proba(rows), abs=1e-6)
+    assert output == pytest.approx(model.predict_proba(rows), abs=1e-6)
 
 
 def test_a_text_that_means_null_is_not_an_unknown_text(tmp_path: Any) -> None:
@@ -106,9 +106,9 @@ def test_a_text_that_means_null_is_not_an_unknown_text(tmp_path: Any) -> None:
     model = make_pipeline(ColumnTransformer([("texts", imputed, ["c", "d"])]), LogisticRegression())
     rows = pd.DataFrame({"c": ["?", "zzz"], "d": ["u", "u"]})
 
-    told = served(model, X, (X["c"] == "a").astype(int), rows, Store(tmp_path), unknown="pass")
+    output = served(model, X, (X["c"] == "a").astype(int), rows, Store(tmp_path), unknown="pass")
 
-    assert told == pytest.approx(model.predict_proba(rows), abs=1e-9)
+    assert output == pytest.approx(model.predict_proba(rows), abs=1e-9)
 
 
 @pytest.mark.parametrize(
